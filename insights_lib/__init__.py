@@ -1,0 +1,1 @@
+"""Partner Insights: Partner Center exports in, one interactive HTML report per partner out."""

@@ -1,0 +1,177 @@
+"""The command line: `insights demo`, `insights ingest`, `insights run`."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from insights_lib.demo import write_demo
+from insights_lib.errors import ExportError, InsightsError, ParameterError
+from insights_lib.ingest import Ingested, files_of, ingest_file
+from insights_lib.parameters import Asked, Filters, ReportsFile, read_reports_file, report_specs
+from insights_lib.runner import Outcome, Settings, notebooks, run_reports
+
+app = typer.Typer(
+    help="Customer reports for Microsoft partners, from the export files of Partner Center.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_out = Console(highlight=False, markup=False, soft_wrap=True)
+_errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+_REJECTS_SHOWN = 5
+
+Store = Annotated[Path, typer.Option(help="Folder of the store.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
+@contextmanager
+def _sentences(debug: bool) -> Iterator[None]:
+    """Show what went wrong as one sentence; with --debug, as Python does."""
+    try:
+        yield
+    except (InsightsError, OSError) as error:
+        if debug:
+            raise
+        _errors.print(str(error))
+        raise typer.Exit(2) from error
+
+
+@app.command()
+def demo(
+    to: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("data/exports"),
+    partners: Annotated[int, typer.Option(min=1, help="How many partners.")] = 3,
+    customers: Annotated[int, typer.Option(min=1, help="Customers of each partner.")] = 400,
+    months: Annotated[int, typer.Option(min=2, help="Months, the last is 2025-12.")] = 25,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same files.")] = 1,
+    debug: Debug = False,
+) -> None:
+    """Write example exports in the documented layouts."""
+    with _sentences(debug):
+        files = write_demo(to, partners, customers, months, seed)
+        _out.print(f"{len(files)} example exports are in {to}")
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Export files, or folders of them.")],
+    store: Store = Path("data/store"),
+    debug: Debug = False,
+) -> None:
+    """Check exports and take them into the store; a later file wins over an earlier one."""
+    with _sentences(debug):
+        refused = 0
+        for file in files_of(paths):
+            try:
+                _tell(ingest_file(file, store))
+            except ExportError as error:
+                if debug:
+                    raise
+                refused += 1
+                _errors.print(f"refused: {error}")
+        if refused:
+            raise typer.Exit(1)
+
+
+def _tell(result: Ingested) -> None:
+    months = f", {result.first:%Y-%m} to {result.last:%Y-%m}" if result.first else ""
+    _out.print(
+        f"{result.file}: {result.dataset}{months}: {result.rows_in:,} rows in, "
+        f"{result.rows_kept:,} kept, {result.rows_rejected:,} rejected"
+    )
+    for line, reason in result.rejects[:_REJECTS_SHOWN]:
+        _out.print(f"  line {line} rejected: {reason}")
+    if result.rows_rejected > _REJECTS_SHOWN:
+        _out.print(f"  and {result.rows_rejected - _REJECTS_SHOWN:,} more; see the store's log")
+    for note in result.notes:
+        _out.print(f"  note: {note}")
+
+
+@app.command()
+def run(
+    partner: Annotated[list[str] | None, typer.Option(help="Partner id; repeats.")] = None,
+    date_range: Annotated[
+        str | None,
+        typer.Option("--range", help="last_3_months, last_6_months or last_12_months."),
+    ] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First month, 2025-01.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last month, 2025-12.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Day on which a month must be over; default today.")
+    ] = None,
+    filter_: Annotated[
+        list[str] | None, typer.Option("--filter", help="facet=value; repeats.")
+    ] = None,
+    locale: Annotated[str | None, typer.Option(help="en or sv.")] = None,
+    store: Store = Path("data/store"),
+    outputs: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("outputs"),
+    parameters: Annotated[Path, typer.Option(help="Folder of reports.yml.")] = Path("parameters"),
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Sections at a time; default the cores.")
+    ] = os.cpu_count() or 1,
+    debug: Debug = False,
+) -> None:
+    """Render reports: those asked for, or every partner and range of the parameter file."""
+    with _sentences(debug):
+        if not (parameters / "reports.yml").exists() and partner:
+            file = ReportsFile()
+        else:
+            file = read_reports_file(parameters)
+        asked = Asked(
+            partners=tuple(partner or ()),
+            date_range=_range(date_range, first, last),
+            as_of=as_of,
+            filters=Filters.parse(filter_) if filter_ else None,
+            locale=locale,
+            store=store,
+        )
+        specs = report_specs(file, asked)
+        settings = Settings(outputs.absolute(), jobs, file.section_timeout_seconds)
+        with _progress() as progress:
+            bar = progress.add_task("sections", total=len(specs) * len(notebooks()))
+            outcomes = run_reports(specs, settings, lambda done: progress.advance(bar, done))
+        if _summarise(outcomes):
+            raise typer.Exit(1)
+
+
+def _range(date_range: str | None, first: str | None, last: str | None) -> str | None:
+    if (first is None) != (last is None):
+        raise ParameterError("--from and --to go together; give both months.")
+    if date_range and first:
+        raise ParameterError("--range and --from/--to exclude each other; give one of them.")
+    return f"{first}_{last}" if first else date_range
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=_errors,
+    )
+
+
+def _summarise(outcomes: list[Outcome]) -> int:
+    """Say where the reports are, and which failed; return how many did."""
+    failed = 0
+    for outcome in outcomes:
+        if not outcome.failures and outcome.folder:
+            _out.print(str(outcome.folder / "report.html"))
+            continue
+        failed += 1
+        for section, reason in outcome.failures:
+            _errors.print(
+                f"failed: partner {outcome.spec.partner}{_place(outcome, section)}: {reason}"
+            )
+    return failed
+
+
+def _place(outcome: Outcome, section: str) -> str:
+    months = [outcome.folder.name] if outcome.folder else []
+    return ", ".join([outcome.spec.partner, *months, *([f"section {section}"] if section else [])])

@@ -1,0 +1,36 @@
+"""Country names as exports write them, to the codes by which a map knows them."""
+
+import logging
+import re
+from collections.abc import Sequence
+from functools import cache
+
+import pandas as pd
+from country_converter import CountryConverter
+from country_converter.country_converter import COUNTRY_DATA_FILE
+
+# Names are matched by patterns that would also find a country inside a longer text.
+_NAME = re.compile(r"[\w\s.,'’()-]{2,60}")
+_NO_CODE = "-"  # the converter returns the name itself where this is empty
+
+
+def country_codes(names: Sequence[str]) -> list[str]:
+    """ISO 3166 alpha-3 codes, one for each name; empty where a name is no country's."""
+    plausible = [name for name in dict.fromkeys(names) if _NAME.fullmatch(name)]
+    if not plausible:
+        return [""] * len(names)
+    found = _converter().convert(plausible, to="ISO3", not_found=_NO_CODE, enforce_list=True)
+    codes = {
+        name: codes[0] if len(codes) == 1 and codes[0] != _NO_CODE else ""
+        for name, codes in zip(plausible, found, strict=True)
+    }
+    return [codes.get(name, "") for name in names]
+
+
+@cache
+def _converter() -> CountryConverter:
+    # The converter logs a warning for every name it does not know; an empty code says the same.
+    logging.getLogger("country_converter").setLevel(logging.CRITICAL)
+    # Read here because with pandas 3 its own reading takes Namibia's code, NA, for a null.
+    countries = pd.read_csv(COUNTRY_DATA_FILE, sep="\t", keep_default_na=False, na_values=[""])
+    return CountryConverter(country_data=countries.dropna(subset=["ISO2"]))

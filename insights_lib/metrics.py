@@ -1,0 +1,317 @@
+"""The numbers: a slice in, a small tidy table out, one function per table of the report.
+
+What each number means is written in docs/definitions.md. Months are texts `YYYY-MM`, counts are
+whole numbers, percentages are of 100. A null means that a number cannot be known, never zero.
+The SQL speaks of the tables that `slices.Slice` describes.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from insights_lib.countries import country_codes
+from insights_lib.slices import Slice
+
+DISTRIBUTIONS = (
+    "partner_location",
+    "customer_segment",
+    "sales_channel",
+    "pricing_model",
+    "partner_attribution",
+)
+TRENDS = (
+    "customer_market",
+    "customer_segment",
+    "partner_location",
+    "product",
+    "sales_channel",
+    "pricing_model",
+    "partner_attribution",
+)
+_SERIES = (
+    "current_customers",
+    "active_customers",
+    "subscriptions",
+    "customers_added",
+    "customers_churned",
+)
+TOTAL = "All"
+
+# The months that breakdowns speak of, L of the current and LA of the active customers, and how
+# many customers of each kind there are in all: null, so that no share is given, if none.
+_L = "(SELECT max(month) FROM months WHERE in_range AND covered)"
+_LA = "(SELECT max(month) FROM months WHERE in_range AND has_usage)"
+_CURRENT = f"(SELECT nullif(count(*), 0) FROM current WHERE month = {_L})"
+_ACTIVE = f"(SELECT nullif(count(*), 0) FROM active WHERE month = {_LA})"
+_ADDED = "(SELECT nullif(count(*), 0) FROM added)"
+
+_LEVELS = """
+SELECT strftime(month, '%Y-%m') AS month,
+    CASE WHEN covered THEN coalesce(c.n, 0) END AS current_customers,
+    CASE WHEN has_usage THEN coalesce(a.n, 0) END AS active_customers,
+    CASE WHEN has_ids THEN coalesce(s.n, 0) END AS subscriptions
+FROM months
+LEFT JOIN (SELECT month, count(*) AS n FROM current GROUP BY month) c USING (month)
+LEFT JOIN (SELECT month, count(*) AS n FROM active GROUP BY month) a USING (month)
+LEFT JOIN (SELECT month, count(DISTINCT subscription) AS n FROM subscriptions GROUP BY month) s
+    USING (month)
+WHERE in_range ORDER BY month
+"""
+
+# Existing customers are those held in the month before as well. The others of this month were
+# added, the others of the month before churned. Products are told apart without case, as in F.
+_FLOWS = f"""
+WITH held AS (
+    SELECT NULL AS key, month, customer FROM current
+    UNION ALL SELECT DISTINCT lower(product), month, customer FROM subscriptions
+),
+counted AS (
+    SELECT key, month, count(*) AS n, count(*) FILTER (held_before) AS existing
+    FROM (
+        SELECT key, month, lag(month) OVER own = month - INTERVAL 1 MONTH AS held_before
+        FROM held WINDOW own AS (PARTITION BY key, customer ORDER BY month)
+    ) GROUP BY key, month
+),
+products AS (
+    SELECT NULL AS key, '{TOTAL}' AS product
+    UNION ALL SELECT DISTINCT lower(product), product FROM subscriptions
+)
+SELECT p.key, p.product, strftime(m.month, '%Y-%m') AS month,
+    CASE WHEN has_flows THEN coalesce(this.existing, 0) END AS existing,
+    CASE WHEN has_flows THEN coalesce(this.n, 0) - coalesce(this.existing, 0) END AS added,
+    CASE WHEN has_flows THEN coalesce(before.n, 0) - coalesce(this.existing, 0) END AS churned
+FROM (SELECT * FROM months WHERE in_range) m
+CROSS JOIN products p
+LEFT JOIN counted this ON this.month = m.month AND this.key IS NOT DISTINCT FROM p.key
+LEFT JOIN counted before
+    ON before.month = m.month - INTERVAL 1 MONTH AND before.key IS NOT DISTINCT FROM p.key
+"""
+
+_SPREAD = f"""
+WITH now AS (
+    SELECT customer_market, count(DISTINCT customer) AS n FROM subscriptions
+    WHERE month = {_L} GROUP BY customer_market
+),
+used AS (
+    SELECT customer_market, count(DISTINCT customer) AS n
+    FROM subscriptions SEMI JOIN active USING (month, customer)
+    WHERE month = {_LA} GROUP BY customer_market
+),
+new AS (
+    SELECT customer_market, count(DISTINCT (month, customer)) AS n
+    FROM subscriptions SEMI JOIN added USING (month, customer) GROUP BY customer_market
+),
+counted AS (
+    SELECT customer_market,
+        CASE WHEN {_L} IS NOT NULL THEN coalesce(now.n, 0) END AS current_customers,
+        CASE WHEN {_LA} IS NOT NULL THEN coalesce(used.n, 0) END AS active_customers,
+        CASE WHEN (SELECT bool_or(has_flows) FROM months) THEN coalesce(new.n, 0) END
+            AS new_customers
+    FROM now FULL JOIN used USING (customer_market) FULL JOIN new USING (customer_market)
+)
+SELECT customer_market,
+    current_customers, 100 * current_customers / {_CURRENT} AS current_pct,
+    active_customers, 100 * active_customers / {_ACTIVE} AS active_pct,
+    new_customers, 100 * new_customers / {_ADDED} AS new_pct
+FROM counted
+ORDER BY current_customers DESC, customer_market
+"""
+
+_PRODUCTS = f"""
+WITH held AS (SELECT product, sku, customer FROM subscriptions WHERE month = {_L}),
+counted AS (
+    SELECT product, sku, count(DISTINCT customer) AS customers
+    FROM held GROUP BY GROUPING SETS ((product), (product, sku))
+)
+SELECT product, coalesce(sku, '') AS sku, customers, 100 * customers / {_CURRENT} AS share_pct
+FROM counted
+ORDER BY max(customers) FILTER (sku IS NULL) OVER (PARTITION BY product) DESC, product,
+    sku IS NOT NULL, customers DESC, sku
+"""
+
+
+def summary(data: Slice) -> pd.DataFrame:
+    """The figures of the cards.
+
+    Returns:
+        One row per metric, in the order of the cards: metric, value, growth_pct (of series
+        only), month (the last one in which the series behind the metric is known).
+    """
+    trend = summary_trend(data).set_index("month")
+    flows = trend[["customers_added", "customers_churned"]].dropna().astype(int)
+    month, last_churn = _last(flows["customers_churned"])
+    added, churned = (int(n) for n in flows.sum())
+    base = _customers_before(data, flows.index[0]) if len(flows) else 0
+    rows = [
+        *((name, _last(trend[name])[1], name) for name in _SERIES[:3]),
+        ("customers_added", added if month else None, "customers_added"),
+        ("customers_churned", churned if month else None, "customers_churned"),
+        ("net_customers_added", added - churned if month else None, None),
+        ("last_month_churn", last_churn, None),
+        ("churn_rate_pct", 100 * churned / base if base else None, None),
+    ]
+    return pd.DataFrame(
+        {
+            "metric": [name for name, _, _ in rows],
+            "value": pd.Series([value for _, value, _ in rows], dtype=object),
+            "growth_pct": pd.array(
+                [_growth(trend[series]) if series else None for _, _, series in rows], "Float64"
+            ),
+            "month": [_last(trend[series])[0] if series else month for _, _, series in rows],
+        }
+    )
+
+
+def summary_trend(data: Slice) -> pd.DataFrame:
+    """The series behind the cards.
+
+    Returns:
+        One row per month of the range: month, current_customers, active_customers,
+        subscriptions, customers_added, customers_churned. Null where unknown.
+    """
+    flows = _flows(data, "key IS NULL")
+    table = data.query(_LEVELS)
+    table["customers_added"], table["customers_churned"] = flows["added"], flows["churned"]
+    return _whole(table, *_SERIES)
+
+
+def summary_products(data: Slice) -> pd.DataFrame:
+    """Current customers by product.
+
+    Returns:
+        One row per product of the last covered month, the largest first: product, customers,
+        share_pct of all current customers, growth_pct of the product's series of customers.
+    """
+    table = _by_value(data, "product").rename(columns={"value": "product"})
+    trend = _trend(data, "product").pivot(index="month", columns="value", values="customers")
+    covered = data.query("SELECT strftime(month, '%Y-%m') FROM months WHERE in_range AND covered")
+    series = trend.reindex(sorted(covered.iloc[:, 0])).fillna(0)
+    growth = [_growth(series[product]) for product in table["product"]]
+    return table.assign(growth_pct=pd.array(growth, "Float64"))
+
+
+def geographical_spread(data: Slice) -> pd.DataFrame:
+    """Current, active and new customers by customer market.
+
+    Returns:
+        One row per customer market that has any, the largest first: customer_market,
+        country_code (ISO 3166 alpha-3, empty when unknown), current_customers, current_pct,
+        active_customers, active_pct, new_customers, new_pct. New customers are summed over the
+        months they were added in; each share is of all customers of its kind.
+    """
+    table = _whole(data.query(_SPREAD), "current_customers", "active_customers", "new_customers")
+    table.insert(1, "country_code", country_codes(table["customer_market"].tolist()))
+    return table
+
+
+def adds_and_churns(data: Slice) -> pd.DataFrame:
+    """Existing, added and churned customers by month, in all and of each product.
+
+    Returns:
+        One row per product and month of the range: product (`All` first), month, existing,
+        added, churned. Null where the month or the one before it is not covered.
+    """
+    return _flows(data, "true").drop(columns="key")
+
+
+def distribution(data: Slice) -> pd.DataFrame:
+    """Current customers by the values of five dimensions.
+
+    Returns:
+        One row per dimension and value of the last covered month: dimension, value, customers,
+        share_pct. A customer can hold several values, so shares may add up to more than 100.
+    """
+    return _stacked({name: _by_value(data, name) for name in DISTRIBUTIONS})
+
+
+def products(data: Slice) -> pd.DataFrame:
+    """Current customers by product and by SKU.
+
+    Returns:
+        Per product of the last covered month, the largest first, its own row (sku empty), then
+        one per SKU: product, sku, customers, share_pct of all current customers. A customer
+        with two SKUs of a product counts once for the product.
+    """
+    return _whole(data.query(_PRODUCTS), "customers")
+
+
+def distribution_trend(data: Slice) -> pd.DataFrame:
+    """Current customers by the values of seven dimensions, month by month.
+
+    Returns:
+        One row per dimension, value and covered month that has customers: dimension, value,
+        month, customers.
+    """
+    return _stacked({name: _trend(data, name) for name in TRENDS})
+
+
+def active_customers(data: Slice) -> pd.DataFrame:
+    """Customers with usage beside all customers.
+
+    Returns:
+        One row per month of the range: month, active_customers, current_customers. Null where
+        unknown.
+    """
+    columns = ["active_customers", "current_customers"]
+    return _whole(data.query(_LEVELS)[["month", *columns]], *columns)
+
+
+def _flows(data: Slice, condition: str) -> pd.DataFrame:
+    data.database.execute(f"CREATE TABLE IF NOT EXISTS flows AS {_FLOWS}")
+    table = data.query(
+        f"SELECT * FROM flows WHERE {condition} ORDER BY key IS NOT NULL, product, month"
+    )
+    return _whole(table, "existing", "added", "churned")
+
+
+def _by_value(data: Slice, dimension: str) -> pd.DataFrame:
+    table = data.query(
+        f"""SELECT {dimension} AS value, count(DISTINCT customer) AS customers,
+                100 * customers / {_CURRENT} AS share_pct
+            FROM subscriptions WHERE month = {_L}
+            GROUP BY value ORDER BY customers DESC, value"""
+    )
+    return _whole(table, "customers")
+
+
+def _trend(data: Slice, dimension: str) -> pd.DataFrame:
+    table = data.query(
+        f"""SELECT {dimension} AS value, strftime(month, '%Y-%m') AS month,
+                count(DISTINCT customer) AS customers
+            FROM subscriptions SEMI JOIN (SELECT month FROM months WHERE in_range) USING (month)
+            GROUP BY ALL ORDER BY value, month"""
+    )
+    return _whole(table, "customers")
+
+
+def _stacked(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Tables of several dimensions under each other, with the dimension as first column."""
+    stacked = pd.concat(tables, names=["dimension"]).reset_index(level="dimension")
+    return stacked.reset_index(drop=True)
+
+
+def _customers_before(data: Slice, month: str) -> int:
+    """Current customers of the month before."""
+    table = data.query(
+        f"SELECT month FROM current WHERE month = DATE '{month}-01' - INTERVAL 1 MONTH"
+    )
+    return len(table)
+
+
+def _last(series: "pd.Series[Any]") -> tuple[str | None, int | None]:
+    """The last month in which a series is known, and its value there."""
+    known = series.dropna()
+    return (str(known.index[-1]), int(known.iloc[-1])) if len(known) else (None, None)
+
+
+def _growth(series: "pd.Series[Any]") -> float | None:
+    """Growth in percent from the first known value to the last; null without two, or from 0."""
+    known = series.dropna().astype(float)
+    if len(known) < 2 or known.iloc[0] == 0:
+        return None
+    return float(100 * (known.iloc[-1] - known.iloc[0]) / known.iloc[0])
+
+
+def _whole(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Counts as whole numbers that can be null; a numpy column would turn into floats."""
+    return table.astype(dict.fromkeys(columns, "Int64"))

@@ -1,0 +1,223 @@
+"""A slice: all that one report may see of the store, opened as a small database in memory.
+
+One partner, the months of the range and the one before, the page filters already applied.
+Whatever is computed from a slice cannot reach another partner's rows: they are not there.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+import duckdb
+import pandas as pd
+
+from insights_lib.datasets import DIMENSION_COLUMNS, SEATS, USAGE_PRODUCTS
+from insights_lib.parameters import FACETS, DateRange, Filters, ReportSpec, month_after
+from insights_lib.staging import sql_path
+from insights_lib.store import Holdings, Part, holdings
+
+_SUBSCRIPTION_COLUMNS = {
+    "month": "DATE",
+    "customer": "VARCHAR",
+    "subscription": "VARCHAR",
+    "state": "VARCHAR",
+    **dict.fromkeys(DIMENSION_COLUMNS, "VARCHAR"),
+}
+_USAGE_COLUMNS = {"month": "DATE", "customer": "VARCHAR", "used": "BOOLEAN"}
+
+# The sets of the definitions: C(m), A(m) where usage is known, added(m) where flows are.
+_SETS = """
+CREATE TABLE current AS SELECT DISTINCT month, customer FROM subscriptions;
+CREATE TABLE active AS
+    SELECT month, customer FROM current SEMI JOIN usage USING (month, customer)
+    WHERE month IN (SELECT month FROM months WHERE has_usage);
+CREATE TABLE added AS
+    SELECT month, customer FROM current
+    ANTI JOIN (SELECT (month + INTERVAL 1 MONTH)::DATE AS month, customer FROM current) before
+    USING (month, customer)
+    WHERE month IN (SELECT month FROM months WHERE has_flows);
+"""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One partner's rows for one report.
+
+    The database holds, with customers as numbers that mean nothing outside it:
+
+    - `months`: month, in_range, covered (the partner has subscription rows), has_usage (covered,
+      and it has rows of a usage dataset), has_ids (covered, with subscription ids), has_flows
+      (in the range, covered like the month before it); one row per month, from the month before
+      the range to its end. All of it before any filter.
+    - `subscriptions`: month, customer, subscription and the dimensions of every active row
+      that passes the filters. A missing dimension value is `Unknown`.
+    - `usage`: month, customer, product; distinct, of usage rows that pass the product filter.
+    - `current`: month, customer; the current customers C(m).
+    - `active`: month, customer; the active customers A(m), in months with usage data.
+    - `added`: month, customer; those of C(m) that are not in C(m-1), in months with flows.
+
+    Attributes:
+        spec: What was asked for.
+        date_range: The months that the spec's range means for this partner.
+        partner_name: How to call the partner.
+        inputs: The parts that were read, for the manifest.
+        months_without_subscriptions: Months of the range, as `2025-01`, without any number.
+        months_without_usage: Months of the range without a number of active customers.
+        unmatched_filters: Filter values that no row holds, as `facet=value`.
+        database: The DuckDB connection.
+    """
+
+    spec: ReportSpec
+    date_range: DateRange
+    partner_name: str
+    inputs: tuple[Part, ...]
+    months_without_subscriptions: tuple[str, ...]
+    months_without_usage: tuple[str, ...]
+    unmatched_filters: tuple[str, ...]
+    database: duckdb.DuckDBPyConnection
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """The rows of a query over the tables above."""
+        return self.database.execute(sql).df()
+
+
+def open_slice(spec: ReportSpec) -> Slice:
+    """Read a partner's part of the store.
+
+    Raises:
+        StoreError: There is no store, nothing of the partner in it, or no complete month.
+    """
+    held = holdings(spec.store, spec.partner)
+    date_range = held.resolve(spec)
+    database = duckdb.connect()
+    subscriptions = _within(held.subscriptions(), date_range)
+    usage = _within(held.usage(), date_range)
+    _create_months(database, date_range, subscriptions, usage)
+    _create_subscriptions(database, held, spec, subscriptions)
+    _create_usage(database, spec, usage)
+    database.execute(_SETS)
+    return Slice(
+        spec=spec,
+        date_range=date_range,
+        partner_name=spec.partner_name or held.name or spec.partner,
+        inputs=(*subscriptions, *usage),
+        months_without_subscriptions=_months_without(database, "covered"),
+        months_without_usage=_months_without(database, "has_usage"),
+        unmatched_filters=_unmatched(database, spec.filters),
+        database=database,
+    )
+
+
+def _within(parts: list[Part], date_range: DateRange) -> list[Part]:
+    return [p for p in parts if date_range.month_before <= p.month <= date_range.last]
+
+
+def _create_months(
+    database: duckdb.DuckDBPyConnection,
+    date_range: DateRange,
+    subscriptions: list[Part],
+    usage: list[Part],
+) -> None:
+    covered = {part.month for part in subscriptions}
+    usage_known = covered & {part.month for part in usage}
+    ids_known = {part.month for part in subscriptions if part.subscription_ids}
+    flows_known = {m for m in covered if m >= date_range.first and month_after(m, -1) in covered}
+    months = pd.DataFrame({"month": [date_range.month_before, *date_range.months()]})
+    months["in_range"] = months["month"] >= date_range.first
+    for column, known in (
+        ("covered", covered),
+        ("has_usage", usage_known),
+        ("has_ids", ids_known),
+        ("has_flows", flows_known),
+    ):
+        months[column] = months["month"].isin(known)
+    database.execute("CREATE TABLE months AS SELECT * REPLACE (month::DATE AS month) FROM months")
+
+
+def _create_subscriptions(
+    database: duckdb.DuckDBPyConnection, held: Holdings, spec: ReportSpec, parts: list[Part]
+) -> None:
+    """The active rows that pass the filters, and a number for every customer in them."""
+    # active_states are states of subscriptions; a customer's status has only one that counts.
+    states = spec.active_states if held.subscription_dataset == SEATS else ("Active",)
+    database.execute("CREATE TEMP TABLE states AS SELECT unnest($1) AS state", [_lowered(states)])
+    dimensions = ", ".join(f"coalesce({d}, 'Unknown') AS {d}" for d in DIMENSION_COLUMNS)
+    database.execute(
+        f"""CREATE TEMP VIEW unfiltered AS
+            SELECT month, customer, subscription, {dimensions}
+            FROM ({_rows_of(parts, _SUBSCRIPTION_COLUMNS)})
+            WHERE lower(state) IN (SELECT state FROM states)"""
+    )
+    passes = " AND ".join(f"({_passes(facet)})" for facet in FACETS)
+    database.execute(
+        f"CREATE TEMP TABLE chosen AS SELECT * FROM unfiltered WHERE {passes}",
+        {facet: _lowered(values) for facet, values in spec.filters},
+    )
+    database.execute(
+        """CREATE TEMP TABLE customers AS
+           SELECT customer AS key, (row_number() OVER (ORDER BY customer))::INTEGER AS customer
+           FROM (SELECT DISTINCT customer FROM chosen)"""
+    )
+    database.execute(
+        f"""CREATE TABLE subscriptions AS
+            SELECT month, customers.customer, subscription, {", ".join(DIMENSION_COLUMNS)}
+            FROM chosen JOIN customers ON chosen.customer = key"""
+    )
+    database.execute("DROP TABLE chosen")
+
+
+def _create_usage(database: duckdb.DuckDBPyConnection, spec: ReportSpec, parts: list[Part]) -> None:
+    """Which customer used which product when; of no interest for those who are not current."""
+    ordered = sorted(parts, key=lambda part: part.dataset)
+    sources = [
+        f"SELECT *, '{USAGE_PRODUCTS[dataset]}' AS product "
+        f"FROM ({_rows_of(group, _USAGE_COLUMNS)}) WHERE used"
+        for dataset, group in groupby(ordered, key=lambda part: part.dataset)
+    ]
+    sources.append(f"SELECT *, NULL::VARCHAR AS product FROM ({_rows_of([], _USAGE_COLUMNS)})")
+    database.execute(
+        f"""CREATE TABLE usage AS
+            SELECT DISTINCT month, customers.customer, product
+            FROM ({" UNION ALL ".join(sources)}) used JOIN customers ON used.customer = key
+            WHERE {_passes("product")}""",
+        {"product": _lowered(spec.filters.product)},
+    )
+    database.execute("DROP TABLE customers")
+
+
+def _passes(facet: str) -> str:
+    return f"len(${facet}::VARCHAR[]) = 0 OR lower({facet}) IN (SELECT unnest(${facet}))"
+
+
+def _lowered(values: Iterable[str]) -> list[str]:
+    return [value.lower() for value in values]
+
+
+def _rows_of(parts: Iterable[Part], columns: Mapping[str, str]) -> str:
+    """A query for the rows of parts: of each file the months it is the latest export of."""
+    empty = ", ".join(f"NULL::{sql_type} AS {name}" for name, sql_type in columns.items())
+    selects = [f"SELECT {empty} WHERE false"]
+    ordered = sorted(parts, key=lambda part: (str(part.file), part.month))
+    for file, group in groupby(ordered, key=lambda part: part.file):
+        months = ", ".join(f"DATE '{part.month}'" for part in group)
+        selects.append(
+            f"SELECT {', '.join(columns)} FROM read_parquet({sql_path(file)},"
+            f" hive_partitioning = false) WHERE month IN ({months})"
+        )
+    return " UNION ALL ".join(selects)
+
+
+def _months_without(database: duckdb.DuckDBPyConnection, column: str) -> tuple[str, ...]:
+    months = database.execute(
+        f"SELECT strftime(month, '%Y-%m') FROM months WHERE in_range AND NOT {column} ORDER BY 1"
+    )
+    return tuple(month for (month,) in months.fetchall())
+
+
+def _unmatched(database: duckdb.DuckDBPyConnection, filters: Filters) -> tuple[str, ...]:
+    """Filter values that no active row holds: perhaps a misspelling, as `facet=value`."""
+    unmatched = []
+    for facet, values in filters.chosen().items():
+        rows = database.execute(f"SELECT DISTINCT lower({facet}) FROM unfiltered").fetchall()
+        unmatched += [f"{facet}={v}" for v in values if (v.lower(),) not in rows]
+    return tuple(unmatched)

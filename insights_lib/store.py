@@ -1,0 +1,178 @@
+"""The store: Parquet files and the catalog that says which of them speak for which month.
+
+    data/store/catalog.sqlite                   one commit point: a crash leaves the old catalog
+    data/store/parts/<account>/<dataset>-…      the rows of one account out of one export
+
+A partner is a global account. An export that has only location ids is kept under these, and
+the Profile exports tell, when a slice is opened, which locations belong to the partner. So it
+does not matter in which order Profile and the others are ingested.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from insights_lib.datasets import CUSTOMERS, SEATS, SUBSCRIPTION_DATASETS
+from insights_lib.errors import StoreError
+from insights_lib.parameters import PRESETS, DateRange, ReportSpec, month_after
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS exports (      -- the log: one row per ingested file
+    id INTEGER PRIMARY KEY AUTOINCREMENT, file TEXT, dataset TEXT,
+    rows_in INTEGER, rows_kept INTEGER, rows_rejected INTEGER, ingested_at TEXT
+);
+CREATE TABLE IF NOT EXISTS rejects (export INTEGER, line INTEGER, reason TEXT);
+CREATE TABLE IF NOT EXISTS parts (        -- one row per export, account, month and file
+    export INTEGER, dataset TEXT, account TEXT, is_location INTEGER, month TEXT, file TEXT,
+    rows INTEGER, subscription_ids INTEGER, hash TEXT
+);
+CREATE INDEX IF NOT EXISTS parts_of_account ON parts (account, is_location);
+CREATE TABLE IF NOT EXISTS accounts (     -- locations of a global account, from Profile exports
+    location TEXT PRIMARY KEY, account TEXT, name TEXT, export INTEGER
+);
+"""
+
+# Parts of the partner itself, and of the locations that Profile maps to it. A location id that
+# no Profile maps is a partner of its own.
+_PARTS_OF = """
+SELECT p.export, p.dataset, p.month, p.file, p.rows, p.subscription_ids, p.hash
+FROM parts p WHERE p.account = :partner AND NOT p.is_location
+UNION ALL
+SELECT p.export, p.dataset, p.month, p.file, p.rows, p.subscription_ids, p.hash
+FROM parts p JOIN accounts a ON p.account = a.location
+WHERE p.is_location AND a.account = :partner
+UNION ALL
+SELECT p.export, p.dataset, p.month, p.file, p.rows, p.subscription_ids, p.hash
+FROM parts p WHERE p.is_location AND p.account = :partner
+AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.location = p.account)
+"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of one month that one export holds for a partner, or one file of them."""
+
+    export: int
+    dataset: str
+    month: date
+    file: Path
+    rows: int
+    subscription_ids: int
+    hash: str
+
+
+@contextmanager
+def reading(store: Path) -> Iterator[sqlite3.Connection]:
+    """The catalog, to read.
+
+    Raises:
+        StoreError: There is no store in that folder.
+    """
+    catalog = store / "catalog.sqlite"
+    if not catalog.exists():
+        raise StoreError(f"{store}: no store is here; run `insights ingest` first.")
+    with closing(sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True, timeout=60)) as db:
+        yield db
+
+
+@contextmanager
+def writing(store: Path) -> Iterator[sqlite3.Connection]:
+    """The catalog, to change: all of it at the end, or nothing after an error or a crash.
+
+    Another process that writes to the same store waits until this one is done.
+    """
+    store.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(store / "catalog.sqlite", timeout=3600)) as db:
+        db.execute("PRAGMA synchronous = FULL")
+        db.executescript(_SCHEMA)
+        db.isolation_level = None
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What the store holds of one partner: for each dataset and month the latest export.
+
+    Attributes:
+        partner: Partner global account id.
+        name: The partner's name as a Profile export tells it, or empty.
+        parts: Parts that count, oldest month first; those of earlier exports are left out.
+    """
+
+    partner: str
+    name: str
+    parts: tuple[Part, ...]
+
+    @property
+    def subscription_dataset(self) -> str:
+        """SeatsSubscriptionsAndRevenue, or CustomersAndTenants where there is none of it."""
+        return SEATS if any(part.dataset == SEATS for part in self.parts) else CUSTOMERS
+
+    def subscriptions(self) -> list[Part]:
+        """The parts that hold the partner's subscription rows."""
+        return [part for part in self.parts if part.dataset == self.subscription_dataset]
+
+    def usage(self) -> list[Part]:
+        """The parts that hold the partner's rows of usage datasets."""
+        return [part for part in self.parts if part.dataset not in SUBSCRIPTION_DATASETS]
+
+    def resolve(self, spec: ReportSpec) -> DateRange:
+        """The months that a spec's date range means for this partner.
+
+        Raises:
+            StoreError: A preset was asked for, but no month is complete on the as-of date.
+        """
+        if spec.date_range not in PRESETS:
+            return DateRange.parse(spec.date_range)
+        months = {part.month for part in self.subscriptions()}
+        complete = [month for month in months if month_after(month) <= spec.as_of]
+        if not complete:
+            raise StoreError(
+                f"partner {self.partner}: no month with subscriptions is complete on "
+                f"{spec.as_of}; ingest its exports, or give a later as-of date."
+            )
+        return DateRange.ending(max(complete), PRESETS[spec.date_range])
+
+
+def holdings(store: Path, partner: str) -> Holdings:
+    """Look up in the catalog what the store holds of a partner.
+
+    Raises:
+        StoreError: There is no store, or it holds nothing of this partner.
+    """
+    with reading(store) as db:
+        rows = [
+            Part(export, dataset, date.fromisoformat(month), store / "parts" / file, *counts)
+            for export, dataset, month, file, *counts in db.execute(_PARTS_OF, {"partner": partner})
+        ]
+        names = db.execute("SELECT max(name) FROM accounts WHERE account = ?", [partner]).fetchone()
+        if not rows:
+            raise StoreError(
+                f"partner {partner}: the store {store} holds nothing of it. "
+                f"It holds: {', '.join(_partners(db)) or 'no partner'}."
+            )
+    latest: dict[tuple[str, date], int] = {}
+    for part in rows:
+        key = (part.dataset, part.month)
+        latest[key] = max(part.export, latest.get(key, 0))
+    live = [part for part in rows if part.export == latest[part.dataset, part.month]]
+    live.sort(key=lambda part: (part.dataset, part.month, part.file))
+    return Holdings(partner, names[0] or "", tuple(live))
+
+
+def _partners(db: sqlite3.Connection, most: int = 10) -> list[str]:
+    found = db.execute(
+        """SELECT DISTINCT coalesce(a.account, p.account) FROM parts p
+           LEFT JOIN accounts a ON p.is_location AND a.location = p.account ORDER BY 1"""
+    )
+    names = [str(row[0]) for row in found.fetchmany(most + 1)]
+    return [*names[:most], "…"] if len(names) > most else names

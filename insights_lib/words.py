@@ -1,0 +1,88 @@
+"""Fixed text, numbers and dates in the reader's language.
+
+A language is a file, `locale/<code>.po`, whose message ids are the English texts. English itself
+needs none.
+"""
+
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from babel import Locale
+from babel.dates import format_date, format_skeleton
+from babel.messages.pofile import read_po
+from babel.numbers import format_compact_decimal, format_decimal
+
+LOCALE_FOLDER = Path(__file__).parent / "locale"
+UNKNOWN = "–"  # what a reader sees where a number cannot be known
+
+
+class Words:
+    """The language of one report.
+
+    Args:
+        locale: A code such as `sv`.
+    """
+
+    def __init__(self, locale: str) -> None:
+        self.locale = locale
+        self._babel = Locale.parse(locale)
+        self._texts = _catalogue(locale)
+
+    def __call__(self, text: str) -> str:
+        """The text in the reader's language; as it is where the language file lacks it."""
+        return self._texts.get(" ".join(text.split()), text)
+
+    def name(self, identifier: str) -> str:
+        """A metric, dimension or column as a reader calls it, such as `Partner location`."""
+        return self(identifier.replace("_", " ").capitalize())
+
+    def count(self, number: float | None) -> str:
+        """A whole number, exactly."""
+        if number is None:
+            return UNKNOWN
+        return format_decimal(number, format="#,##0.##", locale=self._babel)
+
+    def short(self, number: float | None) -> str:
+        """A number shortened as on the cards: 5.12K."""
+        if number is None or abs(number) < 1000:
+            return self.count(number)
+        return format_compact_decimal(number, locale=self._babel, fraction_digits=2)
+
+    def percent(self, number: float | None, *, signed: bool = False) -> str:
+        """A percentage of 100 with at most two decimals."""
+        if number is None:
+            return UNKNOWN
+        pattern = "+#,##0.00;-#,##0.00" if signed else "#,##0.##"
+        digits = format_decimal(number, format=pattern, locale=self._babel)
+        return f"{digits}\N{NO-BREAK SPACE}%"
+
+    def month(self, month: str | None) -> str:
+        """A month `2025-01` as `Jan 2025`."""
+        if month is None:
+            return UNKNOWN
+        return str(format_skeleton("yMMM", date.fromisoformat(f"{month}-01"), locale=self._babel))
+
+    def day(self, day: date) -> str:
+        """A day, written out."""
+        return format_date(day, format="long", locale=self._babel)
+
+    @property
+    def separators(self) -> str:
+        """The decimal and the group separator, as plotly wants them."""
+        symbols = self._babel.number_symbols["latn"]
+        return str(symbols["decimal"] + symbols["group"])
+
+
+@cache
+def _catalogue(locale: str) -> dict[str, str]:
+    file = LOCALE_FOLDER / f"{locale}.po"
+    if not file.exists():
+        return {}
+    with file.open("rb") as lines:
+        messages = read_po(lines, locale=locale)
+    return {
+        " ".join(str(message.id).split()): str(message.string)
+        for message in messages
+        if message.id and message.string
+    }

@@ -1,0 +1,142 @@
+"""The tables say what docs/definitions.md says: held against a second, plain implementation."""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+from conftest import fill_store, seats_row, slice_of, usage_row
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reference import published_example, tables
+
+from insights_lib import metrics
+from insights_lib.slices import Slice
+
+TABLES: dict[str, Callable[[Slice], pd.DataFrame]] = {
+    "summary": metrics.summary,
+    "summary_trend": metrics.summary_trend,
+    "summary_products": metrics.summary_products,
+    "geographical_spread": metrics.geographical_spread,
+    "adds_and_churns": metrics.adds_and_churns,
+    "distribution": metrics.distribution,
+    "products": metrics.products,
+    "distribution_trend": metrics.distribution_trend,
+    "active_customers": metrics.active_customers,
+}
+
+
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """A table as plain rows, null as None."""
+    return [
+        {k: None if pd.isna(v) else v for k, v in row.items()}
+        for row in table.astype(object).to_dict("records")
+    ]
+
+
+def assert_same_tables(data: Slice, expected: dict[str, list[dict[str, Any]]]) -> None:
+    for name, compute in TABLES.items():
+        table = compute(data)
+        if name == "geographical_spread":
+            table = table.drop(columns="country_code")
+        actual = rows_of(table)
+        assert len(actual) == len(expected[name]), name
+        for ours, theirs in zip(actual, expected[name], strict=True):
+            assert ours == theirs, name
+
+
+def test_the_published_example_comes_out_exactly(tmp_path: Path) -> None:
+    datasets, partner, first, last = published_example()
+    store = fill_store(tmp_path, datasets)
+    data = slice_of(store, f"{first}_{last}", partner=partner)
+    flows = metrics.adds_and_churns(data).query("product == 'All'")
+    assert flows["existing"].tolist() == [2, 2, 3, 4, 4, 4, 4, 6, 7]
+    assert flows["added"].tolist() == [0, 1, 3, 0, 1, 0, 2, 3, 0]
+    assert flows["churned"].tolist() == [0, 0, 0, 2, 0, 1, 0, 0, 2]
+    trend = metrics.summary_trend(data)
+    assert trend["current_customers"].tolist() == [2, 3, 6, 4, 5, 4, 6, 9, 7]
+
+
+MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
+months = st.sampled_from(MONTHS)
+customers = st.sampled_from(["1", "2", "3", "4", " 5 "])
+text = st.sampled_from(["", "UNKNOWN", " null ", "NA", "a", "A", "b, c", "<b>", "'"])
+
+
+@st.composite
+def seats(draw: st.DrawFn) -> dict[str, str]:
+    row = seats_row(
+        draw(months),
+        draw(customers),
+        SubscriptionId=draw(st.sampled_from(["", "s1", "s2", "s3"])),
+        SubscriptionState=draw(st.sampled_from(["Active", "active ", "Churned", "Suspended"])),
+        Product=draw(st.sampled_from(["O365", "Office 365", "Azure", "X", "x", "", "All"])),
+        SKU=draw(text),
+        CustomerMarket=draw(text),
+        CustomerSegment=draw(text),
+        PartnerLocation=draw(text),
+        PartnerAttributionType=draw(text),
+        SalesChannel=draw(text),
+        PricingLevel=draw(text),
+    )
+    kind = draw(st.sampled_from(["CustomerTpid", "CustomerTenantId", "CustomerName"]))
+    key = row["CustomerTpid"]
+    return {**row, "CustomerTpid": "", "CustomerTenantId": "", "CustomerName": "", kind: key}
+
+
+@st.composite
+def usage(draw: st.DrawFn) -> dict[str, str]:
+    users = draw(st.sampled_from(["0", "1", "", "2.5", "-1"]))
+    partner = draw(st.sampled_from(["1", "1", "1", "2"]))
+    return usage_row(draw(months), draw(customers), users, PGAMpnId=partner)
+
+
+@st.composite
+def azure(draw: st.DrawFn) -> dict[str, str]:
+    row = usage_row(draw(months), draw(customers))
+    del row["MonthlyActiveUsers"], row["WorkloadName"]
+    return {**row, "MeterCategory": "m", "UsageQuantity": "0", "TotalACR": draw(text_number)}
+
+
+status = st.sampled_from(["Active", "Inactive"])
+text_number = st.sampled_from(["", "0", "0.0001", "1e3"])
+filters = st.fixed_dictionaries(
+    {},
+    optional={
+        "product": st.lists(st.sampled_from(["office 365", "Azure", "X", "Unknown"]), max_size=2),
+        "customer_market": st.lists(st.sampled_from(["Unknown", "NA", "a"]), max_size=2),
+        "sales_channel": st.just(["A", "b, c"]),
+    },
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    seats=st.lists(seats(), max_size=40),
+    status=st.lists(
+        st.tuples(months, customers, st.sampled_from(["Active", "Inactive"])), max_size=6
+    ),
+    usage=st.lists(usage(), max_size=20),
+    azure=st.lists(azure(), max_size=8),
+    filters=filters,
+    ends=st.tuples(months, months).map(sorted),
+)
+def test_every_table_equals_the_plain_implementation(
+    seats: Any, status: Any, usage: Any, azure: Any, filters: Any, ends: Any
+) -> None:
+    base = seats_row("", "")
+    del base["SubscriptionState"]
+    fallback = [{**base, "Month": m, "CustomerTpid": c, "CustomerStatus": s} for m, c, s in status]
+    datasets = {
+        "SeatsSubscriptionsAndRevenue": seats,
+        "CustomersAndTenants": fallback,
+        "OfficeUsage": usage,
+        "AzureUsage": azure,
+    }
+    if not any(row["PGAMpnId"] == "1" for rows in datasets.values() for row in rows):
+        return
+    with TemporaryDirectory() as folder:
+        store = fill_store(Path(folder), datasets)
+        data = slice_of(store, "_".join(ends), filters=filters)
+        assert_same_tables(data, tables(datasets, "1", *ends, filters))
