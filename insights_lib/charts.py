@@ -41,6 +41,7 @@ def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, words: Words) -> g
             y=counts,
             fill="tozeroy",
             fillcolor=theme.PALE_BLUE,
+            mode="lines",
             line={"color": theme.BLUE, "width": 2},
             hovertext=[f"{m}: {words.count(n)}" for m, n in zip(months, counts, strict=True)],
             hovertemplate=HOVER,
@@ -52,19 +53,23 @@ def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, words: Words) -> g
         figure.layout[f"xaxis{axis}"] = hidden
         below = {"visible": False, "rangemode": "tozero", "domain": [0, 0.42]}
         figure.layout[f"yaxis{axis}"] = {**below, "anchor": f"x{axis}"}
-        figure.add_annotation(
-            text=f"{words.name(name)}<br><span style='font-size:26px'>"
-            f"{words.short(cards[name]['value'])}</span><br>"
-            f"{words.percent(cards[name]['growth_pct'], signed=True)}",
-            x=place[0],
-            y=1,
-            xref="paper",
-            yref="paper",
-            xanchor="left",
-            yanchor="top",
-            align="left",
-            showarrow=False,
-        )
+        card = cards[name]
+        for text, y, size in (
+            (words.name(name), 1.0, 13),
+            (words.short(card["value"]), 0.9, 26),
+            (words.percent(card["growth_pct"], signed=True), 0.62, 13),
+        ):
+            figure.add_annotation(
+                text=text,
+                font={"size": size},
+                showarrow=False,
+                x=place[0],
+                y=y,
+                xref="paper",
+                yref="paper",
+                xanchor="left",
+                yanchor="top",
+            )
     return figure
 
 

@@ -7,6 +7,7 @@ whole, in the reader's language.
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,11 @@ HOVER = "%{hovertext}<extra></extra>"
 def empty_figure(words: Words, height: int) -> go.Figure:
     """A figure in the theme, with a height in pixels and the width of its place."""
     return go.Figure(layout={"template": theme.template(words), "height": height})
+
+
+def world_shapes() -> str:
+    """The shapes of the countries, as the JSON text that plotly reads."""
+    return (Path(__file__).parent / "page_files" / "world_110m.json").read_text(encoding="utf-8")
 
 
 def escaped(text: str) -> str:

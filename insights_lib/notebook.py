@@ -14,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from IPython.display import display
 
-from insights_lib.figures import plain
+from insights_lib.figures import plain, world_shapes
 from insights_lib.parameters import report_spec
 from insights_lib.slices import Slice, open_slice
 from insights_lib.store import Part
@@ -24,6 +24,9 @@ FACTS = "application/vnd.insights.facts+json"
 TABLE = "application/vnd.insights.table+json"
 FIGURE = "application/vnd.plotly.v1+json"
 ROWS_SHOWN = 20
+
+# Where plotly looks for the shapes of the countries before it would ask the network for them.
+_WORLD = "window.PlotlyGeoAssets = {{topojson: {{world_110m: {}}}}};"
 
 
 def open_report(**parameters: Any) -> tuple[Slice, Words]:
@@ -58,6 +61,8 @@ def publish(name: str, table: pd.DataFrame, figure: go.Figure | None = None) -> 
         figure: The chart of the table, or None for a table alone.
     """
     if figure is not None:
+        if any(trace.type == "choropleth" for trace in figure.data):
+            _display({"application/javascript": _WORLD.format(world_shapes())}, "world")
         chart = json.loads(figure.to_json())
         _display({FIGURE: chart, "text/plain": f"Chart of {name}"}, name)
     columns = [str(column) for column in table.columns]

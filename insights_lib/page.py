@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from plotly.offline import get_plotlyjs
 
 from insights_lib.errors import ReportError
+from insights_lib.figures import world_shapes
 from insights_lib.notebook import FACTS, FIGURE, TABLE
 from insights_lib.sparkline import sparkline
 from insights_lib.words import Words
@@ -175,7 +176,7 @@ def write_page(report: Report, file: Path) -> None:
         content=_as_script(_content(report, words)),
         script=_asset("page.js"),
         style=_asset("page.css"),
-        world=_as_script(json.loads(_asset("world_110m.json"))),
+        world=_as_script(json.loads(world_shapes())),
         plotly=_script(get_plotlyjs()),
         version=version("partner-insights"),
     )

@@ -293,6 +293,22 @@ def test_a_refused_file_leaves_every_byte_of_the_store(text: str, tmp_path: Path
     assert tree(store) == before
 
 
+def test_a_refused_first_file_leaves_no_store(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="no known dataset"):
+        take_text(tmp_path / "store", REFUSED["no export"])
+    with pytest.raises(StoreError, match="no store is here"):
+        holdings(tmp_path / "store", "1")
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 1000], ids=["only just begun", "damaged"])
+def test_a_catalog_that_cannot_be_read_is_told_in_a_sentence(
+    content: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "catalog.sqlite").write_bytes(content)
+    with pytest.raises(StoreError):
+        holdings(tmp_path, "1")
+
+
 def test_workloads_of_two_datasets_are_refused_with_the_line(tmp_path: Path) -> None:
     names = ["Intune", "", "Intune", "Teams", "AIP"]
     rows = [usage_row("2025-01", "a", WorkloadName=name) for name in names]

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 from insights_lib.demo import write_demo
 from insights_lib.ingest import files_of, ingest_file
@@ -160,11 +161,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_all(notebooks: list[NotebookNode], folder: Path, **options: Any) -> None:
     """Execute notebooks as JupyterLab does: in kernels that start in the notebooks' folder."""
     resources = {"metadata": {"path": str(folder / "notebooks")}}
+    config = Config({"KernelManager": {"transport": "ipc"}, "NotebookClient": {"timeout": 120}})
     turns = asyncio.Semaphore(os.cpu_count() or 1)
 
     async def run(one: NotebookNode) -> None:
         async with turns:
-            client = NotebookClient(one, resources=resources, timeout=120, **options)
+            client = NotebookClient(one, resources=resources, config=config, **options)
             await client.async_execute()
 
     async def run_side_by_side() -> None:
