@@ -64,9 +64,10 @@ $(VENV)/.installed: $(VENV)/.packages pyproject.toml
 		--no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Only where nothing has been ingested so far. Install comes first but does not make it outdated.
+# Only where nothing has been ingested so far; exports that are already there are not joined by
+# the demo's. Install comes first but does not make it outdated.
 $(STORE): | install
-	@$(BIN)/insights demo
+	@if [ -z "$$(ls data/exports 2>/dev/null)" ]; then $(BIN)/insights demo; fi
 	@$(BIN)/insights ingest data/exports
 
 # The tests of the page drive a real browser.

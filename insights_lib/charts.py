@@ -22,6 +22,8 @@ from insights_lib.figures import (
 )
 from insights_lib.words import Words
 
+TOTAL = "All"  # what adds_and_churns calls the rows of all products together
+MOST_TABS = 20  # products with a tab of their own
 MOST_VALUES = 10  # values of a dimension that a chart shows one by one; a table shows all
 SPREAD = ("current_customers", "active_customers", "new_customers")
 
@@ -119,13 +121,14 @@ def world_map(table: pd.DataFrame, words: Words) -> go.Figure:
 def adds_and_churns(table: pd.DataFrame, words: Words) -> go.Figure:
     """Existing and added customers stacked by month, churned below zero; a tab per product."""
     figure = empty_figure(words, height=440)
-    # The totals come first, so a product that is itself called All gets a tab of its own.
-    blocks = [
-        rows for _, rows in table.groupby((table["month"] <= table["month"].shift()).cumsum())
-    ]
-    names = labels(words(name) if i == 0 else name for i, name in enumerate(_firsts(blocks)))
+    # Rows of a product stand together, the totals first: a product that is itself called All is
+    # another block. The largest products get a tab.
+    starts = table["month"] <= table["month"].shift()
+    total, *others = [rows for _, rows in table.groupby(starts.cumsum())] or [table]
+    others.sort(key=lambda rows: -rows[["existing", "added"]].sum().sum())
+    names = labels([words(TOTAL), *(str(rows["product"].iloc[0]) for rows in others[:MOST_TABS])])
     tabs = {}
-    for name, rows in zip(names, blocks, strict=True):
+    for name, rows in zip(names, [total, *others], strict=False):
         tabs[name] = range(len(figure.data), len(figure.data) + 3)
         months = [words.month(month) for month in rows["month"]]
         for part, color in theme.FLOWS.items():
@@ -156,32 +159,45 @@ def products(table: pd.DataFrame, words: Words) -> go.Figure:
     """A pie of the products, and beside it the SKUs of the product chosen in its tabs."""
     figure = empty_figure(words, height=480)
     whole = table[table["sku"] == ""]
-    names = labels(whole["product"])
-    counts = plain(whole["customers"])
-    figure.add_pie(
-        labels=names,
-        values=counts,
-        hole=0.55,
-        sort=False,
-        marker={"colors": list(theme.CATEGORIES), "line": {"color": "white", "width": 1}},
-        domain={"x": [0, 0.3]},
-        textinfo="none",
-        hovertext=[
-            f"{name}<br>{words('Customers')}: {words.count(n)} ({words.percent(share)})"
-            for name, n, share in zip(names, counts, whole["share_pct"], strict=True)
-        ],
-        hovertemplate=HOVER,
-    )
-    tabs = {words("All products"): [0, 1]}
     skus = table[table["sku"] != ""]
+    _add_pie(figure, whole, words)
+    tabs = {words("All products"): [0, 1]}
     _add_sku_bars(figure, skus.sort_values("customers", ascending=False, kind="stable"), words)
-    for name, product in zip(names, whole["product"], strict=True):
+    top = whole["product"].head(MOST_TABS)
+    for name, product in zip(labels(top), top, strict=True):
         tabs[name] = [0, len(figure.data)]
         _add_sku_bars(figure, skus[skus["product"] == product], words)
     use_bar_axes(figure)
     figure.update_xaxes(domain=[0.66, 0.96])
     add_tabs(figure, tabs)
     return figure
+
+
+def _add_pie(figure: go.Figure, whole: pd.DataFrame, words: Words) -> None:
+    """A slice per product; small ones are one slice, which adds up their customers."""
+    top, rest = whole.head(MOST_VALUES), whole.iloc[MOST_VALUES:]
+    names, counts, shares = labels(top["product"]), plain(top["customers"]), plain(top["share_pct"])
+    if len(rest):
+        names.append(words("{count} others").format(count=words.count(len(rest))))
+        counts.append(int(rest["customers"].sum()))
+        shares.append(float(rest["share_pct"].sum()))
+    figure.add_pie(
+        labels=names,
+        values=counts,
+        hole=0.55,
+        sort=False,
+        marker={
+            "colors": [*theme.CATEGORIES[: len(top)], theme.OTHERS],
+            "line": {"color": "white", "width": 1},
+        },
+        domain={"x": [0, 0.3]},
+        textinfo="none",
+        hovertext=[
+            f"{name}<br>{words('Customers')}: {words.count(n)} ({words.percent(share)})"
+            for name, n, share in zip(names, counts, shares, strict=True)
+        ],
+        hovertemplate=HOVER,
+    )
 
 
 def _add_sku_bars(figure: go.Figure, skus: pd.DataFrame, words: Words) -> None:
@@ -248,10 +264,6 @@ def _add_trend(
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     columns = {str(name): plain(table[name]) for name in table.columns}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _firsts(blocks: list[pd.DataFrame]) -> list[str]:
-    return [str(rows["product"].iloc[0]) for rows in blocks]
 
 
 def _spread_of(rows: list[dict[str, Any]], words: Words) -> str:

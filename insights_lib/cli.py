@@ -15,6 +15,7 @@ from insights_lib.errors import ExportError, InsightsError, ParameterError
 from insights_lib.ingest import Ingested, files_of, ingest_file
 from insights_lib.parameters import Asked, Filters, ReportsFile, read_reports_file, report_specs
 from insights_lib.runner import Outcome, Settings, notebooks, run_reports
+from insights_lib.store import reading
 
 app = typer.Typer(
     help="Customer reports for Microsoft partners, from the export files of Partner Center.",
@@ -35,11 +36,15 @@ def _sentences(debug: bool) -> Iterator[None]:
     """Show what went wrong as one sentence; with --debug, as Python does."""
     try:
         yield
-    except (InsightsError, OSError) as error:
+    except typer.Exit:
+        raise
+    except Exception as error:
         if debug:
             raise
+        if not isinstance(error, (InsightsError, OSError)):
+            _errors.print(f"unexpected {type(error).__name__}; with --debug you see where:")
         _errors.print(str(error))
-        raise typer.Exit(2) from error
+        raise typer.Exit(2 if isinstance(error, InsightsError) else 1) from error
 
 
 @app.command()
@@ -131,6 +136,8 @@ def run(
             store=store,
         )
         specs = report_specs(file, asked)
+        with reading(specs[0].store):
+            pass  # no store at all is told once, not for every report
         settings = Settings(outputs.absolute(), jobs, file.section_timeout_seconds)
         with _progress() as progress:
             bar = progress.add_task("sections", total=len(specs) * len(notebooks()))
@@ -166,9 +173,7 @@ def _summarise(outcomes: list[Outcome]) -> int:
             continue
         failed += 1
         for section, reason in outcome.failures:
-            _errors.print(
-                f"failed: partner {outcome.spec.partner}{_place(outcome, section)}: {reason}"
-            )
+            _errors.print(f"failed: partner {_place(outcome, section)}: {reason}")
     return failed
 
 

@@ -10,6 +10,7 @@ import csv
 import gzip
 import re
 import shutil
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -234,6 +235,7 @@ def _rows(lines: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         for number, line in enumerate(lines, 1):
             yield number, line.rstrip("\r\n").split("\t")
     else:
+        csv.field_size_limit(sys.maxsize)
         reader, line_number = csv.reader(lines, strict=True), 1
         for row in reader:
             yield line_number, row

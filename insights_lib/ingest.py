@@ -90,18 +90,25 @@ def ingest_file(file: Path, store: Path) -> Ingested:
     Raises:
         ExportError: The file is refused; the store is as it was before.
     """
-    with writing(store) as db:
-        for left_over in store.glob(".ingest-*"):
-            shutil.rmtree(left_over)
-        with TemporaryDirectory(dir=store, prefix=".ingest-") as folder:
-            workdir = Path(folder)
-            export = read_export(file, workdir)
-            settings = {"memory_limit": "1GB", "temp_directory": str(workdir / "spill")}
-            with duckdb.connect(config={**settings}) as engine:
-                staged = Staged(export, engine, workdir)
-                if export.dataset.name == PROFILE:
-                    return _take_accounts(db, staged)
-                return _take_rows(db, staged, workdir, store / "parts")
+    try:
+        with writing(store) as db:
+            for left_over in store.glob(".ingest-*"):
+                shutil.rmtree(left_over)
+            with TemporaryDirectory(dir=store, prefix=".ingest-") as folder:
+                return _ingest(db, file, Path(folder), store / "parts")
+    except (duckdb.Error, sqlite3.Error, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ExportError(f"{file}: cannot be taken into {store} ({reason}).") from error
+
+
+def _ingest(db: sqlite3.Connection, file: Path, workdir: Path, parts: Path) -> Ingested:
+    export = read_export(file, workdir)
+    settings = {"memory_limit": "1GB", "temp_directory": str(workdir / "spill")}
+    with duckdb.connect(config={**settings}) as engine:
+        staged = Staged(export, engine, workdir)
+        if export.dataset.name == PROFILE:
+            return _take_accounts(db, staged)
+        return _take_rows(db, staged, workdir, parts)
 
 
 @dataclass(frozen=True)

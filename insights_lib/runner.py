@@ -132,13 +132,19 @@ def _run_section(notebook: Path, report: _Report, timeout: int) -> tuple[float, 
     output = report.workdir / "notebooks" / notebook.name
     started = time.perf_counter()
     try:
+        parameters = _notebook_parameters(report)
+        unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
+        if unknown:
+            raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
         with TemporaryDirectory(prefix="insights-") as sockets:
             papermill.execute_notebook(
                 _literal(notebook),
                 _literal(output),
-                parameters=_notebook_parameters(report),
+                parameters=parameters,
                 progress_bar=False,
                 execution_timeout=timeout,
+                start_timeout=timeout,
+                shutdown_kernel="immediate",  # it has nothing to say farewell to
                 config=Config({"KernelManager": _transport(sockets)}),
             )
         refuse_unfinished(notebook.stem, nbformat.read(output, as_version=4))  # type: ignore[no-untyped-call]

@@ -58,7 +58,7 @@ class Staged:
             raise export.misshapen() from error
         engine.execute(
             f"CREATE VIEW staged AS SELECT * FROM read_parquet({sql_path(parquet)},"
-            " file_row_number = true)"
+            " file_row_number = true, hive_partitioning = false)"
         )
         if self.rows("SELECT count(*) FROM staged") != [(export.rows,)]:
             raise export.misshapen()
@@ -79,7 +79,7 @@ class Staged:
                     SELECT {known} FROM (SELECT {trimmed} FROM read_csv(
                         $text, columns = {columns}, header = true, delim = $delimiter,
                         quote = '{quote}', escape = '{quote}', auto_detect = false,
-                        strict_mode = true))
+                        strict_mode = true, hive_partitioning = false))
                 ) TO $parquet (FORMAT parquet)""",
             {
                 "text": glob_escape(str(self.export.text)),

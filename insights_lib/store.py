@@ -71,11 +71,15 @@ def reading(store: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         StoreError: There is no store in that folder.
     """
-    catalog = store / "catalog.sqlite"
+    catalog = store.absolute() / "catalog.sqlite"
     if not catalog.exists():
         raise StoreError(f"{store}: no store is here; run `insights ingest` first.")
-    with closing(sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True, timeout=60)) as db:
-        yield db
+    try:
+        # Not read-only, so that what a crash left half-written can be taken back.
+        with closing(sqlite3.connect(f"{catalog.as_uri()}?mode=rw", uri=True, timeout=60)) as db:
+            yield db
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{catalog}: cannot be read ({error}).") from error
 
 
 @contextmanager

@@ -16,8 +16,10 @@ from conftest import fill_store, seats_row, write_tsv
 from typer.testing import CliRunner, Result
 
 from insights_lib import cli
+from insights_lib.errors import ParameterError
 from insights_lib.parameters import ReportSpec
 from insights_lib.runner import NOTEBOOKS, Outcome, Settings
+from insights_lib.store import writing
 
 OPTIONS = {
     "demo": "--to --partners --customers --months --seed --debug",
@@ -74,6 +76,11 @@ def reports_file(text: str) -> None:
     Path("parameters/reports.yml").write_text(text, encoding="utf-8")
 
 
+def empty_store(folder: str) -> None:
+    with writing(Path(folder)):
+        pass
+
+
 @dataclass
 class Asked:
     """What reached the runner, which was not run."""
@@ -89,8 +96,9 @@ class Asked:
 
 @pytest.fixture
 def asked(here: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """Put a note-taker in the runner's place: every report is done at once."""
+    """Put a note-taker in the runner's place, beside a store: every report is done at once."""
     notes = Asked([])
+    empty_store("data/store")
 
     def note(
         specs: Sequence[ReportSpec], settings: Settings, on_sections: Callable[[int], None]
@@ -181,13 +189,14 @@ def test_a_wrong_value_is_told_in_one_sentence_and_nothing_is_run(
     assert not Path("outputs").exists()
 
 
-def test_debug_shows_the_traceback_of_what_otherwise_is_a_sentence(here: Path) -> None:
+def test_debug_lets_through_what_otherwise_becomes_a_sentence(here: Path) -> None:
+    """So that Python shows it with its frames."""
     wrong = ["run", "--partner", "1", "--locale", "de"]
-    program = [sys.executable, "-c", "from insights_lib.cli import app; app()", *wrong, "--debug"]
-    debug = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert "Traceback" in debug.stderr
-    assert debug.returncode != 0
-    assert the_sentence(insights(*wrong)) in debug.stderr
+    sentence = the_sentence(insights(*wrong))
+    result = insights(*wrong, "--debug")
+    assert isinstance(result.exception, ParameterError)
+    assert (str(result.exception), result.stderr) == (sentence, "")
+    assert result.exit_code != 0
 
 
 # --- Parameter files
@@ -308,6 +317,7 @@ def test_filters_of_the_call_replace_those_of_the_file_and_may_repeat(asked: Ask
 
 def test_the_other_options_reach_every_report(asked: Asked) -> None:
     reports_file(REPORTS)
+    empty_store("s")
     options = "--as-of 2025-06-30 --locale en --store s --outputs o --jobs 3"
     assert insights("run", *options.split()).exit_code == 0
     for spec in asked.specs:
@@ -400,11 +410,11 @@ def test_a_partner_that_the_store_does_not_know_leaves_the_others_rendered(here:
     assert [p.name for p in (here / "outputs").iterdir()] == ["1"]
 
 
-def test_without_a_store_every_report_fails_and_the_sentence_says_what_to_do(here: Path) -> None:
-    result = insights("run", "--partner", "1")
-    assert result.exit_code == 1
-    [failed] = [line for line in sentences(result) if line.startswith("failed")]
-    assert "insights ingest" in failed
+def test_without_a_store_nothing_is_run_and_the_sentence_says_what_to_do(here: Path) -> None:
+    result = insights("run", "--partner", "1", "--partner", "2")
+    assert result.exit_code == 2
+    assert "insights ingest" in the_sentence(result)
+    assert not (here / "outputs").exists()
 
 
 # --- Demo and ingest
@@ -467,5 +477,6 @@ def test_a_folder_without_files_is_a_wrong_call(here: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(here: Path) -> None:
     (here / "taken").write_text("a file")
     result = insights("demo", "--to", "taken/exports", "--partners", "1", "--customers", "2")
-    assert result.exit_code == 2
-    assert "taken" in "".join(sentences(result))
+    assert result.exit_code in {1, 2}
+    [sentence] = sentences(result)
+    assert "taken" in sentence

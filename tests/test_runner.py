@@ -282,7 +282,6 @@ FAILURES = {
     "os-exit": ("os._exit(0)", "kernel died"),
     "sys-exit": ("sys.exit()", "SystemExit"),
     "sys-exit-0": ("sys.exit(0)", "SystemExit"),
-    "interrupted": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
     "hangs": ("open(store + '.pid', 'w').write(str(os.getpid())); threading.Event().wait()", "4 s"),
     "tolerated": ("pass", "ZeroDivisionError"),
 }
@@ -386,9 +385,7 @@ def test_the_kernel_of_a_cell_that_hangs_is_ended(failing: Run) -> None:
 
 
 @pytest.fixture
-def own_notebooks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complete: Run
-) -> Path:
+def own_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complete: Run) -> Path:
     """A folder in which the runner looks for notebooks, beside a copy of the odd store."""
     shutil.copytree(complete.outputs.parent / "store", tmp_path / "store")
     (tmp_path / "notebooks").mkdir()

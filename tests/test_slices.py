@@ -59,20 +59,20 @@ STATES = ["Active", " active ", "ACTIVE", "Churned", "Suspended", "Inactive", ""
 @pytest.mark.parametrize(
     ("states", "counted"),
     [
-        (("Active",), {"0", "1", "2"}),
-        (("ACTIVE", "suspended"), {"0", "1", "2", "4"}),
-        (("Churned",), {"3"}),
-        ((" Churned ",), {"3"}),
-        (("Unknown",), set()),
+        (("Active",), "0 1 2"),
+        (("ACTIVE", "suspended"), "0 1 2 4"),
+        (("Churned",), "3"),
+        ((" Churned ",), "3"),
+        (("Unknown",), ""),
     ],
     ids=str,
 )
 def test_active_rows_are_those_in_an_active_state(
-    states: tuple[str, ...], counted: set[str], store_of: StoreOf
+    states: tuple[str, ...], counted: str, store_of: StoreOf
 ) -> None:
     rows = [named("2025-01", str(i), SubscriptionState=s) for i, s in enumerate(STATES)]
     data = slice_of(store_of({SEATS: rows}), "2025-01_2025-01", active_states=states)
-    assert sets(data, "current") == ({"2025-01": counted} if counted else {})
+    assert sets(data, "current").get("2025-01", set()) == set(counted.split())
 
 
 # Filters
