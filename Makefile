@@ -6,7 +6,7 @@ STORE := data/store/catalog.sqlite
 # Set PYTHON to use a certain Python: make install PYTHON=/opt/python3.13/bin/python3
 PYTHON := python3 python3.14 python3.13 python3.12 python3.11
 
-.PHONY: help install report test lint lab lock bench clean chromium
+.PHONY: help install report test lint lab lock bench clean chromium demo
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -14,7 +14,7 @@ help: ## List these targets
 
 install: $(VENV)/.installed ## Build .venv from requirements.lock
 
-report: install $(STORE) ## Render the reports of parameters/, of demo exports if there are none yet
+report: install demo ## Render the reports of parameters/, of demo exports if there are none yet
 	@$(BIN)/insights run
 
 test: install chromium ## Run all tests, with a Chromium from the package manager if there is none
@@ -25,7 +25,7 @@ lint: install ## Check style, formatting and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-lab: install $(STORE) ## Open the notebooks in JupyterLab
+lab: install demo ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks
 
 lock: install ## Pin anew what pyproject.toml asks for; UPGRADE=--upgrade takes the newest of all
@@ -65,10 +65,12 @@ $(VENV)/.installed: $(VENV)/.packages pyproject.toml
 	@touch $@
 
 # Only where nothing has been ingested so far; exports that are already there are not joined by
-# the demo's. Install comes first but does not make it outdated.
-$(STORE): | install
-	@if [ -z "$$(ls data/exports 2>/dev/null)" ]; then $(BIN)/insights demo; fi
-	@$(BIN)/insights ingest data/exports
+# the demo's. The catalog is empty until an ingest has succeeded.
+demo: install
+	@if [ ! -s $(STORE) ]; then \
+		if [ -z "$$(ls data/exports 2>/dev/null)" ]; then $(BIN)/insights demo || exit 1; fi; \
+		$(BIN)/insights ingest data/exports; \
+	fi
 
 # The tests of the page drive a real browser.
 chromium:

@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from insights_lib.demo import write_demo
 from insights_lib.errors import ExportError, InsightsError, ParameterError
 from insights_lib.ingest import Ingested, files_of, ingest_file
-from insights_lib.parameters import Asked, Filters, ReportsFile, read_reports_file, report_specs
+from insights_lib.parameters import Filters
+from insights_lib.reports_file import Asked, ReportsFile, read_reports_file, report_specs
 from insights_lib.runner import Outcome, Settings, notebooks, run_reports
 from insights_lib.store import reading
 

@@ -72,8 +72,9 @@ USERS, SEATS_IN_USE = ("MonthlyActiveUsers",), ("ActiveSeats",)
 AZURE_MEASURES = ("UsageQuantity", "TotalACR", "ACR_USD", "MonthlySubscriptionLevelACR")
 
 _EMS_WORKLOAD = re.compile(
-    r"intune|azure ?ad|azure active directory|entra|\baadp?\b|\baip\b|information protection"
-    r"|\batp\b|threat protection|cloud app security|\bmcas\b|\bems\b|rights management",
+    r"intune|azure ?ad|azure active directory|entra|\baadp?\b|\baz?ip\b|information protection"
+    r"|\baatp\b|azure (atp|advanced threat)|cloud app security|\bmcas\b|\bems\b"
+    r"|rights management",
     re.IGNORECASE,
 )
 

@@ -18,6 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from insights_lib.counting import Count
 from insights_lib.datasets import (
     MARKS,
     Dataset,
@@ -53,7 +54,8 @@ class Export:
         dataset: Which dataset it is.
         header: The column names as they stand in the file, trimmed.
         delimiter: A tab or a comma.
-        quoted: Whether fields stand in quotes, and may hold line ends (never in a TSV).
+        quoted: Whether fields stand in quotes (never in a TSV).
+        multiline: Whether some quoted field holds a line end.
         rows: How many rows follow the header.
         notes: What the user should know although nothing is wrong.
     """
@@ -64,12 +66,13 @@ class Export:
     header: list[str]
     delimiter: str
     quoted: bool
+    multiline: bool
     rows: int
     notes: tuple[str, ...]
 
     def lines_of(self, rows: list[int]) -> list[int]:
         """The lines of the file on which the rows of these numbers (from 0) begin."""
-        if not self.quoted:
+        if not self.multiline:
             return [row + 2 for row in rows]
         wanted = {row + 1 for row in rows}
         with self.text.open(newline="", encoding="utf-8-sig") as lines:
@@ -111,7 +114,7 @@ def read_export(file: Path, workdir: Path) -> Export:
     """
     try:
         return _check(file, _plain(file, workdir))
-    except (EOFError, OSError, zlib.error, UnicodeError) as error:
+    except (EOFError, OSError, zlib.error, UnicodeError, csv.Error) as error:
         raise ExportError(f"{file}: cannot be read ({error}); export it again.") from error
 
 
@@ -147,7 +150,7 @@ def _check(file: Path, text: Path) -> Export:
         delimiter = "\t" if "\t" in line else ","
         header = [name.strip() for name in _fields(line, delimiter)]
         dataset = _dataset(file, header)
-        count = _Count(file, delimiter.encode())
+        count = Count(file, delimiter.encode())
         source.seek(0)
         for block in _blocks(file, source):
             count.add(block)
@@ -156,8 +159,17 @@ def _check(file: Path, text: Path) -> Export:
     notes = absent_dimensions(dataset, header)
     if not count.ended:
         notes.append("the last line has no line end; was the file cut?")
-    rows = count.records - 1
-    return Export(file, text, dataset, header, delimiter, count.quoted, rows, tuple(notes))
+    return Export(
+        file=file,
+        text=text,
+        dataset=dataset,
+        header=header,
+        delimiter=delimiter,
+        quoted=count.quoted,
+        multiline=count.records != count.lines + (not count.ended),
+        rows=count.records - 1,
+        notes=tuple(notes),
+    )
 
 
 def _refuse_what_is_no_table(file: Path, start: bytes) -> None:
@@ -205,16 +217,23 @@ def _fields(line: str, delimiter: str) -> list[str]:
 
 def _blocks(file: Path, source: BinaryIO) -> Iterator[bytes]:
     """The file in blocks that end with a line end, so that no character is cut in two."""
+    lines = 0
     while block := source.read(BLOCK):
-        rest = source.readline(LONGEST_LINE)
-        if len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
-            raise ExportError(f"{file}: a line is longer than 1 MiB; is it an export?")
-        yield block + rest
+        block += source.readline(LONGEST_LINE)
+        start = 0
+        while len(block) - start > LONGEST_LINE:
+            end = block.rfind(b"\n", start, start + LONGEST_LINE)
+            if end < 0:
+                line = lines + block.count(b"\n", 0, start) + 1
+                raise ExportError(f"{file}, line {line}: is longer than 1 MiB; is it an export?")
+            start = end + 1
+        lines += block.count(b"\n")
+        yield block
 
 
 def _misshapen(file: Path, text: Path, delimiter: str, fields: int) -> ExportError:
     """The error that names the first line whose number of fields is not the header's."""
-    line, what = 1, "the lines have other numbers of fields than the header"
+    line, what = 1, "a line is too long, or has another number of fields than the header"
     with text.open(newline="", encoding="utf-8-sig") as lines:
         rows = _rows(lines, delimiter)
         try:
@@ -225,7 +244,7 @@ def _misshapen(file: Path, text: Path, delimiter: str, fields: int) -> ExportErr
         except StopIteration:
             pass
         except csv.Error as error:
-            what = f"somewhere a quote is not closed, or not doubled, as RFC 4180 asks ({error})"
+            line, what = error.args[1], "a quote is not closed, or not doubled, as RFC 4180 asks"
     return ExportError(f"{file}, line {line}: {what}. Export it again.")
 
 
@@ -237,85 +256,9 @@ def _rows(lines: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     else:
         csv.field_size_limit(sys.maxsize)
         reader, line_number = csv.reader(lines, strict=True), 1
-        for row in reader:
-            yield line_number, row
-            line_number = reader.line_num + 1
-
-
-@dataclass
-class _Count:
-    """Lines, records and fields, counted block by block without building any field.
-
-    A quote splits a text into what is outside and what is inside quotes, in turn; a delimiter
-    or a line end counts outside only. Lines and records differ where a field holds a line end.
-    """
-
-    file: Path
-    delimiter: bytes
-    lines: int = 0
-    records: int = 0
-    delimiters: int = 0
-    crlf: int = 0
-    quoted: bool = False
-    inside: bool = False
-    ended: bool = True
-
-    def add(self, block: bytes) -> None:
-        self._refuse_bad_bytes(block)
-        self.ended = block.endswith(b"\n")
-        outside = block
-        if self.delimiter == b"," and (self.inside or b'"' in block):
-            outside = self._outside_quotes(block)
-        crlf = outside.count(b"\r\n")
-        if outside.count(b"\r") != crlf:
-            raise ExportError(
-                f"{self.file}, after line {self.lines + 1}: a CR stands without LF. "
-                "Lines end with LF or CR LF; export it again."
-            )
-        self.crlf += crlf
-        self.lines += block.count(b"\n")
-        self.records += outside.count(b"\n") + (not self.ended)
-        self.delimiters += outside.count(self.delimiter)
-
-    def fits(self, fields: int) -> bool:
-        """Whether the counts allow every record to have that many fields."""
-        lf_alone = self.records - (not self.ended) - self.crlf
-        if self.crlf and lf_alone:
-            raise ExportError(
-                f"{self.file}: {self.crlf} lines end with CR LF and {lf_alone} with LF. "
-                "All must end alike; export it again."
-            )
-        return not self.inside and self.delimiters == self.records * (fields - 1)
-
-    def _refuse_bad_bytes(self, block: bytes) -> None:
-        position, what = block.find(b"\0"), "holds a NUL byte; the file is damaged"
-        if position < 0 and not block.isascii():
-            try:
-                block.decode("utf-8")
-            except UnicodeDecodeError as error:
-                position, what = error.start, "is not UTF-8 (but Latin-1, perhaps)"
-        if position >= 0:
-            line = self._line(block[:position])
-            raise ExportError(f"{self.file}, line {line}: {what}. Export it again as UTF-8.")
-
-    def _line(self, before: bytes) -> int:
-        return self.lines + before.count(b"\n") + 1
-
-    def _outside_quotes(self, block: bytes) -> bytes:
-        self.quoted = True
-        pieces = block.split(b'"')
-        first = 1 if self.inside else 0
-        for i in range(first, len(pieces), 2):
-            piece = pieces[i]
-            opens = i + 1 < len(pieces) and not piece.endswith((b",", b"\n"))
-            closes = i > 0 and not piece.startswith((b",", b"\r\n", b"\n"))
-            # An empty piece within a field is a doubled quote, which stands for one quote.
-            if piece and (opens or closes):
-                line = self._line(b'"'.join(pieces[: i + opens]))
-                raise ExportError(
-                    f"{self.file}, line {line}: a quote stands inside a field that is not "
-                    "quoted as a whole. In CSV such a field is put in quotes and its quotes "
-                    "are doubled (RFC 4180)."
-                )
-        self.inside = (len(pieces) - first) % 2 == 0
-        return b"".join(pieces[first::2])
+        try:
+            for row in reader:
+                yield line_number, row
+                line_number = reader.line_num + 1
+        except csv.Error as error:
+            raise csv.Error(str(error), line_number) from error

@@ -1,6 +1,5 @@
 """Export files into the store: each file as a whole, or not at all."""
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -25,7 +24,7 @@ from insights_lib.errors import ExportError
 from insights_lib.exports import MONTH_FORMS, parse_month, read_export
 from insights_lib.parameters import is_safe_name
 from insights_lib.staging import Staged, has_accounts, sql_path
-from insights_lib.store import writing
+from insights_lib.store import NewMonth, publish, writing
 
 _CUSTOMER = (
     "coalesce('tpid:' || CustomerTpid, 'tenant:' || CustomerTenantId, 'name:' || CustomerName)"
@@ -111,20 +110,6 @@ def _ingest(db: sqlite3.Connection, file: Path, workdir: Path, parts: Path) -> I
         return _take_rows(db, staged, workdir, parts)
 
 
-@dataclass(frozen=True)
-class _Month:
-    """The rows of one account and month in one new file."""
-
-    dataset: str
-    account: str
-    is_location: bool
-    month: date
-    file: Path
-    rows: int
-    subscription_ids: int
-    hash: str
-
-
 def _take_accounts(db: sqlite3.Connection, staged: Staged) -> Ingested:
     """Replace what is known of the global accounts that a Profile export lists."""
     _refuse_unsafe_accounts(staged)
@@ -150,7 +135,7 @@ def _take_rows(db: sqlite3.Connection, staged: Staged, workdir: Path, parts: Pat
     export, result = _log(db, staged, dataset, _REASON, written)
     if sum(month.rows for month in written) != result.rows_kept:
         raise ExportError(f"{staged.export.file}: rows were lost on the way; please report this.")
-    _publish(db, export, written, parts)
+    publish(db, export, written, parts)
     return result
 
 
@@ -235,7 +220,7 @@ def _kept_columns(staged: Staged) -> str:
     return f"subscription, state, products.value AS product, {others}"
 
 
-def _write_by_account(staged: Staged, dataset: str, workdir: Path) -> list[_Month]:
+def _write_by_account(staged: Staged, dataset: str, workdir: Path) -> list[NewMonth]:
     """Write the kept rows, a folder per account, and count what each file holds by month."""
     columns = _kept_columns(staged)
     products = "LEFT JOIN products USING (product)" if "products" in columns else ""
@@ -251,7 +236,7 @@ def _write_by_account(staged: Staged, dataset: str, workdir: Path) -> list[_Mont
     ids = "count(subscription)" if "subscription" in columns else "0"
     is_location = not has_accounts(staged.export)
     return [
-        _Month(dataset, _account_of(file), is_location, month, file, *counts)
+        NewMonth(dataset, _account_of(file), is_location, month, file, *counts)
         for file in sorted(folder.glob("*/*.parquet"))
         for month, *counts in staged.rows(
             f"""SELECT month, count(*), {ids}, sum(hash(part))::VARCHAR
@@ -262,7 +247,7 @@ def _write_by_account(staged: Staged, dataset: str, workdir: Path) -> list[_Mont
 
 
 def _log(
-    db: sqlite3.Connection, staged: Staged, dataset: str, reason: str, written: list[_Month]
+    db: sqlite3.Connection, staged: Staged, dataset: str, reason: str, written: list[NewMonth]
 ) -> tuple[int, Ingested]:
     """Write the log entry of an export; the id it gets tells later exports from earlier ones."""
     rejected = staged.rows(f"SELECT count(*) FROM staged WHERE {reason} IS NOT NULL")[0][0]
@@ -288,48 +273,5 @@ def _log(
     return export, result
 
 
-def _publish(db: sqlite3.Connection, export: int, written: list[_Month], parts: Path) -> None:
-    """Move the files into the store and let the catalog name them in place of earlier ones."""
-    for account in {month.account for month in written}:
-        _sweep(db, parts, account)
-    names = {m.file: f"{m.account}/{m.dataset}-{export}-{m.file.name}" for m in written}
-    for month in written:
-        key = (month.dataset, month.account, month.is_location, month.month.isoformat())
-        db.execute(
-            """DELETE FROM parts WHERE dataset = ? AND account = ? AND is_location = ?
-               AND month = ? AND export < ?""",
-            (*key, export),
-        )
-        db.execute(
-            "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (export, *key, names[month.file], month.rows, month.subscription_ids, month.hash),
-        )
-    for file, name in names.items():
-        _move(file, parts / name)
-
-
-def _sweep(db: sqlite3.Connection, parts: Path, account: str) -> None:
-    """Delete files of an account that the catalog no longer names.
-
-    What this ingest replaces is still named and stays until the next: it may be being read.
-    """
-    rows = db.execute("SELECT DISTINCT file FROM parts WHERE account = ?", [account])
-    named = {parts / file for (file,) in rows}
-    for file in (parts / account).glob("*.parquet"):
-        if file not in named:
-            file.unlink()
-
-
 def _account_of(file: Path) -> str:
     return unquote(file.parent.name.removeprefix("account="))
-
-
-def _move(file: Path, target: Path) -> None:
-    """Move a file so that it stays there even if the machine stops at once."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("rb") as written:
-        os.fsync(written.fileno())
-    file.rename(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)

@@ -4,15 +4,20 @@ The same words serve the command line, the YAML files of `parameters/` and the n
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar, get_args
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from insights_lib.errors import ParameterError
 
@@ -62,6 +67,7 @@ class DateRange(BaseModel):
         """
         try:
             first, last = (date.fromisoformat(f"{month}-01") for month in text.split("_"))
+            month_after(first, -1)  # which the calendar must have, too
         except ValueError as error:
             raise ParameterError(f"date range {text!r} is none of: {RANGES}.") from error
         if last < first:
@@ -89,11 +95,13 @@ class DateRange(BaseModel):
         return month_after(self.first, -1)
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A frozen model that takes no unknown key and no value of another type."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Filters(_Strict):
+class Filters(Strict):
     """Page filters: a row passes when each facet with values holds one of them; empty = all."""
 
     product: tuple[str, ...] = ()
@@ -116,7 +124,7 @@ class Filters(_Strict):
             if not equals or not value:
                 raise ParameterError(f"filter {text!r} is not of the form facet=value.")
             if facet not in FACETS:
-                raise ParameterError(f"filter {text!r}: {_unknown(facet, FACETS)}")
+                raise ParameterError(f"filter {text!r}: {unknown(facet, FACETS)}")
             values[facet] = (*values.get(facet, ()), value)
         return cls(**values)
 
@@ -149,178 +157,97 @@ def _safe_partner(text: str) -> str:
     return text
 
 
-def _known_facets(filters: dict[str, list[str]]) -> dict[str, list[str]]:
-    Filters.parse(filter_texts(filters))
-    return filters
-
-
 PartnerId = Annotated[str, AfterValidator(_safe_partner)]
 RangeText = Annotated[str, AfterValidator(_known_range)]
 Locale = Annotated[str, AfterValidator(_known_locale)]
-FilterLists = Annotated[dict[str, list[str]], AfterValidator(_known_facets)]
 
 
-class ReportSpec(_Strict):
+def _day(value: object) -> object:
+    if value is None or value == "":
+        return date.today()
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise ParameterError(f"{value!r} is no date such as 2026-01-15") from error
+    return value
+
+
+def _filters(value: object) -> object:
+    if isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value):
+        return Filters.parse(value)
+    if isinstance(value, Filters):
+        return value
+    raise ParameterError(f"{value!r} is no list of texts such as product=Azure")
+
+
+def _states(value: object) -> object:
+    if isinstance(value, (list, tuple)) and value and all(isinstance(s, str) for s in value):
+        return tuple(state.strip() for state in value)
+    raise ParameterError(f"{value!r} is no list of states such as ['Active']")
+
+
+def _found_above(value: object) -> object:
+    """A relative path where it exists: here, or in a folder above, as notebooks are below."""
+    if not isinstance(value, (str, Path)):
+        return value
+    here = Path.cwd()
+    return next((f / value for f in (here, *here.parents) if (f / value).exists()), here / value)
+
+
+class ReportSpec(Strict):
     """Everything that decides what one report says.
 
     Attributes:
         partner: Partner global account id.
         partner_name: What the report calls the partner; empty = as the Profile export does.
         date_range: A preset, or two months such as `2025-01_2025-12`.
-        as_of: The day on which a month must be over to count as complete.
-        filters: The page filters; what they exclude is not in the report.
+        as_of: The day on which a month must be over to count as complete; empty = today.
+        filters: The page filters, also as texts `facet=value`; what they exclude is not in the
+            report.
         locale: Language of the fixed text and of numbers and dates.
         active_states: Subscription states that make a row active, compared without case.
-        store: Folder of the store.
+        store: Folder of the store; if relative, looked for here and then in the folders above.
     """
 
     partner: PartnerId
     partner_name: str = ""
     date_range: RangeText = "last_12_months"
-    as_of: date
-    filters: Filters = Filters()
+    as_of: Annotated[date, BeforeValidator(_day)] = Field(default_factory=date.today)
+    filters: Annotated[Filters, BeforeValidator(_filters)] = Filters()
     locale: Locale = "en"
-    active_states: tuple[str, ...] = ("Active",)
-    store: Path
+    active_states: Annotated[tuple[str, ...], BeforeValidator(_states)] = ("Active",)
+    store: Annotated[Path, BeforeValidator(_found_above)] = Field(
+        default=Path("data/store"), validate_default=True
+    )
 
 
 def report_spec(**values: Any) -> ReportSpec:
     """A `ReportSpec` from plain values, as a notebook or a command has them.
 
     Args:
-        **values: The attributes of `ReportSpec`. `filters` is a list of `facet=value` texts;
-            `as_of` a date as `2026-01-15`, empty for today; `store` a path, looked for in the
-            working folder and then in those above it.
+        **values: The attributes of `ReportSpec`.
 
     Raises:
         ParameterError: A value is not allowed, or a name is not known.
     """
-    plain = dict(values)
-    as_of = plain.get("as_of")
-    if not isinstance(as_of, date):
-        plain["as_of"] = _day(str(as_of)) if as_of else date.today()
-    if not isinstance(plain.get("filters", ()), Filters):
-        plain["filters"] = Filters.parse(plain["filters"])
-    plain["active_states"] = tuple(plain.get("active_states", ("Active",)))
-    plain["store"] = _found_above(Path(plain.get("store", "data/store")))
-    return _validated(ReportSpec, plain, "the report")
+    return validated(ReportSpec, values, "the report")
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ParameterError(f"as_of {text!r} is no date such as 2026-01-15.") from error
-
-
-def _found_above(path: Path) -> Path:
-    """A relative path where it exists: here, or in a folder above, as notebooks are below."""
-    here = Path.cwd()
-    return next((f / path for f in (here, *here.parents) if (f / path).exists()), here / path)
-
-
-class Partner(_Strict):
-    """One partner of `reports.yml`; what is not given is as in the file's own settings."""
-
-    id: PartnerId
-    name: str = ""
-    ranges: list[RangeText] | None = None
-    filters: FilterLists | None = None
-    locale: Locale | None = None
-
-
-class ReportsFile(_Strict):
-    """`parameters/reports.yml`: the reports to render, and settings common to them."""
-
-    ranges: list[RangeText] = ["last_12_months"]
-    filters: FilterLists = {}
-    locale: Locale = "en"
-    active_states: list[str] = ["Active"]
-    section_timeout_seconds: int = Field(default=600, gt=0)
-    partners: list[Partner] = []
-
-
-def read_reports_file(folder: Path) -> ReportsFile:
-    """Read and check `reports.yml` of a parameters folder.
-
-    Raises:
-        ParameterError: The file is missing, is no YAML, or holds something unknown or wrong.
-    """
-    file = folder / "reports.yml"
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ParameterError(f"{file}: no such file; it lists the reports to render.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{file}: is no YAML ({' '.join(str(error).split())}).") from error
-    if not isinstance(content, dict):
-        raise ParameterError(f"{file}: holds no settings; begin with `partners:`.")
-    return _validated(ReportsFile, content, str(file))
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a command asks for on top of the parameter file; None leaves that as it is there."""
-
-    partners: tuple[str, ...] = ()
-    date_range: str | None = None
-    as_of: str | None = None
-    filters: Filters | None = None
-    locale: str | None = None
-    store: Path = Path("data/store")
-
-
-def report_specs(file: ReportsFile, asked: Asked) -> list[ReportSpec]:
-    """The reports to render: those asked for, else every partner and range of the file.
-
-    Raises:
-        ParameterError: Something is wrong, or nothing is left to render.
-    """
-    listed = {partner.id: partner for partner in file.partners}
-    wanted = asked.partners or tuple(listed)
-    if not wanted:
-        raise ParameterError("no partner is listed; name one with --partner, or in reports.yml.")
-    specs = []
-    for name in wanted:
-        partner = listed.get(name) or _validated(Partner, {"id": name}, f"partner {name}")
-        ranges = partner.ranges if partner.ranges is not None else file.ranges
-        filters = partner.filters if partner.filters is not None else file.filters
-        specs += [
-            report_spec(
-                partner=partner.id,
-                partner_name=partner.name,
-                date_range=date_range,
-                as_of=asked.as_of,
-                filters=asked.filters or Filters.parse(filter_texts(filters)),
-                locale=asked.locale or partner.locale or file.locale,
-                active_states=file.active_states,
-                store=asked.store,
-            )
-            for date_range in ([asked.date_range] if asked.date_range else ranges)
-        ]
-    return specs
-
-
-def filter_texts(filters: dict[str, list[str]]) -> Iterator[str]:
-    """Filters of a YAML file as `Filters.parse` reads them.
-
-    Raises:
-        ParameterError: A facet is not known.
-    """
-    for facet, values in filters.items():
-        if facet not in FACETS:
-            raise ParameterError(f"filters: {_unknown(facet, FACETS)}")
-        yield from (f"{facet}={value}" for value in values)
-
-
-def _unknown(name: str, known: Iterable[str]) -> str:
+def unknown(name: str, known: Iterable[str]) -> str:
+    """Half a sentence: the name is none of those that are known; which one may be meant."""
     known = tuple(known)
     near = get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"{name!r} is none of: {', '.join(known)}{hint}"
 
 
-def _validated(model: type[Model], values: dict[str, Any], where: str) -> Model:
+def validated(model: type[Model], values: dict[str, Any], where: str) -> Model:
+    """A model of plain values; the first that is wrong is told in a sentence.
+
+    Raises:
+        ParameterError: With the place, the reason, and what was allowed.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -333,9 +260,17 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     place = ".".join(str(part) for part in first["loc"])
     name = str(first["loc"][-1])
     if first["type"] == "extra_forbidden":
-        inner = Partner if first["loc"][0] == "partners" else model
-        return f"{_unknown(name, inner.model_fields)}."
+        return f"{unknown(name, _fields_at(model, first['loc'][:-1]))}."
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")
     if first["type"] == "string_type":
         reason += f", not {first['input']!r}; put it in quotes"
     return f"{place}: {reason}."
+
+
+def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """The names that are known at a place of a model with lists of models in it."""
+    for part in place:
+        if isinstance(part, str):
+            inner = get_args(model.model_fields[part].annotation)
+            model = next(t for t in inner if issubclass(t, BaseModel))
+    return list(model.model_fields)

@@ -12,6 +12,7 @@ import duckdb
 import pandas as pd
 
 from insights_lib.datasets import DIMENSION_COLUMNS, SEATS, USAGE_PRODUCTS
+from insights_lib.errors import StoreError
 from insights_lib.parameters import FACETS, DateRange, Filters, ReportSpec, month_after
 from insights_lib.staging import sql_path
 from insights_lib.store import Holdings, Part, holdings
@@ -89,13 +90,22 @@ def open_slice(spec: ReportSpec) -> Slice:
     """
     held = holdings(spec.store, spec.partner)
     date_range = held.resolve(spec)
-    database = duckdb.connect()
     subscriptions = _within(held.subscriptions(), date_range)
     usage = _within(held.usage(), date_range)
-    _create_months(database, date_range, subscriptions, usage)
-    _create_subscriptions(database, held, spec, subscriptions)
-    _create_usage(database, spec, usage)
-    database.execute(_SETS)
+    database = duckdb.connect()
+    try:
+        _create_months(database, date_range, subscriptions, usage)
+        _create_subscriptions(database, held, spec, subscriptions)
+        unmatched = _unmatched(database, spec.filters)
+        _create_usage(database, spec, usage)
+        # From here on there is nothing that the filters exclude.
+        database.execute("DROP VIEW unfiltered; DROP TABLE states; DROP TABLE customers")
+        database.execute(_SETS)
+    except duckdb.IOException as error:
+        raise StoreError(
+            f"partner {spec.partner}: its part of {spec.store} cannot be read; if exports were "
+            f"ingested just now, try again ({str(error).splitlines()[0]})."
+        ) from error
     return Slice(
         spec=spec,
         date_range=date_range,
@@ -103,7 +113,7 @@ def open_slice(spec: ReportSpec) -> Slice:
         inputs=(*subscriptions, *usage),
         months_without_subscriptions=_months_without(database, "covered"),
         months_without_usage=_months_without(database, "has_usage"),
-        unmatched_filters=_unmatched(database, spec.filters),
+        unmatched_filters=unmatched,
         database=database,
     )
 
@@ -140,7 +150,7 @@ def _create_subscriptions(
     """The active rows that pass the filters, and a number for every customer in them."""
     # active_states are states of subscriptions; a customer's status has only one that counts.
     states = spec.active_states if held.subscription_dataset == SEATS else ("Active",)
-    database.execute("CREATE TEMP TABLE states AS SELECT unnest($1) AS state", [_lowered(states)])
+    database.execute("CREATE TEMP TABLE states AS SELECT lower(unnest($1)) AS state", [[*states]])
     dimensions = ", ".join(f"coalesce({d}, 'Unknown') AS {d}" for d in DIMENSION_COLUMNS)
     database.execute(
         f"""CREATE TEMP VIEW unfiltered AS
@@ -151,7 +161,7 @@ def _create_subscriptions(
     passes = " AND ".join(f"({_passes(facet)})" for facet in FACETS)
     database.execute(
         f"CREATE TEMP TABLE chosen AS SELECT * FROM unfiltered WHERE {passes}",
-        {facet: _lowered(values) for facet, values in spec.filters},
+        {facet: [*values] for facet, values in spec.filters},
     )
     database.execute(
         """CREATE TEMP TABLE customers AS
@@ -180,17 +190,12 @@ def _create_usage(database: duckdb.DuckDBPyConnection, spec: ReportSpec, parts: 
             SELECT DISTINCT month, customers.customer, product
             FROM ({" UNION ALL ".join(sources)}) used JOIN customers ON used.customer = key
             WHERE {_passes("product")}""",
-        {"product": _lowered(spec.filters.product)},
+        {"product": [*spec.filters.product]},
     )
-    database.execute("DROP TABLE customers")
 
 
 def _passes(facet: str) -> str:
-    return f"len(${facet}::VARCHAR[]) = 0 OR lower({facet}) IN (SELECT unnest(${facet}))"
-
-
-def _lowered(values: Iterable[str]) -> list[str]:
-    return [value.lower() for value in values]
+    return f"len(${facet}::VARCHAR[]) = 0 OR lower({facet}) IN (SELECT lower(unnest(${facet})))"
 
 
 def _rows_of(parts: Iterable[Part], columns: Mapping[str, str]) -> str:
@@ -218,6 +223,10 @@ def _unmatched(database: duckdb.DuckDBPyConnection, filters: Filters) -> tuple[s
     """Filter values that no active row holds: perhaps a misspelling, as `facet=value`."""
     unmatched = []
     for facet, values in filters.chosen().items():
-        rows = database.execute(f"SELECT DISTINCT lower({facet}) FROM unfiltered").fetchall()
-        unmatched += [f"{facet}={v}" for v in values if (v.lower(),) not in rows]
+        rows = database.execute(
+            f"""SELECT value FROM (SELECT unnest($1) AS value)
+                WHERE lower(value) NOT IN (SELECT lower({facet}) FROM unfiltered)""",
+            [values],
+        ).fetchall()
+        unmatched += [f"{facet}={value}" for (value,) in rows]
     return tuple(unmatched)

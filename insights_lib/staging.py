@@ -54,7 +54,7 @@ class Staged:
         parquet = workdir / "staged.parquet"
         try:
             self._write(parquet)
-        except duckdb.InvalidInputException as error:
+        except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
             raise export.misshapen() from error
         engine.execute(
             f"CREATE VIEW staged AS SELECT * FROM read_parquet({sql_path(parquet)},"
@@ -79,7 +79,8 @@ class Staged:
                     SELECT {known} FROM (SELECT {trimmed} FROM read_csv(
                         $text, columns = {columns}, header = true, delim = $delimiter,
                         quote = '{quote}', escape = '{quote}', auto_detect = false,
-                        strict_mode = true, hive_partitioning = false))
+                        strict_mode = true, hive_partitioning = false, compression = 'none',
+                        parallel = {not self.export.multiline}))
                 ) TO $parquet (FORMAT parquet)""",
             {
                 "text": glob_escape(str(self.export.text)),

@@ -8,6 +8,7 @@ the Profile exports tell, when a slice is opened, which locations belong to the 
 does not matter in which order Profile and the others are ingested.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from insights_lib.datasets import CUSTOMERS, SEATS, SUBSCRIPTION_DATASETS
 from insights_lib.errors import StoreError
-from insights_lib.parameters import PRESETS, DateRange, ReportSpec, month_after
+from insights_lib.parameters import PRESETS, DateRange, ReportSpec
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS exports (      -- the log: one row per ingested file
@@ -72,7 +73,7 @@ def reading(store: Path) -> Iterator[sqlite3.Connection]:
         StoreError: There is no store in that folder.
     """
     catalog = store.absolute() / "catalog.sqlite"
-    if not catalog.exists():
+    if not catalog.exists() or catalog.stat().st_size == 0:  # empty: no ingest has succeeded
         raise StoreError(f"{store}: no store is here; run `insights ingest` first.")
     try:
         # Not read-only, so that what a crash left half-written can be taken back.
@@ -90,16 +91,75 @@ def writing(store: Path) -> Iterator[sqlite3.Connection]:
     """
     store.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(store / "catalog.sqlite", timeout=3600)) as db:
-        db.execute("PRAGMA synchronous = FULL")
-        db.executescript(_SCHEMA)
         db.isolation_level = None
+        db.execute("PRAGMA synchronous = FULL")
         db.execute("BEGIN IMMEDIATE")
         try:
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
             yield db
         except BaseException:
             db.execute("ROLLBACK")
             raise
         db.execute("COMMIT")
+
+
+@dataclass(frozen=True)
+class NewMonth:
+    """The rows of one account and month in one new file."""
+
+    dataset: str
+    account: str
+    is_location: bool
+    month: date
+    file: Path
+    rows: int
+    subscription_ids: int
+    hash: str
+
+
+def publish(db: sqlite3.Connection, export: int, written: list[NewMonth], parts: Path) -> None:
+    """Move the files into the store and let the catalog name them in place of earlier ones."""
+    for account in {month.account for month in written}:
+        _sweep(db, parts, account)
+    names = {m.file: f"{m.account}/{m.dataset}-{export}-{m.file.name}" for m in written}
+    for month in written:
+        key = (month.dataset, month.account, month.is_location, month.month.isoformat())
+        db.execute(
+            """DELETE FROM parts WHERE dataset = ? AND account = ? AND is_location = ?
+               AND month = ? AND export < ?""",
+            (*key, export),
+        )
+        db.execute(
+            "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (export, *key, names[month.file], month.rows, month.subscription_ids, month.hash),
+        )
+    for file, name in names.items():
+        _move(file, parts / name)
+
+
+def _sweep(db: sqlite3.Connection, parts: Path, account: str) -> None:
+    """Delete files of an account that the catalog no longer names.
+
+    What this ingest replaces is still named and stays until the next: it may be being read.
+    """
+    rows = db.execute("SELECT DISTINCT file FROM parts WHERE account = ?", [account])
+    named = {parts / file for (file,) in rows}
+    for file in (parts / account).glob("*.parquet"):
+        if file not in named:
+            file.unlink()
+
+
+def _move(file: Path, target: Path) -> None:
+    """Move a file so that it stays there even if the machine stops at once."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
+    file.rename(target)
+    for folder in target.parents[:3]:  # of the account, of all parts, of the store
+        descriptor = os.open(folder, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
 
 
 @dataclass(frozen=True)
@@ -138,7 +198,7 @@ class Holdings:
         if spec.date_range not in PRESETS:
             return DateRange.parse(spec.date_range)
         months = {part.month for part in self.subscriptions()}
-        complete = [month for month in months if month_after(month) <= spec.as_of]
+        complete = [month for month in months if month < spec.as_of.replace(day=1)]
         if not complete:
             raise StoreError(
                 f"partner {self.partner}: no month with subscriptions is complete on "

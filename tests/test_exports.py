@@ -122,7 +122,7 @@ BAD_FILES: dict[str, tuple[str | bytes, int | None, str]] = {
         4,
         "a quote stands",
     ),
-    "endless line": (lines(ANN + "x" * (1 << 21)), None, "longer than 1 MiB"),
+    "endless line": (lines(ANN + "x" * (1 << 21)), 2, "longer than 1 MiB"),
 }
 bad_files = pytest.mark.parametrize(
     ("content", "line", "reason"), BAD_FILES.values(), ids=list(BAD_FILES)
@@ -281,7 +281,7 @@ def test_a_large_file_of_line_ends_within_quotes_is_read_exactly(
 def test_a_line_can_be_told_after_a_very_long_field(tmp_path: Path) -> None:
     """Python's own CSV reader stops at 131,072 characters unless told otherwise."""
     text = lines(ANN.replace("Ann", '"' + "a\n" * 100_000 + '"'), BOB.replace("t2", ""))
-    assert read_export(written(tmp_path, text), tmp_path).lines_of([1]) == [200_003]
+    assert read_export(written(tmp_path, text), tmp_path).lines_of([1]) == [100_003]
 
 
 SPACES = [c for c in map(chr, range(0x110000)) if c.isspace() and c not in "\t\n\r"]

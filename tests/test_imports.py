@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).parents[1] / "insights_lib"
 # The way of the data. A module imports from modules left of it, and from nothing else of the
 # package: a new module gets its place here first.
 ORDER = (
-    *("errors", "parameters", "datasets", "exports", "staging", "store", "ingest", "slices"),
+    *("errors", "parameters", "reports_file", "datasets", "counting", "exports", "staging"),
+    *("store", "ingest", "slices"),
     *("countries", "metrics", "words", "theme", "figures", "charts", "notebook", "sparkline"),
     *("page", "runner", "demo", "cli"),
 )

@@ -13,7 +13,7 @@ import pytest
 from conftest import Rows, seats_row, slice_of, stored_rows, usage_row, write_csv, write_tsv
 from test_datasets import LAYOUTS
 
-from insights_lib import ingest
+from insights_lib import store as store_module
 from insights_lib.errors import ExportError, StoreError
 from insights_lib.ingest import Ingested, files_of, ingest_file
 from insights_lib.store import holdings, writing
@@ -330,7 +330,7 @@ def test_an_error_while_files_are_moved_leaves_the_old_rows(
         moved.append(file.rename(target))
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingest, "_move", move_one_only)
+        patch.setattr(store_module, "_move", move_one_only)
         with pytest.raises(ExportError, match="No space left"):
             take(store, [seats_row("2025-01", "new", PGAMpnId=partner) for partner in "12"])
     assert len(moved) == 1
@@ -364,14 +364,14 @@ def connect(*args, **options):
 
 def move_one(file, target):
     real_move(file, target)
-    ingest._move = die
+    store._move = die
 
 point, file, folder = sys.argv[1:]
-real_connect, real_move = sqlite3.connect, ingest._move
+real_connect, real_move = sqlite3.connect, store._move
 if point == "parts written":
     ingest._log = die
 elif point == "one part moved":
-    ingest._move = move_one
+    store._move = move_one
 else:
     store.sqlite3.connect = connect
 ingest.ingest_file(Path(file), Path(folder))

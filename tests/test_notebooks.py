@@ -1,4 +1,4 @@
-"""The notebooks are thin, clean and alike; each runs alone, and tells what is wrong in a sentence."""
+"""The notebooks are thin, clean and alike; each runs alone, and says in a sentence what is wrong."""
 
 import ast
 import asyncio
@@ -41,7 +41,9 @@ LOGIC = (
     *(ast.For, ast.AsyncFor, ast.While, ast.comprehension),
     *(ast.If, ast.IfExp, ast.Try, ast.With, ast.Match),
 )
-SQL = re.compile(r"\b(select\b.+\bfrom|with\b.+\bas\s*\(|from\s+\w+\s+(where|group\s+by))\b", re.I)
+SQL = re.compile(
+    r"\b(select\b.+\bfrom|from\s+\w+\s+(where|join|group\s+by))\b", re.IGNORECASE | re.DOTALL
+)
 SQL_CALLS = {"query", "sql", "execute", "read_sql", "eval"}
 
 each_notebook = pytest.mark.parametrize("name", SECTIONS)

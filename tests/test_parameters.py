@@ -12,15 +12,17 @@ from insights_lib.errors import InsightsError, ParameterError
 from insights_lib.parameters import (
     FACETS,
     PRESETS,
-    Asked,
     DateRange,
     Filters,
-    ReportsFile,
     ReportSpec,
-    filter_texts,
     month_after,
-    read_reports_file,
     report_spec,
+)
+from insights_lib.reports_file import (
+    Asked,
+    ReportsFile,
+    filter_texts,
+    read_reports_file,
     report_specs,
 )
 
@@ -171,12 +173,12 @@ def test_an_empty_as_of_is_today(as_of: str | None) -> None:
         ({"partner": ""}, "partner '' is no partner id"),
         ({"locale": "de"}, "locale 'de' is none of: en, sv"),
         ({"locale": False}, "locale: .* not False; put it in quotes"),
-        ({"as_of": "15/1/2026"}, "as_of '15/1/2026' is no date such as 2026-01-15"),
-        ({"as_of": "2026-02-30"}, "as_of '2026-02-30' is no date"),
+        ({"as_of": "15/1/2026"}, "as_of: '15/1/2026' is no date such as 2026-01-15"),
+        ({"as_of": "2026-02-30"}, "as_of: '2026-02-30' is no date"),
         ({"date_range": 2025}, "date_range: .* not 2025; put it in quotes"),
         ({"active_states": "Active"}, "active_states"),
         ({"active_states": []}, "active_states"),
-        ({"active_states": [1]}, r"active_states\.0: .* not 1; put it in quotes"),
+        ({"active_states": [1]}, r"active_states: \[1\] is no list of states"),
         ({"active_states": None}, "active_states"),
         ({"filters": "product=Azure"}, "filter"),
         ({"filters": None}, "filter"),
@@ -349,7 +351,7 @@ def test_what_a_command_asks_for_goes_before_the_file(tmp_path: Path) -> None:
         (Asked(), "no partner is listed; name one with --partner"),
         (Asked(partners=("../1",)), r"partner '\.\./1' is no partner id"),
         (Asked(partners=("1",), date_range="last_year"), "date range 'last_year' is none of"),
-        (Asked(partners=("1",), as_of="soon"), "as_of 'soon' is no date"),
+        (Asked(partners=("1",), as_of="soon"), "as_of: 'soon' is no date"),
         (Asked(partners=("1",), locale="de"), "locale 'de' is none of"),
     ],
 )
