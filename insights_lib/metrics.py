@@ -55,36 +55,41 @@ LEFT JOIN (SELECT month, count(*) AS n FROM current GROUP BY month) c USING (mon
 LEFT JOIN (SELECT month, count(*) AS n FROM active GROUP BY month) a USING (month)
 LEFT JOIN (SELECT month, count(DISTINCT subscription) AS n FROM subscriptions GROUP BY month) s
     USING (month)
-WHERE in_range ORDER BY month
+WHERE in_range
 """
 
 # Existing customers are those held in the month before as well. The others of this month were
-# added, the others of the month before churned. Products are told apart without case, as in F.
+# added, the others of the month before churned. Products are told apart without case, as in F;
+# the customers of all products together stand under key 0.
 _FLOWS = f"""
-WITH held AS (
-    SELECT NULL AS key, month, customer FROM current
-    UNION ALL SELECT DISTINCT lower(product), month, customer FROM subscriptions
+WITH products AS (
+    SELECT product, dense_rank() OVER (ORDER BY lower(product)) AS key
+    FROM (SELECT DISTINCT product FROM subscriptions)
 ),
-counted AS (
-    SELECT key, month, count(*) AS n, count(*) FILTER (held_before) AS existing
-    FROM (
-        SELECT key, month, lag(month) OVER own = month - INTERVAL 1 MONTH AS held_before
-        FROM held WINDOW own AS (PARTITION BY key, customer ORDER BY month)
-    ) GROUP BY key, month
+held AS (
+    SELECT 0 AS key, month, customer FROM current
+    UNION ALL
+    SELECT DISTINCT key, month, customer FROM subscriptions JOIN products USING (product)
 ),
-products AS (
-    SELECT NULL AS key, '{TOTAL}' AS product
-    UNION ALL SELECT DISTINCT lower(product), product FROM subscriptions
+counted AS (SELECT key, month, count(*) AS n FROM held GROUP BY key, month),
+kept AS (
+    SELECT key, month, count(*) AS n FROM held
+    SEMI JOIN (
+        SELECT key, customer, (month + INTERVAL 1 MONTH)::DATE AS month FROM held
+    ) before USING (key, customer, month)
+    GROUP BY key, month
 )
-SELECT p.key, p.product, strftime(m.month, '%Y-%m') AS month,
-    CASE WHEN has_flows THEN coalesce(this.existing, 0) END AS existing,
-    CASE WHEN has_flows THEN coalesce(this.n, 0) - coalesce(this.existing, 0) END AS added,
-    CASE WHEN has_flows THEN coalesce(before.n, 0) - coalesce(this.existing, 0) END AS churned
-FROM (SELECT * FROM months WHERE in_range) m
-CROSS JOIN products p
-LEFT JOIN counted this ON this.month = m.month AND this.key IS NOT DISTINCT FROM p.key
+SELECT key, product, strftime(m.month, '%Y-%m') AS month,
+    CASE WHEN has_flows THEN coalesce(kept.n, 0) END AS existing,
+    CASE WHEN has_flows THEN coalesce(this.n, 0) - coalesce(kept.n, 0) END AS added,
+    CASE WHEN has_flows THEN coalesce(before.n, 0) - coalesce(kept.n, 0) END AS churned
+FROM months m
+CROSS JOIN (SELECT 0 AS key, '{TOTAL}' AS product UNION ALL SELECT key, product FROM products) p
+LEFT JOIN counted this USING (key, month)
+LEFT JOIN kept USING (key, month)
 LEFT JOIN counted before
-    ON before.month = m.month - INTERVAL 1 MONTH AND before.key IS NOT DISTINCT FROM p.key
+    ON before.key = p.key AND before.month = (m.month - INTERVAL 1 MONTH)::DATE
+WHERE in_range
 """
 
 _SPREAD = f"""
@@ -169,8 +174,8 @@ def summary_trend(data: Slice) -> pd.DataFrame:
         One row per month of the range: month, current_customers, active_customers,
         subscriptions, customers_added, customers_churned. Null where unknown.
     """
-    flows = _flows(data, "key IS NULL")
-    table = data.query(_LEVELS)
+    flows = _flows(data, "key = 0")
+    table = _levels(data)
     table["customers_added"], table["customers_churned"] = flows["added"], flows["churned"]
     return _whole(table, *_SERIES)
 
@@ -253,14 +258,17 @@ def active_customers(data: Slice) -> pd.DataFrame:
         unknown.
     """
     columns = ["active_customers", "current_customers"]
-    return _whole(data.query(_LEVELS)[["month", *columns]], *columns)
+    return _whole(_levels(data)[["month", *columns]], *columns)
+
+
+def _levels(data: Slice) -> pd.DataFrame:
+    data.database.execute(f"CREATE TABLE IF NOT EXISTS levels AS {_LEVELS}")
+    return data.query("SELECT * FROM levels ORDER BY month")
 
 
 def _flows(data: Slice, condition: str) -> pd.DataFrame:
     data.database.execute(f"CREATE TABLE IF NOT EXISTS flows AS {_FLOWS}")
-    table = data.query(
-        f"SELECT * FROM flows WHERE {condition} ORDER BY key IS NOT NULL, product, month"
-    )
+    table = data.query(f"SELECT * FROM flows WHERE {condition} ORDER BY key > 0, product, month")
     return _whole(table, "existing", "added", "churned")
 
 
@@ -276,10 +284,11 @@ def _by_value(data: Slice, dimension: str) -> pd.DataFrame:
 
 def _trend(data: Slice, dimension: str) -> pd.DataFrame:
     table = data.query(
-        f"""SELECT {dimension} AS value, strftime(month, '%Y-%m') AS month,
-                count(DISTINCT customer) AS customers
-            FROM subscriptions SEMI JOIN (SELECT month FROM months WHERE in_range) USING (month)
-            GROUP BY ALL ORDER BY value, month"""
+        f"""SELECT value, strftime(month, '%Y-%m') AS month, customers FROM (
+                SELECT {dimension} AS value, month, count(DISTINCT customer) AS customers
+                FROM subscriptions WHERE month >= (SELECT min(month) FROM months WHERE in_range)
+                GROUP BY value, month
+            ) ORDER BY value, month"""
     )
     return _whole(table, "customers")
 

@@ -159,21 +159,20 @@ def _create_subscriptions(
             WHERE lower(state) IN (SELECT state FROM states)"""
     )
     passes = " AND ".join(f"({_passes(facet)})" for facet in FACETS)
+    values = {facet: [*chosen] for facet, chosen in spec.filters}
+    # Reading the files twice is cheaper than keeping all rows with their long customer keys.
     database.execute(
-        f"CREATE TEMP TABLE chosen AS SELECT * FROM unfiltered WHERE {passes}",
-        {facet: [*values] for facet, values in spec.filters},
-    )
-    database.execute(
-        """CREATE TEMP TABLE customers AS
-           SELECT customer AS key, (row_number() OVER (ORDER BY customer))::INTEGER AS customer
-           FROM (SELECT DISTINCT customer FROM chosen)"""
+        f"""CREATE TEMP TABLE customers AS
+            SELECT customer AS key, (row_number() OVER (ORDER BY customer))::INTEGER AS customer
+            FROM (SELECT DISTINCT customer FROM unfiltered WHERE {passes})""",
+        values,
     )
     database.execute(
         f"""CREATE TABLE subscriptions AS
             SELECT month, customers.customer, subscription, {", ".join(DIMENSION_COLUMNS)}
-            FROM chosen JOIN customers ON chosen.customer = key"""
+            FROM unfiltered JOIN customers ON unfiltered.customer = key WHERE {passes}""",
+        values,
     )
-    database.execute("DROP TABLE chosen")
 
 
 def _create_usage(database: duckdb.DuckDBPyConnection, spec: ReportSpec, parts: list[Part]) -> None:

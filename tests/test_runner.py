@@ -400,7 +400,7 @@ def test_a_notebook_that_lacks_a_parameter_fails_rather_than_ignores_it(
     """Papermill only warns, and the report would show other months or customers than asked for."""
     known = [f"{name} = None" for name in ReportSpec.model_fields if name != "filters"]
     notebook(own_notebooks, "01_lacking", *replay, parameters="\n".join(known))
-    outcome = run(tmp_path / "outputs", spec_of(tmp_path / "store")).of("1")
+    outcome = run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=1).of("1")
     [(section, reason)] = outcome.failures
     assert section == "01_lacking"
     assert "filters" in reason
@@ -437,7 +437,7 @@ def test_a_section_that_speaks_of_another_partner_fails_the_report(
     own = "partner == '2' and show(0)"
     notebook(own_notebooks, "01_other", replay[0], own, "partner = '3'", *replay[1:])
     store = tmp_path / "store"
-    result = run(tmp_path / "outputs", spec_of(store, "1"), spec_of(store, "2"))
+    result = run(tmp_path / "outputs", spec_of(store, "1"), spec_of(store, "2"), jobs=1)
     for partner in ("1", "2"):
         assert result.of(partner).failures != (), partner
         assert not (result.folder(partner) / "report.html").exists()
