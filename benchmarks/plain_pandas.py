@@ -1,16 +1,23 @@
-"""The numbers of the tables as an analyst would compute them in pandas, from definitions.md.
+"""The nine tables as an analyst would compute them in pandas, from docs/definitions.md.
 
 `tables.py` holds the metrics against them, and measures both. There are no page filters here, and
 only rows in state `Active` count.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Iterable
 
 import pandas as pd
 
-DIMENSIONS = [
+from insights_lib.countries import country_codes
+
+DISTRIBUTIONS = [
+    "partner_location",
+    "customer_segment",
+    "sales_channel",
+    "pricing_model",
+    "partner_attribution",
+]
+TRENDS = [
     "customer_market",
     "customer_segment",
     "partner_location",
@@ -19,94 +26,167 @@ DIMENSIONS = [
     "pricing_model",
     "partner_attribution",
 ]
-DISTRIBUTIONS = [d for d in DIMENSIONS if d not in ("customer_market", "product")]
+KEYS = ["month", "customer"]
 
 
-@dataclass(frozen=True)
-class Frames:
-    """A partner's rows out of the store, and the range as the first days of two months."""
+def tables(
+    seats: pd.DataFrame, usage: pd.DataFrame, first: str, last: str
+) -> dict[str, pd.DataFrame]:
+    """All tables by name.
 
-    seats: pd.DataFrame
-    usage: pd.DataFrame
-    first: str
-    last: str
+    Args:
+        seats: The partner's subscription rows of the months of the range and the one before.
+        usage: Its usage rows: month, customer, used.
+        first: The first month of the range, `2025-01`.
+        last: The last month.
+    """
+    months = pd.date_range(first, last, freq="MS")
+    covered = months[months.isin(seats["month"])]
+    with_usage = covered[covered.isin(usage["month"])]
+    rows = seats[seats["state"].str.lower() == "active"].drop(columns="state")
+    dimensions = [*TRENDS, "sku"]
+    rows[dimensions] = rows[dimensions].fillna("Unknown").astype("category")
 
-    @cached_property
-    def months(self) -> pd.DatetimeIndex:
-        """The months of the range."""
-        return pd.date_range(self.first, self.last, freq="MS")
+    current = rows[KEYS].drop_duplicates()
+    active = current.merge(usage.loc[usage["used"], KEYS].drop_duplicates())
+    active = active[active["month"].isin(with_usage)]
+    added = added_in(current, months)
+    adds_and_churns = pd.concat(
+        flows(held, months, product)
+        for product, held in [("All", rows), *rows.groupby("product", observed=True)]
+    )
 
-    @cached_property
-    def rows(self) -> pd.DataFrame:
-        """Active rows of the range and the month before it; missing values are `Unknown`."""
-        start = self.months[0] - pd.DateOffset(months=1)
-        inside = self.seats["month"].between(start, self.months[-1])
-        rows = self.seats[inside & (self.seats["state"].str.lower() == "active")].copy()
-        columns = [*DIMENSIONS, "sku"]
-        rows[columns] = rows[columns].fillna("Unknown").astype("category")
-        return rows
-
-    @cached_property
-    def current(self) -> pd.DataFrame:
-        """Current customers: a row per month and customer."""
-        return self.rows[["month", "customer"]].drop_duplicates()
-
-    @cached_property
-    def active(self) -> pd.DataFrame:
-        """Those of them with usage in that month."""
-        used = self.usage.loc[self.usage["used"], ["month", "customer"]].drop_duplicates()
-        return self.current.merge(used, on=["month", "customer"])
-
-
-def tables(frames: Frames) -> dict[str, Any]:
-    """Everything the nine tables say, as counts."""
-    rows, current, active = frames.rows, frames.current, frames.active
-    covered = frames.months.intersection(pd.DatetimeIndex(current["month"].unique()))
-    with_usage = frames.months.intersection(pd.DatetimeIndex(active["month"].unique()))
     now = rows[rows["month"] == covered.max()]
-    added = added_customers(current, frames.months)
-    used = rows.merge(active[active["month"] == with_usage.max()], on=["month", "customer"])
-    new = rows.merge(added, on=["month", "customer"])
-    new = new.drop_duplicates(["customer_market", "month", "customer"])
+    customers = now["customer"].nunique()
+    trend = pd.DataFrame(index=months)
+    trend["current_customers"] = current.groupby("month").size()
+    trend["active_customers"] = active.groupby("month").size()
+    trend["subscriptions"] = rows.groupby("month")["subscription"].nunique()
+    total = adds_and_churns[adds_and_churns["product"] == "All"].set_index("month")
+    trend["customers_added"] = total["added"]
+    trend["customers_churned"] = total["churned"]
+
     return {
-        "levels": current.groupby("month").size(),
-        "active": active.groupby("month").size(),
-        "subscriptions": rows.groupby("month")["subscription"].nunique(),
-        "flows": flows(current, frames.months),
-        "flows_of_products": {
-            product: flows(held[["month", "customer"]].drop_duplicates(), frames.months)
-            for product, held in rows.groupby("product", observed=True)
-        },
-        "products": customers_by(now, "product"),
-        "skus": customers_by(now, ["product", "sku"]),
-        "distribution": {name: customers_by(now, name) for name in DISTRIBUTIONS},
-        "spread": (
-            customers_by(now, "customer_market"),
-            customers_by(used, "customer_market"),
-            new.groupby("customer_market", observed=True).size(),
+        "summary": summary(trend, total["existing"].iloc[0] + total["churned"].iloc[0]),
+        "summary_trend": with_month(trend),
+        "summary_products": summary_products(rows, now, months),
+        "geographical_spread": spread(rows, now, active, added),
+        "adds_and_churns": adds_and_churns.assign(
+            month=adds_and_churns["month"].dt.strftime("%Y-%m")
         ),
-        "trend": {name: customers_by(rows, [name, "month"]) for name in DIMENSIONS},
+        "distribution": stacked((name, share(by(now, name), customers)) for name in DISTRIBUTIONS),
+        "products": products_and_skus(now),
+        "distribution_trend": stacked(
+            (name, by(rows[rows["month"].isin(months)], name, "month")) for name in TRENDS
+        ),
+        "active_customers": with_month(trend[["active_customers", "current_customers"]]),
     }
 
 
-def customers_by(rows: pd.DataFrame, by: str | list[str]) -> "pd.Series[int]":
-    return rows.groupby(by, observed=True)["customer"].nunique()
+def by(rows: pd.DataFrame, dimension: str, *others: str) -> pd.DataFrame:
+    """Distinct customers by the values of a dimension."""
+    counts = rows.groupby([dimension, *others], observed=True)["customer"].nunique()
+    table = counts.reset_index(name="customers").rename(columns={dimension: "value"})
+    if "month" in others:
+        table["month"] = table["month"].dt.strftime("%Y-%m")
+    return table
 
 
-def added_customers(current: pd.DataFrame, months: pd.DatetimeIndex) -> pd.DataFrame:
-    """Customers of a month of the range who were none in the month before."""
-    before = current.assign(month=current["month"] + pd.DateOffset(months=1))
-    both = current.merge(before, on=["month", "customer"], how="left", indicator="held")
-    added = both.loc[both["held"] == "left_only", ["month", "customer"]]
-    return added[added["month"].isin(months)]
+def share(table: pd.DataFrame, customers: int) -> pd.DataFrame:
+    return table.assign(share_pct=100 * table["customers"] / customers)
 
 
-def flows(current: pd.DataFrame, months: pd.DatetimeIndex) -> list[tuple[int, int, int]]:
-    """Existing, added and churned customers of every month of the range."""
-    held = {month: set(customers) for month, customers in current.groupby("month")["customer"]}
-    counts = []
-    for month in months:
-        this = held.get(month, set())
-        before = held.get(month - pd.DateOffset(months=1), set())
-        counts.append((len(this & before), len(this - before), len(before - this)))
-    return counts
+def stacked(parts: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    return pd.concat(
+        table.assign(dimension=name, value=table["value"].astype(str)) for name, table in parts
+    )
+
+
+def with_month(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(month=table.index.strftime("%Y-%m")).reset_index(drop=True)
+
+
+def added_in(held: pd.DataFrame, months: pd.DatetimeIndex) -> pd.DataFrame:
+    """Month and customer of those who were no customers in the month before."""
+    before = held.assign(month=held["month"] + pd.DateOffset(months=1))
+    both = held.merge(before, how="left", indicator="before")
+    return both.loc[(both["before"] == "left_only") & both["month"].isin(months), KEYS]
+
+
+def flows(rows: pd.DataFrame, months: pd.DatetimeIndex, product: str) -> pd.DataFrame:
+    """Existing, added and churned customers by month."""
+    held = rows[KEYS].drop_duplicates()
+    all_months = months.insert(0, months[0] - pd.DateOffset(months=1))
+    counts = held.groupby("month").size().reindex(all_months, fill_value=0)
+    added = added_in(held, months).groupby("month").size().reindex(months, fill_value=0)
+    existing = counts[months] - added
+    churned = counts.shift()[months].astype(int) - existing
+    return pd.DataFrame(
+        {"month": months, "existing": existing, "added": added, "churned": churned}
+    ).assign(product=product)
+
+
+def growth(series: pd.Series) -> float | None:
+    known = series.dropna()
+    if len(known) < 2 or known.iloc[0] == 0:
+        return None
+    return 100 * (known.iloc[-1] - known.iloc[0]) / known.iloc[0]
+
+
+def summary(trend: pd.DataFrame, base: int) -> pd.DataFrame:
+    """The cards, out of the series behind them and the customers before the range."""
+    added, churned = trend["customers_added"].sum(), trend["customers_churned"].sum()
+    table = pd.DataFrame(
+        [
+            *((name, trend[name].dropna().iloc[-1], name) for name in list(trend)[:3]),
+            ("customers_added", added, "customers_added"),
+            ("customers_churned", churned, "customers_churned"),
+            ("net_customers_added", added - churned, ""),
+            ("last_month_churn", trend["customers_churned"].iloc[-1], ""),
+            ("churn_rate_pct", 100 * churned / base, ""),
+        ],
+        columns=["metric", "value", "series"],
+    )
+    series = [trend[name] if name else None for name in table.pop("series")]
+    table["growth_pct"] = [None if s is None else growth(s) for s in series]
+    months = [trend.index[-1] if s is None else s.dropna().index[-1] for s in series]
+    return table.assign(month=[month.strftime("%Y-%m") for month in months])
+
+
+def summary_products(
+    rows: pd.DataFrame, now: pd.DataFrame, months: pd.DatetimeIndex
+) -> pd.DataFrame:
+    table = share(by(now, "product"), now["customer"].nunique())
+    series = by(rows[rows["month"].isin(months)], "product", "month")
+    series = series.pivot(index="month", columns="value", values="customers").fillna(0)
+    table["growth_pct"] = [growth(series[product]) for product in table["value"]]
+    return table.rename(columns={"value": "product"})
+
+
+def spread(
+    rows: pd.DataFrame, now: pd.DataFrame, active: pd.DataFrame, added: pd.DataFrame
+) -> pd.DataFrame:
+    """Current, active and new customers by customer market."""
+    used = rows.merge(active[active["month"] == active["month"].max()])
+    new = rows.merge(added).drop_duplicates(["customer_market", *KEYS])
+    table = pd.DataFrame(
+        {
+            "current_customers": now.groupby("customer_market")["customer"].nunique(),
+            "active_customers": used.groupby("customer_market")["customer"].nunique(),
+            "new_customers": new.groupby("customer_market").size(),
+        }
+    )
+    table = table[table.any(axis="columns")].fillna(0)
+    table["current_pct"] = 100 * table["current_customers"] / now["customer"].nunique()
+    table["active_pct"] = 100 * table["active_customers"] / used["customer"].nunique()
+    table["new_pct"] = 100 * table["new_customers"] / len(added)
+    table = table.reset_index(names="customer_market")
+    return table.assign(country_code=country_codes(list(table["customer_market"])))
+
+
+def products_and_skus(now: pd.DataFrame) -> pd.DataFrame:
+    """A row per product, with an empty SKU, and one per SKU."""
+    products = now.groupby("product", observed=True)["customer"].nunique().reset_index()
+    skus = now.groupby(["product", "sku"], observed=True)["customer"].nunique().reset_index()
+    table = pd.concat([products.assign(sku=""), skus]).rename(columns={"customer": "customers"})
+    return share(table, now["customer"].nunique())

@@ -83,12 +83,13 @@ def read_report(folder: Path) -> Report:
     for file in sorted(folder.glob("*.ipynb")):
         notebook = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]
         refuse_unfinished(file.stem, notebook)
-        own = next((o["data"][FACTS] for o in _outputs(notebook) if FACTS in o["data"]), None)
-        if own is None:
+        opened = [o["data"][FACTS] for o in _outputs(notebook) if FACTS in o["data"]]
+        if not opened:
             raise ReportError(f"section {file.stem}: it opened no report; call open_report.")
-        if facts and own != facts:
+        own = opened[0]
+        if any(other != (facts or own) for other in opened):
             raise ReportError(
-                f"section {file.stem}: it saw other data than {sections[0].name}; exports were "
+                f"section {file.stem}: it saw other data than the sections before it; exports were "
                 "ingested during the run. Run it again."
             )
         facts = own
@@ -153,7 +154,8 @@ def write_tables(report: Report, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in report.tables().items():
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as out:
-            writer = csv.writer(out, lineterminator="\n")
+            # CR LF, because before Python 3.13 a CR within a text is quoted only if it is in it.
+            writer = csv.writer(out, lineterminator="\r\n")
             writer.writerow(table["columns"])
             writer.writerows([_inert(value) for value in row] for row in table["rows"])
 

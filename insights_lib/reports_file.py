@@ -111,7 +111,7 @@ def report_specs(file: ReportsFile, asked: Asked) -> list[ReportSpec]:
         ParameterError: Something is wrong, or nothing is left to render.
     """
     listed = {partner.id: partner for partner in file.partners}
-    wanted = asked.partners or tuple(listed)
+    wanted = tuple(dict.fromkeys(asked.partners)) or tuple(listed)
     if not wanted:
         raise ParameterError("no partner is listed; name one with --partner, or in reports.yml.")
     specs = []

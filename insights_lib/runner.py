@@ -85,9 +85,11 @@ def run_reports(
     Returns:
         The outcomes, in the order in which reports were finished.
     """
+    sections_of_each = notebooks()
+    if not sections_of_each:
+        raise ReportError(f"{NOTEBOOKS}: no notebook is here; run from the project's own folder.")
     settings.outputs.mkdir(parents=True, exist_ok=True)
     run = Path(mkdtemp(dir=settings.outputs, prefix=".run-"))
-    sections_of_each = notebooks()
     outcomes: list[Outcome] = []
     sections: dict[Future[tuple[float, str | None]], tuple[_Report, str]] = {}
     try:
@@ -143,7 +145,7 @@ def _run_section(notebook: Path, report: _Report, timeout: int) -> tuple[float, 
                 parameters=parameters,
                 progress_bar=False,
                 execution_timeout=timeout,
-                start_timeout=timeout,
+                start_timeout=max(60, timeout),
                 shutdown_kernel="immediate",  # it has nothing to say farewell to
                 config=Config({"KernelManager": _transport(sockets)}),
             )
@@ -186,7 +188,9 @@ def _reason(error: Exception, timeout: int) -> str:
     if kind == "CellTimeoutError":
         return f"a cell ran for more than {timeout} seconds"
     if kind == "PapermillExecutionError":
-        return f"{error.ename}: {error.evalue}"  # type: ignore[attr-defined]
+        # A sentence is one line; some errors have none, or several.
+        text = " ".join(str(error.evalue).split())  # type: ignore[attr-defined]
+        return f"{error.ename}: {text}".rstrip(": ")  # type: ignore[attr-defined]
     return str(error) if isinstance(error, ReportError) else f"{kind}: {error}"
 
 
@@ -207,6 +211,7 @@ def _finish(report: _Report, outputs: Path) -> Outcome:
         try:
             content = read_report(report.workdir / "notebooks")
             facts = content.facts
+            _refuse_other(facts, report)
             write_tables(content, report.workdir / "data")
             write_page(content, report.workdir / "report.html")
         except Exception as error:  # noqa: BLE001 - this report alone has failed
@@ -215,8 +220,30 @@ def _finish(report: _Report, outputs: Path) -> Outcome:
             (report.workdir / "report.html").unlink(missing_ok=True)
     _write_manifest(report, facts)
     folder = outputs / report.spec.partner / str(report.date_range)
-    _move_into_place(report.workdir, folder)
+    try:
+        _move_into_place(report.workdir, folder)
+    except OSError as error:
+        reason = f"it cannot be put in its place ({error}); close or remove what is there."
+        return Outcome(report.spec, None, (("", reason),))
     return Outcome(report.spec, folder, tuple(sorted(report.failures.items())))
+
+
+def _refuse_other(facts: dict[str, Any], report: _Report) -> None:
+    """Make sure that the sections speak of what was asked for, whatever is written into them."""
+    asked = {
+        "partner": report.spec.partner,
+        "first": f"{report.date_range.first:%Y-%m}",
+        "last": f"{report.date_range.last:%Y-%m}",
+        "locale": report.spec.locale,
+        "filters": report.spec.filters.chosen(),
+        "active_states": list(report.spec.active_states),
+    }
+    for name, value in asked.items():
+        if facts[name] != value:
+            raise ReportError(
+                f"the notebooks opened a report with {name} {facts[name]}, but {value} was asked "
+                "for; hand every parameter on to open_report."
+            )
 
 
 def _write_manifest(report: _Report, facts: dict[str, Any]) -> None:
