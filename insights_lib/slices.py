@@ -93,7 +93,6 @@ def open_slice(spec: ReportSpec) -> Slice:
     subscriptions = _within(held.subscriptions(), date_range)
     usage = _within(held.usage(), date_range)
     database = duckdb.connect()
-    database.execute("SET enable_progress_bar = false")
     try:
         _create_months(database, date_range, subscriptions, usage)
         _create_subscriptions(database, held, spec, subscriptions)
