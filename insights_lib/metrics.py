@@ -53,8 +53,13 @@ SELECT strftime(month, '%Y-%m') AS month,
 FROM months
 LEFT JOIN (SELECT month, count(*) AS n FROM current GROUP BY month) c USING (month)
 LEFT JOIN (SELECT month, count(*) AS n FROM active GROUP BY month) a USING (month)
-LEFT JOIN (SELECT month, count(DISTINCT subscription) AS n FROM subscriptions GROUP BY month) s
-    USING (month)
+LEFT JOIN (
+    SELECT month, count(*) AS n
+    FROM (
+        SELECT bit_or(held) AS held FROM runs WHERE subscription IS NOT NULL GROUP BY subscription
+    )
+    JOIN months ON (held >> nr) & 1 = 1 GROUP BY month
+) s USING (month)
 WHERE in_range
 """
 
@@ -64,29 +69,25 @@ WHERE in_range
 _FLOWS = f"""
 WITH products AS (
     SELECT product, dense_rank() OVER (ORDER BY lower(product)) AS key
-    FROM (SELECT DISTINCT product FROM subscriptions)
+    FROM (SELECT DISTINCT product FROM runs)
 ),
-held AS (
-    SELECT 0 AS key, month, customer FROM current
+customers AS (
+    SELECT 0 AS key, bit_or(held) AS held FROM runs GROUP BY customer
     UNION ALL
-    SELECT DISTINCT key, month, customer FROM subscriptions JOIN products USING (product)
+    SELECT key, bit_or(held) FROM runs JOIN products USING (product) GROUP BY key, customer
 ),
-counted AS (SELECT key, month, count(*) AS n FROM held GROUP BY key, month),
-kept AS (
-    SELECT key, month, count(*) AS n FROM held
-    SEMI JOIN (
-        SELECT key, customer, (month + INTERVAL 1 MONTH)::DATE AS month FROM held
-    ) before USING (key, customer, month)
-    GROUP BY key, month
+counted AS (
+    SELECT key, month, count(*) AS n,
+        count(*) FILTER (nr > 0 AND (held >> (nr - 1)) & 1 = 1) AS kept
+    FROM customers JOIN months ON (held >> nr) & 1 = 1 GROUP BY key, month
 )
 SELECT key, product, strftime(m.month, '%Y-%m') AS month,
-    CASE WHEN has_flows THEN coalesce(kept.n, 0) END AS existing,
-    CASE WHEN has_flows THEN coalesce(this.n, 0) - coalesce(kept.n, 0) END AS added,
-    CASE WHEN has_flows THEN coalesce(before.n, 0) - coalesce(kept.n, 0) END AS churned
+    CASE WHEN has_flows THEN coalesce(this.kept, 0) END AS existing,
+    CASE WHEN has_flows THEN coalesce(this.n, 0) - coalesce(this.kept, 0) END AS added,
+    CASE WHEN has_flows THEN coalesce(before.n, 0) - coalesce(this.kept, 0) END AS churned
 FROM months m
 CROSS JOIN (SELECT 0 AS key, '{TOTAL}' AS product UNION ALL SELECT key, product FROM products) p
 LEFT JOIN counted this USING (key, month)
-LEFT JOIN kept USING (key, month)
 LEFT JOIN counted before
     ON before.key = p.key AND before.month = (m.month - INTERVAL 1 MONTH)::DATE
 WHERE in_range
@@ -284,11 +285,12 @@ def _by_value(data: Slice, dimension: str) -> pd.DataFrame:
 
 def _trend(data: Slice, dimension: str) -> pd.DataFrame:
     table = data.query(
-        f"""SELECT value, strftime(month, '%Y-%m') AS month, customers FROM (
-                SELECT {dimension} AS value, month, count(DISTINCT customer) AS customers
-                FROM subscriptions WHERE month >= (SELECT min(month) FROM months WHERE in_range)
-                GROUP BY value, month
-            ) ORDER BY value, month"""
+        f"""SELECT value, strftime(m.month, '%Y-%m') AS month, count(*) AS customers
+            FROM (
+                SELECT {dimension} AS value, bit_or(held) AS held FROM runs
+                GROUP BY value, customer
+            ) JOIN months m ON (held >> nr) & 1 = 1
+            WHERE in_range GROUP BY value, m.month ORDER BY value, m.month"""
     )
     return _whole(table, "customers")
 

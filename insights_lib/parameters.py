@@ -31,6 +31,7 @@ FACETS = (
 )
 PRESETS = {"last_3_months": 3, "last_6_months": 6, "last_12_months": 12}
 LOCALES = ("en", "sv")
+LONGEST_RANGE = 120  # months; what a slice can keep of a subscription in one number
 RANGES = f"{', '.join(PRESETS)}, or two months such as 2025-01_2025-12"
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -70,6 +71,8 @@ class DateRange(BaseModel):
             month_after(first, -1)  # which the calendar must have, too
         except ValueError as error:
             raise ParameterError(f"date range {text!r} is none of: {RANGES}.") from error
+        if (last.year - first.year) * 12 + last.month - first.month >= LONGEST_RANGE:
+            raise ParameterError(f"date range {text!r} holds more than {LONGEST_RANGE} months.")
         if last < first:
             raise ParameterError(f"date range {text!r} ends before it begins; swap the months.")
         return cls(first=first, last=last)

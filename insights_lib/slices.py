@@ -28,7 +28,12 @@ _USAGE_COLUMNS = {"month": "DATE", "customer": "VARCHAR", "used": "BOOLEAN"}
 
 # The sets of the definitions: C(m), A(m) where usage is known, added(m) where flows are.
 _SETS = """
-CREATE TABLE current AS SELECT DISTINCT month, customer FROM subscriptions;
+CREATE VIEW subscriptions AS
+    SELECT month, runs.* EXCLUDE (held) FROM months JOIN runs ON (held >> nr) & 1 = 1;
+CREATE TABLE current AS
+    SELECT month, customer
+    FROM (SELECT customer, bit_or(held) AS held FROM runs GROUP BY customer)
+    JOIN months ON (held >> nr) & 1 = 1;
 CREATE TABLE active AS
     SELECT month, customer FROM current SEMI JOIN usage USING (month, customer)
     WHERE month IN (SELECT month FROM months WHERE has_usage);
@@ -46,12 +51,15 @@ class Slice:
 
     The database holds, with customers as numbers that mean nothing outside it:
 
-    - `months`: month, in_range, covered (the partner has subscription rows), has_usage (covered,
-      and it has rows of a usage dataset), has_ids (covered, with subscription ids), has_flows
-      (in the range, covered like the month before it); one row per month, from the month before
-      the range to its end. All of it before any filter.
-    - `subscriptions`: month, customer, subscription and the dimensions of every active row
-      that passes the filters. A missing dimension value is `Unknown`.
+    - `months`: month, nr (0 is the month before the range), in_range, covered (the partner has
+      subscription rows), has_usage (covered, and it has rows of a usage dataset), has_ids
+      (covered, with subscription ids), has_flows (in the range, covered like the month before
+      it); one row per month, from the month before the range to its end, and all of it before
+      any filter.
+    - `runs`: customer, subscription and the dimensions of the active rows that pass the
+      filters, and in which months there is such a row: bit `nr` of `held`. A missing dimension
+      value is `Unknown`.
+    - `subscriptions`: the same with a row for each month, and without `held`.
     - `usage`: month, customer, product; distinct, of usage rows that pass the product filter.
     - `current`: month, customer; the current customers C(m).
     - `active`: month, customer; the active customers A(m), in months with usage data.
@@ -133,6 +141,7 @@ def _create_months(
     ids_known = {part.month for part in subscriptions if part.subscription_ids}
     flows_known = {m for m in covered if m >= date_range.first and month_after(m, -1) in covered}
     months = pd.DataFrame({"month": [date_range.month_before, *date_range.months()]})
+    months["nr"] = range(len(months))
     months["in_range"] = months["month"] >= date_range.first
     for column, known in (
         ("covered", covered),
@@ -160,17 +169,20 @@ def _create_subscriptions(
     )
     passes = " AND ".join(f"({_passes(facet)})" for facet in FACETS)
     values = {facet: [*chosen] for facet, chosen in spec.filters}
-    # Reading the files twice is cheaper than keeping all rows with their long customer keys.
     database.execute(
         f"""CREATE TEMP TABLE customers AS
             SELECT customer AS key, (row_number() OVER (ORDER BY customer))::INTEGER AS customer
             FROM (SELECT DISTINCT customer FROM unfiltered WHERE {passes})""",
         values,
     )
+    # A subscription is much the same from month to month, so this is a tenth of the rows.
     database.execute(
-        f"""CREATE TABLE subscriptions AS
-            SELECT month, customers.customer, subscription, {", ".join(DIMENSION_COLUMNS)}
-            FROM unfiltered JOIN customers ON unfiltered.customer = key WHERE {passes}""",
+        f"""CREATE TABLE runs AS
+            SELECT customers.customer, subscription, {", ".join(DIMENSION_COLUMNS)}, held
+            FROM (
+                SELECT unfiltered.* EXCLUDE (month), bit_or(1::HUGEINT << nr) AS held
+                FROM unfiltered JOIN months USING (month) WHERE {passes} GROUP BY ALL
+            ) run JOIN customers ON run.customer = key""",
         values,
     )
 

@@ -140,3 +140,14 @@ def test_every_table_equals_the_plain_implementation(
         store = fill_store(Path(folder), datasets)
         data = slice_of(store, "_".join(ends), filters=filters)
         assert_same_tables(data, tables(datasets, "1", *ends, filters))
+
+
+def test_the_longest_range_counts_its_first_and_its_last_month(tmp_path: Path) -> None:
+    """A subscription's months are bits of one number, which must have room for all of them."""
+    ends = ("2015-01", "2024-12")
+    rows = [seats_row(month, "1") for month in ("2014-12", *ends)] + [seats_row(ends[1], "2")]
+    datasets = {"SeatsSubscriptionsAndRevenue": rows, "OfficeUsage": []}
+    data = slice_of(fill_store(tmp_path, datasets), "_".join(ends))
+    assert_same_tables(data, tables(datasets, "1", *ends))
+    trend = metrics.summary_trend(data).set_index("month")["current_customers"]
+    assert (trend[ends[0]], trend[ends[1]]) == (1, 2)

@@ -62,6 +62,12 @@ def test_a_range_holds_both_its_ends(text: str, months: int, before: date) -> No
     assert (len(parsed), parsed.month_before, str(parsed)) == (months, before, text)
 
 
+def test_a_range_of_more_than_ten_years_is_refused() -> None:
+    assert len(DateRange.parse("2015-01_2024-12")) == 120
+    with pytest.raises(ParameterError, match="more than 120 months"):
+        DateRange.parse("2015-01_2025-01")
+
+
 WRONG_RANGES = [
     *("", "last_4_months", "2025", "2025-01", "2025-01_", "2025-13_2025-14", "2025-1_2025-2"),
     *("2025-01-01_2025-12-31", "2025-01_2025-02_2025-03", "2025-01 2025-12", "202501_202512"),
