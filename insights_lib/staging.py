@@ -119,12 +119,12 @@ def sql_path(path: Path) -> str:
 
 def _trimmed(column: str) -> str:
     """Trim as Python does. The slow general trim runs only where an end looks suspicious."""
-    ends = f"{column} < '!' OR {column} >= chr(128)"
-    ends += f" OR right({column}, 1) < '!' OR right({column}, 1) >= chr(128)"
+    ends = f"{column} < '!' OR {column} >= chr(128) OR {column}[-1] NOT BETWEEN '!' AND '~'"
     return f"CASE WHEN {ends} THEN trim({column}, '{_SPACES}') ELSE {column} END"
 
 
 def _known(column: str) -> str:
     if column == "month_text":  # never null, so that a blank month is refused like a wrong one
         return f"coalesce({column}, '')"
-    return f'CASE WHEN upper("{column}") IN {_MISSING} THEN NULL ELSE "{column}" END'
+    missing = f'strlen("{column}") IN (0, 4, 7, 36) AND upper("{column}") IN {_MISSING}'
+    return f'CASE WHEN {missing} THEN NULL ELSE "{column}" END'
