@@ -90,11 +90,16 @@ def facts_of(data: Slice, words: Words) -> dict[str, Any]:
         "filters": data.spec.filters.chosen(),
         "active_states": list(data.spec.active_states),
         "warnings": list(_warnings(data, words)),
-        "inputs": [
-            _input(dataset, list(parts))
-            for dataset, parts in groupby(data.inputs, key=lambda part: part.dataset)
-        ],
+        "inputs": inputs_of(data),
     }
+
+
+def inputs_of(data: Slice) -> list[dict[str, Any]]:
+    """What a slice was read from: dataset, months, rows and hash of each dataset."""
+    return [
+        _input(dataset, list(parts))
+        for dataset, parts in groupby(data.inputs, key=lambda part: part.dataset)
+    ]
 
 
 def _warnings(data: Slice, words: Words) -> Iterator[str]:

@@ -23,8 +23,12 @@ import nbformat
 from traitlets.config import Config
 
 from insights_lib.errors import InsightsError, ReportError
-from insights_lib.page import read_report, refuse_unfinished, write_page, write_tables
+from insights_lib.notebook import inputs_of
+from insights_lib.page import write_page
 from insights_lib.parameters import DateRange, ReportSpec
+from insights_lib.rows import compact_rows
+from insights_lib.sections import read_report, refuse_unfinished, write_tables
+from insights_lib.slices import open_slice
 from insights_lib.store import holdings
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -213,7 +217,7 @@ def _finish(report: _Report, outputs: Path) -> Outcome:
             facts = content.facts
             _refuse_other(facts, report)
             write_tables(content, report.workdir / "data")
-            write_page(content, report.workdir / "report.html")
+            write_page(content, _rows(report, facts), report.workdir / "report.html")
         except Exception as error:  # noqa: BLE001 - this report alone has failed
             report.failures["page"] = _reason(error, 0)
             shutil.rmtree(report.workdir / "data", ignore_errors=True)
@@ -226,6 +230,15 @@ def _finish(report: _Report, outputs: Path) -> Outcome:
         reason = f"it cannot be put in its place ({error}); close or remove what is there."
         return Outcome(report.spec, None, (("", reason),))
     return Outcome(report.spec, folder, tuple(sorted(report.failures.items())))
+
+
+def _rows(report: _Report, facts: dict[str, Any]) -> dict[str, Any]:
+    """The rows behind a report, from the very data that its sections saw."""
+    date_range = str(report.date_range)
+    data = open_slice(report.spec.model_copy(update={"date_range": date_range}))
+    if inputs_of(data) != facts["inputs"]:
+        raise ReportError("exports were ingested during the run. Run it again.")
+    return compact_rows(data)
 
 
 def _refuse_other(facts: dict[str, Any], report: _Report) -> None:

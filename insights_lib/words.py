@@ -7,6 +7,7 @@ needs none.
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
@@ -32,6 +33,11 @@ class Words:
     def __call__(self, text: str) -> str:
         """The text in the reader's language; as it is where the language file lacks it."""
         return self._texts.get(" ".join(text.split()), text)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What the language file writes in place of the English, by the English."""
+        return self._texts
 
     def name(self, identifier: str) -> str:
         """A metric, dimension or column as a reader calls it, such as `Partner location`."""
@@ -62,6 +68,14 @@ class Words:
         if month is None:
             return UNKNOWN
         return str(format_skeleton("yMMM", date.fromisoformat(f"{month}-01"), locale=self._babel))
+
+    def cell(self, value: Any, column: str) -> str:
+        """A value of a table's column as a reader sees it."""
+        if value is None or column == "month":
+            return self.month(value)
+        if isinstance(value, str):
+            return self.name(value) if column in {"metric", "dimension"} else value
+        return self.percent(value) if column.endswith("_pct") else self.count(value)
 
     def day(self, day: date) -> str:
         """A day, written out."""

@@ -14,12 +14,12 @@ PACKAGE = Path(__file__).parents[1] / "insights_lib"
 # package: a new module gets its place here first.
 ORDER = (
     *("errors", "parameters", "reports_file", "datasets", "counting", "exports", "staging"),
-    *("store", "ingest", "slices"),
-    *("countries", "metrics", "words", "theme", "figures", "charts", "notebook", "sparkline"),
-    *("page", "runner", "demo", "cli"),
+    *("store", "ingest", "slices", "countries", "rows"),
+    *("metrics", "words", "theme", "figures", "charts", "notebook"),
+    *("sections", "assets", "page", "runner", "demo", "cli"),
 )
 STORE_SIDE = {"store", "ingest", "slices", "staging", "exports", "duckdb", "sqlite3"}
-CHART_SIDE = {"theme", "figures", "charts", "words", "sparkline", "page", "plotly"}
+CHART_SIDE = {"theme", "figures", "charts", "words", "sections", "assets", "page", "plotly"}
 MODULE_LINES = 330
 FUNCTION_LINES = 45
 PARAMETERS = 5

@@ -1,159 +1,266 @@
-// Draws the report: the charts with their tabs, and the tables, from the JSON in this file.
-"use strict";
+// Opens the report: unpacks its rows, counts them for what the reader selects, and shows it all.
 
-(() => {
-  const content = JSON.parse(document.getElementById("content").textContent);
-  const ROWS_AT_FIRST = 100;
+import { drawCards, ProductTable } from "./cards.js";
+import * as charts from "./charts.js";
+import { count } from "./count.js";
+import { button, element } from "./dom.js";
+import { csv, save, workbook } from "./downloads.js";
+import { Filters } from "./filters.js";
+import { Grid } from "./grid.js";
+import { Panel } from "./panels.js";
+import { openRows, unpacked } from "./rows.js";
+import { exact, monthName, useLanguage, words } from "./words.js";
 
-  // Where plotly looks for the shapes of the countries before it would ask the network.
-  window.PlotlyGeoAssets = {
-    topojson: { world_110m: JSON.parse(document.getElementById("world").textContent) },
+const CHARTS = {
+  geographical_spread: charts.worldMap,
+  adds_and_churns: charts.addsAndChurns,
+  distribution: charts.distribution,
+  products: charts.products,
+  distribution_trend: charts.distributionTrend,
+  active_customers: charts.activeCustomers,
+};
+const MOST_PRINTED = 60; // rows of a table that paper shows
+
+const packed = (id) => unpacked(document.getElementById(id).textContent);
+
+class Page {
+  constructor(content, world) {
+    Object.assign(this, { content, world, rows: openRows(content.rows), updates: [], panels: [] });
+    const place = (id) => document.getElementById(id);
+    this.filters = new Filters({ bar: place("filters"), chips: place("chips") }, this.rows, () => this.show());
+    for (const card of document.querySelectorAll("[data-card]")) this.fill(card, card.dataset.card);
+    place("download-all").addEventListener("click", async () => {
+      save(`${this.fileName("customers")}.xlsx`, await workbook(this.tables));
+    });
+  }
+
+  // What a card shows, by its name.
+  fill(card, name) {
+    const body = card.querySelector(".card-body");
+    const title = card.querySelector("h3").textContent;
+    const { figure } = this.content.fixed[name] ?? {};
+    if (name === "summary_products") {
+      const products = new ProductTable(body, title);
+      this.updates.push((tables) => products.update(tables));
+    } else {
+      const table = this.table(name, title);
+      if (name === "summary") {
+        const cards = element("div", { class: "kpis" });
+        body.append(cards);
+        this.updates.push((tables) => drawCards(cards, tables));
+      }
+      const draw = CHARTS[name] ?? (figure && charts.fixedFigure(figure));
+      if (draw) this.addPanel(card, { name, title, draw, table });
+      table.details.open = name === "geographical_spread" || (!draw && name !== "summary");
+      body.append(table.details);
+    }
+    if (this.content.fixed[name]) this.addFixedNote(body);
+    const download = button(words("Download data"), () => save(`${this.fileName(name)}.csv`, csv(this.tables[name])));
+    card.querySelector(".actions").append(download);
+  }
+
+  // The table of a card, under a word that opens it.
+  table(name, title) {
+    const place = element("div");
+    const details = element("details", { class: "data-table" }, element("summary", {}, words("Table")), place);
+    const map = name === "geographical_spread";
+    const options = map
+      ? { count: "{count} countries / regions in total", choose: (row) => this.chooseCountry(row && countryKey(row)) }
+      : {};
+    const grid = new Grid(place, title, options);
+    this.updates.push((tables) => grid.update(tables[name]));
+    return { grid, details };
+  }
+
+  addPanel(card, { name, title, draw, table: { grid, details } }) {
+    const openTable = () => {
+      details.open = true;
+      details.querySelector(".scroll").focus();
+    };
+    const chosen = name === "geographical_spread" ? (key) => this.chooseCountry(key) : undefined;
+    const panel = new Panel({ name, title, draw, world: this.world, chosen, openTable });
+    card.querySelector(".card-body").append(...panel.parts);
+    this.updates.push((tables) => panel.update(tables));
+    this.panels.push(panel);
+    const picture = button(words("Picture"), () => this.savePictures(panel), { title: words("The chart as a PNG file") });
+    card.querySelector(".actions").append(picture);
+    if (name === "geographical_spread") {
+      this.map = panel;
+      this.grid = grid;
+      const home = button(words("Home"), () => this.chooseCountry(null), { title: words("The whole world again") });
+      card.querySelector(".actions").prepend(home);
+    }
+  }
+
+  addFixedNote(body) {
+    const note = element("p", { class: "quiet" }, words("This part does not follow the filters of the page."));
+    body.prepend(note);
+    this.updates.push(() => {
+      note.hidden = !this.filters.any;
+    });
+  }
+
+  // Zooms the map to a country and marks its rows; null brings the whole world back.
+  chooseCountry(key) {
+    this.map.change({ chosen: key });
+    this.grid.mark((row) => countryKey(row) === key);
+  }
+
+  async savePictures(panel) {
+    const pictures = await panel.pictures(`${this.content.partner_name} · ${this.filters.sentence}`);
+    pictures.forEach((data, i) => {
+      const bytes = Uint8Array.from(atob(data.split(",")[1]), (character) => character.charCodeAt(0));
+      save(`${this.fileName(panel.name)}${i ? `-${i + 1}` : ""}.png`, new Blob([bytes], { type: "image/png" }));
+    });
+  }
+
+  fileName(name) {
+    return `${name}_${this.content.partner}_${this.filters.from}_${this.filters.to}`;
+  }
+
+  // Counts and shows what is selected.
+  show() {
+    const counted = count(this.rows, this.filters.selection);
+    const fixed = Object.entries(this.content.fixed).map(([name, { table }]) => [name, table]);
+    this.tables = { ...counted, ...Object.fromEntries(fixed.filter(([, table]) => table)) };
+    for (const update of this.updates) update(this.tables);
+    this.showHead();
+    if (this.drawing) this.drawCharts();
+  }
+
+  showHead() {
+    const latest = Object.fromEntries(this.tables.summary.rows.map(([name, value, , month]) => [name, { value, month }]));
+    const current = latest.current_customers;
+    const active = latest.active_customers;
+    const asOf = [words("Data as of {month}", { month: monthName(current.month) })];
+    if (active.month !== current.month) {
+      asOf.push(words("usage as of {month}", { month: monthName(active.month) }));
+    }
+    document.getElementById("range").textContent = `${monthName(this.filters.from)} – ${monthName(this.filters.to)}`;
+    document.getElementById("as-of").textContent = asOf.join(" · ");
+    document.getElementById("found").textContent = this.filters.any
+      ? words("Current customers selected: {count}", { count: exact(current.value) })
+      : "";
+    const notes = this.filters.unmatched.map((text) => element("li", {}, text));
+    document.getElementById("unmatched").replaceChildren(...notes);
+  }
+
+  // Charts in view first, then the others, so that the reader waits for none of them.
+  drawCharts() {
+    this.drawing = true;
+    const inView = ({ panel }) => {
+      const { top, bottom } = panel.getBoundingClientRect();
+      return bottom > 0 && top < window.innerHeight;
+    };
+    for (const panel of this.panels.filter((one) => one.stale && inView(one))) panel.redraw();
+    return new Promise((resolve) => {
+      const next = () => {
+        const panel = this.panels.find((one) => one.stale);
+        if (!panel) return resolve();
+        panel.redraw();
+        setTimeout(next);
+      };
+      setTimeout(next);
+    });
+  }
+
+  redrawCharts() {
+    for (const panel of this.panels) panel.redraw();
+  }
+}
+
+// Markets that the map knows are one by their country, the others by their name.
+function countryKey([market, code]) {
+  return code || `=${market}`;
+}
+
+// Light or dark as the system has it, until the reader switches.
+function followTheme(redraw) {
+  const root = document.documentElement;
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  const control = document.getElementById("theme");
+  let kept = null;
+  try {
+    kept = localStorage.getItem("theme");
+  } catch {
+    // Some browsers keep nothing for files; the choice then lasts as long as the page.
+  }
+  const use = (theme) => {
+    root.dataset.theme = theme;
+    control.setAttribute("aria-pressed", String(theme === "dark"));
   };
-
-  const config = { displayModeBar: false, responsive: true, showTips: false };
-
-  function drawChart(place) {
-    const { data, layout } = content.figures[place.dataset.figure];
-    const [menu] = layout.updatemenus || [];
-    const rest = { ...layout, updatemenus: [], margin: { ...layout.margin, t: 16 } };
-    if (place.clientWidth < 600) fitPhone(data, rest, place);
-    Plotly.newPlot(place, data, rest, config);
-    if (menu) addTabs(place.previousElementSibling, menu, place);
-  }
-
-  // On a phone a map is as low as it is narrow, and what stands beside a pie goes below it.
-  function fitPhone(data, layout, place) {
-    const types = new Set(data.map((trace) => trace.type));
-    if (types.has("choropleth")) {
-      layout.height = place.clientWidth * 0.62;
-      data.forEach((trace) => Object.assign(trace, { showscale: false }));
-    }
-    if (types.has("pie")) {
-      data.find((trace) => trace.type === "pie").domain = { x: [0.15, 0.85], y: [0.6, 1] };
-      layout.yaxis = { ...layout.yaxis, domain: [0, 0.52], tickfont: { size: 9 } };
-      layout.xaxis = { ...layout.xaxis, domain: [0.62, 0.9] };
-      layout.height *= 1.4;
-    }
-    place.style.minHeight = `${layout.height}px`;
-  }
-
-  // The buttons that the figure brings along for notebooks, as words with an underline.
-  function addTabs(tabs, menu, place) {
-    const buttons = menu.buttons.map((button, i) => {
-      const tab = document.createElement("button");
-      tab.type = "button";
-      tab.role = "tab";
-      tab.textContent = unescaped(button.label);
-      tab.setAttribute("aria-selected", String(i === 0));
-      tab.addEventListener("click", () => {
-        buttons.forEach((other) => other.setAttribute("aria-selected", String(other === tab)));
-        Plotly.update(place, ...button.args);
-      });
-      return tab;
-    });
-    tabs.replaceChildren(...buttons);
-    tabs.hidden = false;
-  }
-
-  // Labels are escaped for plotly, which reads HTML in them; elsewhere they are plain text.
-  function unescaped(label) {
-    return label.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
-  }
-
-  const counts = new Intl.NumberFormat(content.locale, { maximumFractionDigits: 2 });
-  const months = new Intl.DateTimeFormat(content.locale, { year: "numeric", month: "short", timeZone: "UTC" });
-
-  function shown(value, column) {
-    if (value === null) return "–";
-    if (column === "month") return months.format(new Date(`${value}-01T00:00:00Z`));
-    if (column === "metric" || column === "dimension") return content.names[value];
-    if (typeof value !== "number") return value;
-    return column.endsWith("_pct") ? `${counts.format(value)}\u00a0%` : counts.format(value);
-  }
-
-  function drawTable(place) {
-    const { columns, rows } = content.tables[place.dataset.table];
-    const numeric = columns.map((_, i) => rows.some((row) => typeof row[i] === "number"));
-    const table = document.createElement("table");
-    const body = document.createElement("tbody");
-    let all = false;
-
-    function fill(ordered) {
-      const visible = all ? ordered : ordered.slice(0, ROWS_AT_FIRST);
-      body.replaceChildren(
-        ...visible.map((row) => {
-          const line = document.createElement("tr");
-          row.forEach((value, i) => {
-            const cell = line.insertCell();
-            cell.textContent = shown(value, columns[i]);
-            if (value === null) cell.title = content.texts["not known: there is no data for it"];
-            cell.dir = "auto";
-            if (numeric[i]) cell.className = "number";
-          });
-          return line;
-        }),
-      );
-    }
-
-    let ordered = rows;
-    const head = table.createTHead().insertRow();
-    columns.forEach((column, i) => {
-      const cell = document.createElement("th");
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = content.names[column];
-      button.addEventListener("click", () => {
-        const down = cell.getAttribute("aria-sort") === (numeric[i] ? "descending" : "ascending");
-        const direction = down === numeric[i] ? 1 : -1;
-        head.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
-        cell.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
-        ordered = [...rows].sort((a, b) => compare(a[i], b[i], direction));
-        fill(ordered);
-      });
-      if (numeric[i]) cell.className = "number";
-      cell.scope = "col";
-      cell.append(button);
-      head.append(cell);
-    });
-    table.append(body);
-    place.replaceChildren(table);
-    fill(ordered);
-    if (rows.length > ROWS_AT_FIRST) {
-      const more = document.createElement("button");
-      more.type = "button";
-      more.className = "more";
-      more.textContent = content.texts["Show all {count} rows"].replace("{count}", counts.format(rows.length));
-      more.addEventListener("click", () => {
-        all = true;
-        more.remove();
-        fill(ordered);
-      });
-      place.append(more);
-    }
-  }
-
-  // Unknown values stay at the end whichever way a column is sorted.
-  function compare(a, b, direction) {
-    if (a === null || b === null) return (a === null) - (b === null);
-    const order = typeof a === "number" ? a - b : String(a).localeCompare(String(b), content.locale);
-    return order * direction;
-  }
-
-  // A chart far down the page is drawn when the reader comes near it.
-  const near = new IntersectionObserver(
-    (entries) =>
-      entries
-        .filter((entry) => entry.isIntersecting)
-        .forEach((entry) => {
-          near.unobserve(entry.target);
-          drawChart(entry.target);
-        }),
-    { rootMargin: "600px" },
-  );
-  document.querySelectorAll("[data-figure]").forEach((place) => near.observe(place));
-  document.querySelectorAll("[data-table]").forEach((place) => {
-    const details = place.closest("details");
-    if (details.open) drawTable(place);
-    else details.addEventListener("toggle", () => drawTable(place), { once: true });
+  const current = () => kept ?? (system.matches ? "dark" : "light");
+  use(current());
+  system.addEventListener("change", () => {
+    use(current());
+    redraw();
   });
-})();
+  control.addEventListener("click", () => {
+    kept = root.dataset.theme === "dark" ? "light" : "dark";
+    try {
+      localStorage.setItem("theme", kept);
+    } catch {
+      // As above.
+    }
+    use(kept);
+    redraw();
+  });
+  return { use, current };
+}
+
+// Paper is light, and as wide as it is; tables are open unless they are long.
+function followPrinter(page, theme) {
+  let opened = [];
+  window.addEventListener("beforeprint", () => {
+    theme.use("light");
+    page.redrawCharts();
+    for (const panel of page.panels) panel.drawPrinted();
+    for (const drawing of document.querySelectorAll(".main-svg")) {
+      drawing.setAttribute("viewBox", `0 0 ${drawing.getAttribute("width")} ${drawing.getAttribute("height")}`);
+    }
+    opened = [...document.querySelectorAll(".data-table:not([open])")].filter(
+      (details) => details.querySelectorAll("tbody tr").length <= MOST_PRINTED,
+    );
+    for (const details of opened) details.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    theme.use(theme.current());
+    for (const details of opened) details.open = false;
+    page.redrawCharts();
+  });
+}
+
+// The links to sections leave the address alone, which keeps the selection.
+function followLinks() {
+  for (const link of document.querySelectorAll(".sections a")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      const section = document.querySelector(`[id="${link.hash.slice(1)}"]`);
+      section.scrollIntoView();
+      section.querySelector("h2").focus({ preventScroll: true });
+    });
+  }
+}
+
+async function start() {
+  const content = JSON.parse(await packed("content"));
+  useLanguage(content.locale, content.texts);
+  const world = JSON.parse(await packed("world"));
+  const page = new Page(content, world);
+  const theme = followTheme(() => page.drawing && page.redrawCharts());
+  followLinks();
+  page.show();
+  // Where plotly looks for the shapes of the countries before it would ask the network.
+  window.PlotlyGeoAssets = { topojson: { world_110m: world } };
+  document.head.append(element("script", {}, await packed("plotly")));
+  await page.drawCharts();
+  let width = window.innerWidth;
+  window.addEventListener("resize", () => {
+    if (width !== window.innerWidth) page.redrawCharts();
+    width = window.innerWidth;
+  });
+  followPrinter(page, theme);
+  document.documentElement.dataset.ready = "";
+}
+
+if ("DecompressionStream" in window) start();

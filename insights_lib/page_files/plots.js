@@ -1,0 +1,117 @@
+// What the charts are made of: colours of the theme, safe labels, layouts and bars for plotly.
+
+import { cut } from "./dom.js";
+import { exact, percent, separators, short, words } from "./words.js";
+
+export const MOST_VALUES = 10; // that a chart shows one by one; a table shows all
+
+// A colour of the theme that is in force, by its name in insights_lib/theme.py.
+export function color(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+// The colour of the i-th category; the last one is for all others together.
+export function categoryColor(i) {
+  return color(i < MOST_VALUES ? `category-${i + 1}` : "others");
+}
+
+const TURNING = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff]/;
+
+// A text from data as plotly shows it as it is: plotly reads a little HTML in every label. Text
+// that turns the direction of writing is kept from turning what stands beside it.
+export function label(text) {
+  const safe = cut(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return TURNING.test(safe) ? `\u2068${safe}\u2069` : safe;
+}
+
+// Labels that differ where the texts do, though they have been cut.
+export function labels(texts) {
+  const seen = new Map();
+  return texts.map((text) => {
+    const made = label(text);
+    seen.set(made, (seen.get(made) ?? 0) + 1);
+    return seen.get(made) > 1 ? `${made} (${seen.get(made)})` : made;
+  });
+}
+
+export function layout(height, options = {}) {
+  const font = { family: getComputedStyle(document.body).fontFamily, size: 13, color: color("ink") };
+  return {
+    height,
+    font,
+    separators: separators(),
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    margin: { l: 8, r: 8, t: 8, b: 8 },
+    showlegend: false,
+    hoverlabel: { bgcolor: color("card"), bordercolor: color("quiet"), font, align: "left" },
+    dragmode: false,
+    ...options,
+  };
+}
+
+function axis(options) {
+  const line = color("hairline");
+  const quiet = { gridcolor: line, linecolor: line, zerolinecolor: line };
+  return { ...quiet, automargin: true, fixedrange: true, ...options };
+}
+
+// Columns by month; period is the first and the last month to show, as places in the range.
+export function monthLayout(period, options = {}) {
+  return layout(360, {
+    hovermode: "x unified",
+    bargap: 0.25,
+    xaxis: axis({
+      type: "category",
+      showgrid: false,
+      range: period && [period[0] - 0.5, period[1] + 0.5],
+    }),
+    yaxis: axis({ rangemode: "tozero", tickformat: ",d" }),
+    ...options,
+  });
+}
+
+// A column for each month. Below zero it still tells how many there are.
+export function columns(months, counts, name, fill) {
+  return {
+    type: "bar",
+    x: months,
+    y: counts,
+    name: label(name),
+    marker: { color: fill, line: { color: color("card"), width: 1 } },
+    customdata: counts.map((count) => exact(count === null ? null : Math.abs(count))),
+    hovertemplate: "%{fullData.name}: %{customdata}<extra></extra>",
+  };
+}
+
+// A lying bar for each text, the first on top: rows are text, customers, share; fills by row.
+export function bars(rows, fills) {
+  const names = labels(rows.map(([text]) => text));
+  const data = {
+    type: "bar",
+    orientation: "h",
+    y: names,
+    x: rows.map(([, customers]) => customers),
+    text: rows.map(([, customers]) => short(customers)),
+    textposition: "outside",
+    cliponaxis: false,
+    marker: { color: fills },
+    hovertext: rows.map((row, i) => hover(names[i], row)),
+    hovertemplate: "%{hovertext}<extra></extra>",
+  };
+  const form = layout(48 + 34 * Math.max(rows.length, 3), {
+    bargap: 0.35,
+    margin: { l: 8, r: 56, t: 8, b: 8 },
+    xaxis: axis({ visible: false, rangemode: "tozero" }),
+    yaxis: axis({ type: "category", autorange: "reversed", showgrid: false }),
+  });
+  return { data: [data], layout: form };
+}
+
+export function hover(name, [, customers, share]) {
+  return `${name}<br>${words("Customers")}: ${exact(customers)} (${percent(share)})`;
+}
+
+export function others(count) {
+  return words("{count} others", { count: exact(count) });
+}
