@@ -3,10 +3,15 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STORE := data/store/catalog.sqlite
+PLOTLY := insights_lib/page_files/plotly
+PAGE_FILES := "insights_lib/page_files/*.{js,css}" "tests/*.js"
+# The Node of the environment comes first on the path, where its programs look for it.
+WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
+NPM := $(WITH_NODE) npm --no-fund --no-audit --loglevel=error
 # Set PYTHON to use a certain Python: make install PYTHON=/opt/python3.13/bin/python3
 PYTHON := python3 python3.14 python3.13 python3.12 python3.11
 
-.PHONY: help install report test lint lab lock bench clean chromium demo
+.PHONY: help install report test lint lab lock plotly bench clean chromium demo
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -17,13 +22,15 @@ install: $(VENV)/.installed ## Build .venv from requirements.lock
 report: install demo ## Render the reports of parameters/, of demo exports if there are none yet
 	@$(BIN)/insights run
 
-test: install chromium ## Run all tests, with a Chromium from the package manager if there is none
+test: install node_modules/.installed chromium ## Run all tests; a Chromium is installed if there is none
 	@$(BIN)/pytest -n auto --dist loadfile
 
-lint: install ## Check style, formatting and types
+lint: install node_modules/.installed ## Check style, formatting and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(WITH_NODE) node_modules/.bin/eslint insights_lib/page_files tests
+	@$(WITH_NODE) node_modules/.bin/prettier --check --log-level=warn $(PAGE_FILES)
 
 lab: install demo ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks
@@ -32,12 +39,20 @@ lock: install ## Pin anew what pyproject.toml asks for; UPGRADE=--upgrade takes 
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 		--quiet --output-file requirements.lock $(UPGRADE)
+	@$(NPM) install --package-lock-only
+	@cd $(PLOTLY) && $(NPM) install --package-lock-only
+
+plotly: install ## Build the page's plotly.js from the packages pinned beside it
+	@cd $(PLOTLY) && $(NPM) ci && $(WITH_NODE) node_modules/.bin/esbuild entry.js --bundle --minify \
+		--legal-comments=eof --format=iife --global-name=Plotly --define:global=window \
+		--loader:.css=empty --target=es2020 --log-level=warning --outfile=plotly.min.js
+	@rm -rf $(PLOTLY)/node_modules
 
 bench: install ## Run the measurements of benchmarks/
 	@for program in benchmarks/*.py; do $(BIN)/python "$$program" || exit 1; done
 
 clean: ## Remove the environment and all caches; data/ and outputs/ stay
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/screenshots dist
+	rm -rf $(VENV) node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/screenshots dist
 	find insights_lib tests benchmarks notebooks \
 		\( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
@@ -62,6 +77,11 @@ $(VENV)/.packages: requirements.lock
 $(VENV)/.installed: $(VENV)/.packages pyproject.toml
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet \
 		--no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What the page's JavaScript is checked with.
+node_modules/.installed: package-lock.json $(VENV)/.installed
+	@$(NPM) ci
 	@touch $@
 
 # Only where nothing has been ingested so far; exports that are already there are not joined by

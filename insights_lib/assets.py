@@ -48,15 +48,15 @@ def plotly(kinds: frozenset[str]) -> str:
     return text_of("plotly/plotly.min.js") if kinds <= BUNDLED_TRACES else str(get_plotlyjs())
 
 
-def packed(text: str) -> str:
+def packed(text: str, level: int = 6) -> str:
     """A text as base64 of gzip; it can stand anywhere in HTML. The same text packs the same."""
-    return base64.b64encode(gzip.compress(text.encode(), compresslevel=9, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(text.encode(), level, mtime=0)).decode()
 
 
 @cache
 def packed_once(text: str) -> str:
-    """As `packed`, for what is the same in every page."""
-    return packed(text)
+    """As `packed`, and as small as it gets, for what is the same in every page."""
+    return packed(text, level=9)
 
 
 def content_security_policy(scripts: list[str]) -> str:

@@ -6,6 +6,7 @@ whole, in the reader's language.
 """
 
 import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from insights_lib import theme
 from insights_lib.words import Words
 
 LONGEST_LABEL = 40
+# Plotly looks labels up in JavaScript objects, in which these are always found.
+_OWN_NAMES = re.compile(
+    "__proto__|constructor|hasOwnProperty|isPrototypeOf|propertyIsEnumerable|toLocaleString"
+    "|toString|valueOf|__(define|lookup)[GS]etter__"
+)
 HOVER = "%{hovertext}<extra></extra>"
 
 
@@ -41,6 +47,8 @@ def labels(names: Iterable[str]) -> list[str]:
     result = []
     for name in names:
         label = name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
+        if _OWN_NAMES.fullmatch(label):
+            label = f"\N{WORD JOINER}{label}"
         seen[label] = seen.get(label, 0) + 1
         times = f" ({seen[label]})" if seen[label] > 1 else ""
         result.append(escaped(label + times))

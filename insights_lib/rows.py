@@ -43,7 +43,7 @@ def compact_rows(data: Slice) -> dict[str, Any]:
     values = {name: sorted(rows[name].unique()) for name in DIMENSION_COLUMNS}
     values["product"] = sorted({*values["product"], *usage["product"]})
     for table in (rows, usage):
-        for name in table.columns.intersection(DIMENSION_COLUMNS):
+        for name in table.columns.intersection(list(DIMENSION_COLUMNS)):
             table[name] = pd.Categorical(table[name], values[name]).codes
     patterns, rows["held"], usage["held"] = _patterns(rows, usage, len(windows))
     rows, usage = _renumbered(rows, usage)
@@ -101,7 +101,8 @@ def _renumbered(rows: pd.DataFrame, usage: pd.DataFrame) -> tuple[pd.DataFrame, 
 
 
 def _differences(numbers: "pd.Series[int]") -> Codes:
-    return np.diff(numbers.to_numpy(dtype="int64"), prepend=0).tolist()
+    differences: Codes = np.diff(numbers.to_numpy(dtype="int64"), prepend=0).tolist()
+    return differences
 
 
 def _same(data: Slice, values: list[str]) -> Codes:

@@ -34,8 +34,8 @@ LIGHT = {
     "category-7": "#937000",
     "category-8": "#3b8f3b",
     "category-9": "#a4262c",
-    "category-10": "#6b7785",
-    "others": "#8a8886",
+    "category-10": "#5a6b80",
+    "others": "#949290",
 }
 DARK = {
     "ground": "#1b1a19",
@@ -61,7 +61,7 @@ DARK = {
     "category-4": "#3cc4b4",
     "category-5": "#e57fd8",
     "category-6": "#9cc8f0",
-    "category-7": "#d6b53c",
+    "category-7": "#e8d44d",
     "category-8": "#6ccb5f",
     "category-9": "#f1707b",
     "category-10": "#a9b4c0",

@@ -1,7 +1,7 @@
 """What several tests need: export files from rows, and a store made of them."""
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -105,3 +105,24 @@ def usage_row(month: str, customer: str, users: str = "5", **others: str) -> dic
 def store_of(tmp_path: Path) -> Callable[[Mapping[str, Rows]], Path]:
     """A function that makes a store of rows by dataset."""
     return lambda datasets: fill_store(tmp_path, datasets)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium."""
+    from browsing import chromium  # noqa: PLC0415 - most tests need no browser
+
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def reader(browser: Any) -> Iterator[Any]:
+    """Opens reports offline; whatever goes wrong in a page fails the test."""
+    from browsing import Reader  # noqa: PLC0415 - as above
+
+    made = Reader(browser)
+    yield made
+    for context in browser.contexts:
+        context.close()
+    assert made.wrong == []

@@ -1,21 +1,21 @@
 """The page counts as the definitions say: its JavaScript against the plain implementation."""
 
 import json
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from conftest import fill_store, seats_row, slice_of
+from conftest import fill_store, seats_row, slice_of, usage_row
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference import published_example, tables
-from test_metrics import MONTHS, azure, filters, months, rows_of, seats, usage
+from test_metrics import MONTHS, azure, filters, months, seats, usage
 
-from insights_lib.parameters import DateRange
 from insights_lib.rows import compact_rows
 
 Tables = dict[str, list[dict[str, Any]]]
@@ -24,8 +24,13 @@ Tables = dict[str, list[dict[str, Any]]]
 @pytest.fixture(scope="module")
 def count() -> Iterator[Callable[..., Tables]]:
     """A function that counts a slice in JavaScript: slice, filters, first month, last month."""
-    program = ["node", str(Path(__file__).parent / "count_lines.mjs")]
-    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as node:
+    # The Node of the environment, or in Conda's the one on the path.
+    own = shutil.which("node", path=Path(sys.executable).parent)
+    program = [own or "node", str(Path(__file__).parent / "count_lines.js")]
+    with subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as node:
+
         def counted(rows: Any, facets: Any, first: str, last: str) -> Tables:
             assert node.stdin
             assert node.stdout
@@ -49,7 +54,7 @@ def assert_same(counted: Tables, expected: Tables) -> None:
         assert counted[name] == rows, name
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     seats=st.lists(seats(), max_size=40),
     usage=st.lists(usage(), max_size=20),
@@ -67,3 +72,35 @@ def test_a_selection_in_the_page_counts_like_the_filters_of_a_run(
     with TemporaryDirectory() as folder:
         data = slice_of(fill_store(Path(folder), datasets), f"{MONTHS[0]}_{MONTHS[-1]}")
         assert_same(count(compact_rows(data), chosen, *ends), tables(datasets, "1", *ends, chosen))
+
+
+@pytest.mark.parametrize("ends", [("2015-01", "2024-12"), ("2017-07", "2017-09"), ("2024-12",) * 2])
+def test_ranges_longer_than_the_bits_of_a_number_are_counted_in_windows(
+    ends: tuple[str, str], tmp_path: Path, count: Any
+) -> None:
+    """31 months are counted at a time, so flows must be right where one window meets the next."""
+    months = ["2014-12", *(f"{year}-{m:02d}" for year in range(2015, 2025) for m in range(1, 13))]
+    seats = [
+        seats_row(month, str(n), PartnerLocation=f"place {(i + n) % 3}")
+        for i, month in enumerate(months)
+        for n in range(6)
+        if (i + n) % (n + 2)
+    ]
+    used = [usage_row(month, str(i % 6)) for i, month in enumerate(months)]
+    datasets = {"SeatsSubscriptionsAndRevenue": seats, "OfficeUsage": used}
+    rows = compact_rows(slice_of(fill_store(tmp_path, datasets), "2015-01_2024-12"))
+    for chosen in ({}, {"partner_location": ["place 1"]}):
+        assert_same(count(rows, chosen, *ends), tables(datasets, "1", *ends, chosen))
+
+
+def test_the_published_example_comes_out_in_the_page_too(tmp_path: Path, count: Any) -> None:
+    datasets, partner, first, last = published_example()
+    rows = compact_rows(
+        slice_of(fill_store(tmp_path, datasets), f"{first}_{last}", partner=partner)
+    )
+    flows = [
+        row for row in count(rows, {}, first, last)["adds_and_churns"] if row["product"] == "All"
+    ]
+    assert [row["existing"] for row in flows] == [2, 2, 3, 4, 4, 4, 4, 6, 7]
+    assert [row["added"] for row in flows] == [0, 1, 3, 0, 1, 0, 2, 3, 0]
+    assert [row["churned"] for row in flows] == [0, 0, 0, 2, 0, 1, 0, 0, 2]

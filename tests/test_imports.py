@@ -123,7 +123,7 @@ def test_numbers_are_made_without_knowing_how_they_are_shown(module: str) -> Non
     assert not all_imports(module) & CHART_SIDE
 
 
-@pytest.mark.parametrize("module", ["charts", "figures", "theme", "words", "sparkline"])
+@pytest.mark.parametrize("module", ["charts", "figures", "theme", "words"])
 def test_charts_are_drawn_from_tables_without_any_store(module: str) -> None:
     assert not all_imports(module) & (STORE_SIDE | {"metrics"})
 

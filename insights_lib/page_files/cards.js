@@ -2,23 +2,38 @@
 
 import { element, svg } from "./dom.js";
 import { Grid } from "./grid.js";
-import { exact, monthName, nameOf, percent, short, UNKNOWN, words } from "./words.js";
+import { exact, marked, monthName, nameOf, percent, short, UNKNOWN, words } from "./words.js";
 
 const [WIDTH, HEIGHT] = [120, 36];
 
 // What each card counts, for its info tip.
 const MEANINGS = {
-  current_customers: "Customers with at least one active subscription in the last month with data. Growth compares that month with the first one of the range.",
-  active_customers: "Current customers who used a product in the month. Usage data arrives about a month late, so this month can be an earlier one.",
-  subscriptions: "Different active subscriptions in the last month with data. A dash: the source has no subscription ids.",
-  customers_added: "Customers who were current in a month and not in the month before, added up over the range. One who returns is added again. Net is added less churned.",
-  customers_churned: "Customers who were current in the month before and no longer are, added up over the range. The churn rate is their part of the customers before the range; growth upwards is bad.",
+  current_customers: marked(
+    "Customers with at least one active subscription in the last month with data. Growth compares that month with the first one of the range.",
+  ),
+  active_customers: marked(
+    "Current customers who used a product in the month. Usage data arrives about a month late, so this month can be an earlier one.",
+  ),
+  subscriptions: marked(
+    "Different active subscriptions in the last month with data. A dash: the source has no subscription ids.",
+  ),
+  customers_added: marked(
+    "Customers who were current in a month and not in the month before, added up over the range. One who returns is added again. Net is added less churned.",
+  ),
+  customers_churned: marked(
+    "Customers who were current in the month before and no longer are, added up over the range. The churn rate is their part of the customers before the range; growth upwards is bad.",
+  ),
 };
 
 // An info tip: a question mark that opens a text.
 export function tip(text) {
   const label = words("What is this?");
-  return element("details", { class: "tip" }, element("summary", { "aria-label": label }, "i"), element("div", {}, text));
+  return element(
+    "details",
+    { class: "tip" },
+    element("summary", { "aria-label": label }, "i"),
+    element("div", {}, text),
+  );
 }
 
 export function drawCards(place, { summary, summary_trend: trend }) {
@@ -31,8 +46,17 @@ export function drawCards(place, { summary, summary_trend: trend }) {
       return element(
         "article",
         { class: "card kpi", "data-metric": name },
-        element("header", { class: "card-head" }, element("h3", {}, nameOf(name)), tip(words(meaning))),
-        element("p", { class: "big", title: value === null ? unknown : exact(value) }, short(value)),
+        element(
+          "header",
+          { class: "card-head" },
+          element("h3", {}, nameOf(name)),
+          tip(words(meaning)),
+        ),
+        element(
+          "p",
+          { class: "big", title: value === null ? unknown : exact(value) },
+          short(value),
+        ),
         element("p", {}, growthBadge(growth, name === "customers_churned")),
         element("p", { class: "quiet aside" }, aside(name, value, month, metric)),
         area(series),
@@ -57,20 +81,32 @@ export function growthBadge(growth, upIsBad = false) {
   }
   const kind = growth === 0 ? "quiet" : growth > 0 === upIsBad ? "bad" : "good";
   const arrow = growth === 0 ? "＝" : growth > 0 ? "▲" : "▼";
-  return element("span", { class: `growth ${kind}` }, `${arrow} ${percent(growth, { signed: true })}`);
+  return element(
+    "span",
+    { class: `growth ${kind}` },
+    `${arrow} ${percent(growth, { signed: true })}`,
+  );
 }
 
 // A small area from zero up; months that are not known are gaps.
 export function area(numbers) {
   const top = Math.max(...numbers) || 1;
   const step = WIDTH / Math.max(numbers.length - 1, 1);
-  const picture = svg("svg", { class: "micro", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  const picture = svg("svg", {
+    class: "micro",
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    preserveAspectRatio: "none",
+    "aria-hidden": "true",
+  });
   let run = [];
   const close = () => {
     if (!run.length) return;
     const line = run.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
     const ends = [run[0][0], run.at(-1)[0]].map((x) => `${x.toFixed(1)},${HEIGHT}`);
-    picture.append(svg("polygon", { points: `${ends[0]} ${line} ${ends[1]}` }), svg("polyline", { points: line }));
+    picture.append(
+      svg("polygon", { points: `${ends[0]} ${line} ${ends[1]}` }),
+      svg("polyline", { points: line }),
+    );
     run = [];
   };
   numbers.forEach((number, i) => {

@@ -5,124 +5,23 @@
 // legend entries as {key, text, color}, plots as {data, layout, keys} for plotly, keys being what a
 // click on each point chooses.
 
-import { categoryColor, color, columns, bars, hover, label, labels, layout, monthLayout, MOST_VALUES, others } from "./plots.js";
-import { exact, inOrder, monthName, nameOf, percent, short, words } from "./words.js";
-import { placeOf } from "./world.js";
-
-const NOTHING = "There is no data for this.";
-const KINDS = ["current_customers", "active_customers", "new_customers"];
-
-// The tab that is chosen; the first one where the chosen one is no longer there.
-function tabOf(tabs, state) {
-  return tabs.some(({ key }) => key === state.tab) ? state.tab : tabs[0]?.key;
-}
+import {
+  bars,
+  categoryColor,
+  color,
+  columns,
+  hover,
+  labels,
+  layout,
+  monthLayout,
+  MOST_VALUES,
+  others,
+} from "./plots.js";
+import { groups, nothing, tabOf } from "./shaping.js";
+import { exact, inOrder, monthName, nameOf, percent, words } from "./words.js";
 
 function visible(entries, state) {
   return entries.filter(({ key }) => !state.hidden.has(key));
-}
-
-function groups(rows, keyOf) {
-  const found = new Map();
-  for (const row of rows) {
-    const key = keyOf(row);
-    if (!found.has(key)) found.set(key, []);
-    found.get(key).push(row);
-  }
-  return found;
-}
-
-/* The world by the customers' country. */
-export function worldMap(tables, state) {
-  const tabs = KINDS.map((key) => ({ key, text: nameOf(key) }));
-  const kind = tabOf(tabs, state);
-  const column = tables.geographical_spread.columns.indexOf(kind);
-  const { rows } = tables.geographical_spread;
-  // Several spellings of one country share a shape; its hover tells them apart.
-  const countries = groups(rows.filter((row) => row[1]), (row) => row[1]);
-  const counts = [...countries].map(([code, same]) => [code, Math.max(...same.map((row) => row[column] ?? 0))]);
-  const known = counts.filter(([, count]) => count > 0);
-  const line = { color: color("card"), width: 0.5 };
-  const shapes = {
-    type: "choropleth",
-    locations: known.map(([code]) => code),
-    z: known.map(([, count]) => Math.log10(count)),
-    zmin: 0,
-    colorscale: [0, 0.5, 1].map((at, i) => [at, color(`map-${i + 1}`)]),
-    marker: { line },
-    colorbar: powersOfTen(Math.max(1, ...known.map(([, count]) => count))),
-    showscale: !state.narrow,
-    hovertext: known.map(([code]) => countries.get(code).map(spreadOf).join("<br>")),
-    hovertemplate: "%{hovertext}<extra></extra>",
-  };
-  const place = state.chosen && placeOf(state.world, state.chosen);
-  const mark = place && {
-    type: "choropleth",
-    locations: [state.chosen],
-    z: [0],
-    showscale: false,
-    colorscale: [[0, "rgba(0,0,0,0)"], [1, "rgba(0,0,0,0)"]],
-    marker: { line: { color: color("added"), width: 3 } },
-    hoverinfo: "skip",
-  };
-  return {
-    tabs,
-    tab: kind,
-    plots: [{ data: mark ? [shapes, mark] : [shapes], layout: mapLayout(state, place), keys: shapes.locations }],
-    sentence: spreadSentence(rows, column, kind),
-  };
-}
-
-function mapLayout(state, place) {
-  return layout(state.narrow ? 240 : 440, {
-    dragmode: "pan",
-    geo: {
-      projection: { type: "natural earth", scale: place?.scale ?? 1 },
-      center: place?.center ?? { lon: 0, lat: 0 },
-      // The whole earth but for Antarctica, where there are no customers.
-      lataxis: { range: place ? [-90, 90] : [-57, 84] },
-      showland: true,
-      landcolor: color("land"),
-      showcountries: true,
-      countrycolor: color("card"),
-      showcoastlines: false,
-      showlakes: false,
-      showframe: false,
-      bgcolor: "rgba(0,0,0,0)",
-    },
-  });
-}
-
-function spreadOf([market, , ...numbers]) {
-  const lines = KINDS.map((kind, i) => `${nameOf(kind)}: ${exact(numbers[2 * i])} (${percent(numbers[2 * i + 1])})`);
-  return [`<b>${label(market)}</b>`, ...lines].join("<br>");
-}
-
-// A scale for logarithms that is labelled with the counts.
-function powersOfTen(most) {
-  const powers = Array.from({ length: Math.floor(Math.log10(most)) + 1 }, (_, power) => 10 ** power);
-  const counts = [...powers, most];
-  return {
-    tickvals: counts.map(Math.log10),
-    ticktext: counts.map(short),
-    thickness: 8,
-    len: 0.5,
-    x: 0,
-    xanchor: "left",
-    outlinewidth: 0,
-  };
-}
-
-function spreadSentence(rows, column, kind) {
-  const found = rows.filter((row) => row[column]).sort((a, b) => b[column] - a[column]);
-  if (!found.length) return words(NOTHING);
-  const [first] = found;
-  return words("{kind}: {value} has the most, {count} ({share}), of {values} countries / regions.", {
-    kind: nameOf(kind),
-    value: first[0],
-    count: exact(first[column]),
-    share: percent(first[column + 1]),
-    values: exact(found.length),
-  });
 }
 
 /* Existing and added customers stacked by month, churned ones below zero; a tab per product. */
@@ -141,34 +40,47 @@ export function addsAndChurns(tables, state) {
   ];
   const tab = tabOf(tabs, state);
   const shown = tab ? products.find(([[product]]) => product === tab) : total;
-  const legend = ["existing", "added", "churned"].map((key) => ({ key, text: nameOf(key), color: color(key) }));
+  const legend = ["existing", "added", "churned"].map((key) => ({
+    key,
+    text: nameOf(key),
+    color: color(key),
+  }));
   const sign = { existing: 1, added: 1, churned: -1 };
   const column = { existing: 2, added: 3, churned: 4 };
+  const largest = shown.reduce((best, row) => (size([row]) > size([best]) ? row : best));
   const data = visible(legend, state).map(({ key, text, color: fill }) => {
     const counts = shown.map((row) => row[column[key]]);
-    return columns(months, counts.map((n) => (n === null ? null : sign[key] * n)), text, fill);
+    return columns(
+      months,
+      counts.map((n) => (n === null ? null : sign[key] * n)),
+      text,
+      fill,
+    );
   });
   return {
     tabs,
     tab,
     legend,
     months,
-    plots: [{ data, layout: monthLayout(state.period, { barmode: "relative" }) }],
+    plots: [{ data, layout: monthLayout(months, size([largest]), state, { barmode: "relative" }) }],
     sentence: flowSentence(shown),
   };
 }
 
 function flowSentence(rows) {
   const known = rows.filter(([, , existing]) => existing !== null);
-  if (!known.length) return words(NOTHING);
+  if (!known.length) return nothing();
   const sum = (column) => known.reduce((total, row) => total + row[column], 0);
   const most = known.reduce((best, row) => (row[3] > best[3] ? row : best));
-  return words("{added} customers added and {churned} churned; the most were added in {month}, {count}.", {
-    added: exact(sum(3)),
-    churned: exact(sum(4)),
-    month: monthName(most[1]),
-    count: exact(most[3]),
-  });
+  return words(
+    "{added} customers added and {churned} churned; the most were added in {month}, {count}.",
+    {
+      added: exact(sum(3)),
+      churned: exact(sum(4)),
+      month: monthName(most[1]),
+      count: exact(most[3]),
+    },
+  );
 }
 
 /* Current customers by the values of a dimension, the largest ten; a tab per dimension. */
@@ -186,13 +98,19 @@ export function distribution(tables, state) {
     tabs,
     tab,
     legend,
-    plots: [bars(top, shown.map((entry) => entry.color))],
+    plots: [
+      bars(
+        top,
+        shown.map((entry) => entry.color),
+        state,
+      ),
+    ],
     sentence: leadSentence(rows),
   };
 }
 
 function leadSentence(rows) {
-  if (!rows.length) return words(NOTHING);
+  if (!rows.length) return nothing();
   const [[value, customers, share]] = rows;
   return words("{value} has the most customers, {count} ({share}), of {values} values.", {
     value,
@@ -205,16 +123,23 @@ function leadSentence(rows) {
 /* A pie of the products, and beside it the SKUs of the chosen one, or of all. */
 export function products(tables, state) {
   const { rows } = tables.products;
-  const whole = rows.filter(([, sku]) => sku === "").map(([product, , ...numbers]) => [product, ...numbers]);
+  const whole = rows
+    .filter(([, sku]) => sku === "")
+    .map(([product, , ...numbers]) => [product, ...numbers]);
   const chosen = whole.some(([product]) => product === state.chosen) ? state.chosen : null;
   const top = whole.slice(0, MOST_VALUES);
-  const legend = top.map(([text], i) => ({ key: text, text, color: categoryColor(i), chosen: text === chosen }));
+  const legend = top.map(([text], i) => ({
+    key: text,
+    text,
+    color: categoryColor(i),
+    chosen: text === chosen,
+  }));
   const skus = rows
     .filter(([product, sku]) => sku !== "" && (chosen === null || product === chosen))
     .map(([, ...row]) => row)
     .sort((a, b) => b[1] - a[1]);
   const fill = chosen === null ? color("accent") : legend.find((entry) => entry.chosen)?.color;
-  const bar = bars(skus.slice(0, MOST_VALUES), fill ?? color("accent"));
+  const bar = bars(skus.slice(0, MOST_VALUES), fill ?? color("accent"), state);
   return {
     tabs: [],
     legend,
@@ -241,7 +166,10 @@ function pie(whole, legend, chosen) {
     labels: slices.map(([name]) => name),
     values: slices.map(([, customers]) => customers),
     pull: slices.map((_, i) => (chosen !== null && keys[i] === chosen ? 0.08 : 0)),
-    marker: { colors: slices.map((_, i) => categoryColor(i)), line: { color: color("card"), width: 1.5 } },
+    marker: {
+      colors: slices.map((_, i) => categoryColor(i)),
+      line: { color: color("card"), width: 1.5 },
+    },
     textinfo: "none",
     hovertext: slices.map(([, , text]) => text),
     hovertemplate: "%{hovertext}<extra></extra>",
@@ -282,11 +210,16 @@ export function distributionTrend(tables, state) {
   const entries = top.map(({ value, counts }) => ({ key: value, text: value, counts }));
   if (rest.length) {
     const counts = none();
-    for (const one of rest) one.counts.forEach((n, i) => (counts[i] = n === null ? null : counts[i] + n));
+    for (const one of rest)
+      one.counts.forEach((n, i) => (counts[i] = n === null ? null : counts[i] + n));
     entries.push({ key: "\u0000others", text: others(rest.length), counts });
   }
   const legend = entries.map((entry, i) => ({ ...entry, color: categoryColor(i) }));
   const months = every.map(monthName);
+  const highest = Math.max(
+    0,
+    ...every.map((_, i) => entries.reduce((sum, { counts }) => sum + counts[i], 0)),
+  );
   return {
     tabs,
     tab,
@@ -294,8 +227,10 @@ export function distributionTrend(tables, state) {
     months,
     plots: [
       {
-        data: visible(legend, state).map((entry) => columns(months, entry.counts, entry.text, entry.color)),
-        layout: monthLayout(state.period, { barmode: "stack" }),
+        data: visible(legend, state).map((entry) =>
+          columns(months, entry.counts, entry.text, entry.color),
+        ),
+        layout: monthLayout(months, highest, state, { barmode: "stack" }),
       },
     ],
     sentence: trendSentence(series, every, covered),
@@ -303,7 +238,7 @@ export function distributionTrend(tables, state) {
 }
 
 function trendSentence(series, months, covered) {
-  if (!series.length) return words(NOTHING);
+  if (!series.length) return nothing();
   const [first, last] = [covered.indexOf(true), covered.lastIndexOf(true)];
   const lead = series.reduce((best, one) => (one.counts[last] > best.counts[last] ? one : best));
   return words("{value} has the most customers in {last}, {count}; in {first} it had {before}.", {
@@ -324,8 +259,14 @@ export function activeCustomers(tables, state) {
     text: nameOf(key),
     color: color(key === "active_customers" ? "accent" : "quiet"),
   }));
+  const highest = Math.max(0, ...rows.map(([, , current]) => current));
   const data = visible(legend, state).map(({ key, text, color: fill }) => {
-    const trace = columns(months, rows.map((row) => row[key === "active_customers" ? 1 : 2]), text, fill);
+    const trace = columns(
+      months,
+      rows.map((row) => row[key === "active_customers" ? 1 : 2]),
+      text,
+      fill,
+    );
     const line = { type: "scatter", mode: "lines+markers", line: { color: fill, width: 2 } };
     return key === "active_customers" ? trace : { ...trace, ...line, marker: { color: fill } };
   });
@@ -333,14 +274,14 @@ export function activeCustomers(tables, state) {
     tabs: [],
     legend,
     months,
-    plots: [{ data, layout: monthLayout(state.period) }],
+    plots: [{ data, layout: monthLayout(months, highest, state) }],
     sentence: activeSentence(rows),
   };
 }
 
 function activeSentence(rows) {
   const last = rows.findLast(([, active]) => active !== null);
-  if (!last) return words(NOTHING);
+  if (!last) return nothing();
   const [month, active, current] = last;
   return words("In {month}, {active} of {current} customers were active ({share}).", {
     month: monthName(month),
@@ -353,5 +294,10 @@ function activeSentence(rows) {
 /* A figure of a notebook of which this page knows no more than that. */
 export function fixedFigure({ data, layout: form }) {
   const height = form.height ?? 420;
-  return () => ({ tabs: [], legend: [], plots: [{ data, layout: { ...form, height } }], sentence: "" });
+  return () => ({
+    tabs: [],
+    legend: [],
+    plots: [{ data, layout: { ...form, height } }],
+    sentence: "",
+  });
 }

@@ -135,7 +135,9 @@ function countWindow(rows, selection, { passes, window, counted }) {
   const bitsOfPattern = rows.windows[window];
   const used = usedBy(rows, passes, bitsOfPattern);
   const subscriptions = new Int32Array(rows.subscriptions + 1);
-  const held = Object.fromEntries(DIMENSIONS.map((name) => [name, new Held(rows.values[name].length)]));
+  const held = Object.fromEntries(
+    DIMENSIONS.map((name) => [name, new Held(rows.values[name].length)]),
+  );
   const plans = new Held(rows.plans.pairs.length);
   const products = new Held(rows.values.product.length);
 
@@ -248,7 +250,14 @@ function summaryTrend(rows, selection, counted) {
       "customers_churned",
     ],
     rows: monthsOf(selection).map((month) => {
-      const { added, churned } = flows(rows, selection, month, counted.current, counted.existing, 0);
+      const { added, churned } = flows(
+        rows,
+        selection,
+        month,
+        counted.current,
+        counted.existing,
+        0,
+      );
       return [
         rows.months[month],
         known(rows.covered, counted.current, month),
@@ -297,7 +306,12 @@ function summary(rows, selection, counted) {
         growth(series(name)),
         month,
       ]),
-      ["net_customers_added", total(sum("customers_added") - sum("customers_churned")), null, month],
+      [
+        "net_customers_added",
+        total(sum("customers_added") - sum("customers_churned")),
+        null,
+        month,
+      ],
       ["last_month_churn", lastChurn, null, month],
       ["churn_rate_pct", total(share(sum("customers_churned"), before)), null, month],
     ],

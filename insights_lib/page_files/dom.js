@@ -12,7 +12,8 @@ export function svg(name, attributes = {}, ...children) {
 function filled(made, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") made.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== false) made.setAttribute(name, value === true ? "" : value);
+    else if (value !== null && value !== false)
+      made.setAttribute(name, value === true ? "" : value);
   }
   made.append(...children.flat().filter((child) => child !== null));
   return made;
@@ -24,7 +25,11 @@ export function button(text, onclick, attributes = {}) {
 
 // A text from data: its direction is its own, and a very long one is cut to three lines.
 export function dataText(text) {
-  return element("bdi", { class: "data", title: text.length > 60 ? text.slice(0, 500) : null }, text);
+  return element(
+    "bdi",
+    { class: "data", title: text.length > 60 ? text.slice(0, 500) : null },
+    text,
+  );
 }
 
 // A text from data cut to so many characters, for a line or a label.

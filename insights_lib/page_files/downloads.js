@@ -3,9 +3,8 @@
 import { zip } from "./zip.js";
 
 const FORMULA = /^[=+\-@\t\r]/;
-// XML 1.0 has no way to write these.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const NOT_XML = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+// XML 1.0 has no way to write these: control characters and halves of characters.
+const NOT_XML = /(?![\t\n\r])[\p{Cc}\p{Cs}\ufffe\uffff]/gu;
 const LONGEST_CELL = 32_767; // of a workbook
 
 // As insights_lib writes data/*.csv: CR LF, null empty, and no text that a spreadsheet would run.

@@ -2,18 +2,9 @@
 // them. What they let through is counted elsewhere.
 
 import { button, cut, element } from "./dom.js";
+import { FacetMenu, pluralOf, RangeMenu } from "./menus.js";
 import { codesOf, FACETS } from "./rows.js";
 import { exact, inOrder, monthName, nameOf, words } from "./words.js";
-
-const MOST_OPTIONS = 100; // that are listed at a time; a search finds the others
-const PLURALS = {
-  product: "Products",
-  customer_market: "Markets",
-  partner_attribution: "Attributions",
-  partner_location: "Locations",
-  sales_channel: "Channels",
-  customer_segment: "Segments",
-};
 
 export class Filters {
   /* bar and chips are places; changed is called whenever the reader has chosen something. */
@@ -56,7 +47,11 @@ export class Filters {
     return FACETS.flatMap((facet) =>
       this.chosen[facet]
         .filter((text) => !this.options[facet].includes(text))
-        .map((text) => words("No subscription matches the filter {text}.", { text: `${nameOf(facet)}: ${cut(text)}` })),
+        .map((text) =>
+          words("No subscription matches the filter {text}.", {
+            text: `${nameOf(facet)}: ${cut(text)}`,
+          }),
+        ),
     );
   }
 
@@ -73,7 +68,10 @@ export class Filters {
   read() {
     const asked = new URLSearchParams(location.hash.slice(1));
     this.chosen = Object.fromEntries(
-      FACETS.map((facet) => [facet, [...new Set(asked.getAll(facet).map((text) => this.known(facet, text)))]]),
+      FACETS.map((facet) => [
+        facet,
+        [...new Set(asked.getAll(facet).map((text) => this.known(facet, text)))],
+      ]),
     );
     const place = (name, otherwise) => {
       const at = this.months.indexOf(asked.get(name));
@@ -92,7 +90,9 @@ export class Filters {
   }
 
   write() {
-    const kept = new URLSearchParams(FACETS.flatMap((facet) => this.chosen[facet].map((text) => [facet, text])));
+    const kept = new URLSearchParams(
+      FACETS.flatMap((facet) => this.chosen[facet].map((text) => [facet, text])),
+    );
     if (!this.whole) {
       kept.set("from", this.from);
       kept.set("to", this.to);
@@ -130,8 +130,10 @@ export class Filters {
   }
 
   draw() {
-    this.range = new Range(this);
-    this.menus = FACETS.filter((facet) => this.options[facet].length > 0).map((facet) => new Menu(this, facet));
+    this.range = new RangeMenu(this);
+    this.menus = FACETS.filter((facet) => this.options[facet].length > 0).map(
+      (facet) => new FacetMenu(this, facet),
+    );
     this.bar.replaceChildren(...this.range.parts, ...this.menus.map(({ place }) => place));
     this.drawChips();
   }
@@ -147,9 +149,18 @@ export class Filters {
       chip(this.chipText(facet), this.chosen[facet].join(", "), () => this.chooseFacet(facet, [])),
     );
     if (!this.whole) {
-      made.unshift(chip(months, months, () => this.choose({ from: this.months[0], to: this.months.at(-1) })));
+      made.unshift(
+        chip(months, months, () => this.choose({ from: this.months[0], to: this.months.at(-1) })),
+      );
     }
-    if (made.length) made.push(element("li", {}, button(words("Clear all"), () => this.clear(), { class: "link" })));
+    if (made.length)
+      made.push(
+        element(
+          "li",
+          {},
+          button(words("Clear all"), () => this.clear(), { class: "link" }),
+        ),
+      );
     this.chips.replaceChildren(...made);
   }
 
@@ -157,7 +168,7 @@ export class Filters {
   chipText(facet) {
     const texts = this.chosen[facet];
     if (texts.length === 1) return `${nameOf(facet)}: ${cut(texts[0])}`;
-    return `${exact(texts.length)} ${words(PLURALS[facet])}`;
+    return `${exact(texts.length)} ${pluralOf(facet)}`;
   }
 }
 
@@ -166,83 +177,4 @@ function optionsOf(rows, facet) {
   const codes = new Set();
   for (const code of rows.codes[facet]) codes.add(rows.same[facet][code]);
   return [...codes].map((code) => rows.values[facet][code]).sort(inOrder);
-}
-
-// The first and the last month.
-class Range {
-  constructor(filters) {
-    this.filters = filters;
-    const options = () => filters.months.map((month) => element("option", { value: month }, monthName(month)));
-    const select = (name, choose) =>
-      element("select", { "aria-label": name, onchange: ({ target }) => choose(target.value) }, options());
-    this.from = select(words("From month"), (from) => filters.choose({ from, to: from > filters.to ? from : filters.to }));
-    this.to = select(words("To month"), (to) => filters.choose({ to, from: to < filters.from ? to : filters.from }));
-    this.update();
-  }
-
-  get parts() {
-    return [element("span", { class: "range-choice" }, this.from, " – ", this.to)];
-  }
-
-  update() {
-    this.from.value = this.filters.from;
-    this.to.value = this.filters.to;
-  }
-}
-
-// A facet's values as a list of boxes to tick, with a search where there are many.
-class Menu {
-  constructor(filters, facet) {
-    Object.assign(this, { filters, facet });
-    const name = words(PLURALS[facet]);
-    this.count = element("span", { class: "badge" });
-    this.search = element("input", { type: "search", placeholder: words("Search"), "aria-label": `${words("Search")}: ${name}`, oninput: () => this.list() });
-    this.boxes = element("div", { class: "boxes", role: "group", "aria-label": name });
-    this.rest = element("p", { class: "quiet" });
-    this.search.hidden = filters.options[facet].length <= 10;
-    this.place = element(
-      "details",
-      { class: "menu", ontoggle: () => this.opened() },
-      element("summary", {}, name, this.count),
-      element("div", { class: "sheet" }, this.search, this.boxes, this.rest),
-    );
-    this.update();
-  }
-
-  opened() {
-    if (!this.place.open) return;
-    for (const other of this.filters.bar.querySelectorAll("details[open]")) {
-      if (other !== this.place) other.open = false;
-    }
-    this.list();
-  }
-
-  list() {
-    const { filters, facet } = this;
-    const wanted = this.search.value.trim().toLocaleLowerCase();
-    const found = filters.options[facet].filter((text) => text.toLocaleLowerCase().includes(wanted));
-    this.boxes.replaceChildren(...found.slice(0, MOST_OPTIONS).map((text) => this.box(text)));
-    this.rest.textContent =
-      found.length > MOST_OPTIONS ? words("{count} more; search to find them", { count: exact(found.length - MOST_OPTIONS) }) : "";
-  }
-
-  box(text) {
-    const { filters, facet } = this;
-    const tick = element("input", {
-      type: "checkbox",
-      onchange: () => {
-        const others = filters.chosen[facet].filter((other) => other !== text);
-        filters.chooseFacet(facet, tick.checked ? [...others, text] : others);
-      },
-    });
-    tick.value = text;
-    tick.checked = filters.chosen[facet].includes(text);
-    return element("label", { title: text.length > 40 ? text.slice(0, 500) : null }, tick, element("bdi", {}, cut(text)));
-  }
-
-  update() {
-    const chosen = this.filters.chosen[this.facet];
-    this.count.textContent = chosen.length ? exact(chosen.length) : "";
-    for (const tick of this.boxes.querySelectorAll("input")) tick.checked = chosen.includes(tick.value);
-  }
 }

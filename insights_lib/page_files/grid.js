@@ -1,10 +1,10 @@
 // A table that can be sorted by each column, searched, and whose rows can be chosen.
 
 import { button, dataText, element } from "./dom.js";
-import { exact, inOrder, nameOf, shown, UNKNOWN, words } from "./words.js";
+import { exact, inOrder, marked, nameOf, shown, UNKNOWN, words } from "./words.js";
 
 const ROWS_AT_FIRST = 100;
-const SEARCHED_FROM = 11; // rows from which a search box is of use
+const SEARCHED_FROM = 21; // rows from which a search box is of use
 
 export class Grid {
   /* name: what the table shows; options: cells (what to show in a column instead of its text, by
@@ -24,11 +24,20 @@ export class Grid {
     this.total = element("p", { class: "quiet", role: "status" });
     this.head = element("tr");
     this.body = element("tbody");
-    this.more = button("", () => {
-      this.all = true;
-      this.fill();
-    }, { class: "link" });
-    const table = element("table", { "aria-label": name, class: options.bar ? "bars" : null }, element("thead", {}, this.head), this.body);
+    this.more = button(
+      "",
+      () => {
+        this.all = true;
+        this.fill();
+      },
+      { class: "link" },
+    );
+    const table = element(
+      "table",
+      { "aria-label": name, class: options.bar ? "bars" : null },
+      element("thead", {}, this.head),
+      this.body,
+    );
     place.replaceChildren(
       element("div", { class: "grid-head" }, this.total, this.search),
       element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, table),
@@ -52,16 +61,22 @@ export class Grid {
   mark(chosen) {
     this.chosen = chosen;
     if (this.rows.findIndex(chosen) >= ROWS_AT_FIRST) this.all = true;
+    const focused = [...this.body.rows].findIndex((row) => row.contains(document.activeElement));
     this.fill();
+    this.body.rows[focused]?.querySelector("button")?.focus();
     const row = this.body.querySelector("tr.chosen");
     const scroll = this.body.closest(".scroll");
-    if (row) scroll.scrollTop = row.offsetTop - scroll.clientHeight / 2;
+    if (row && focused < 0) scroll.scrollTop = row.offsetTop - scroll.clientHeight / 2;
   }
 
   drawHead() {
     this.head.replaceChildren(
       ...this.columns.map((column, i) =>
-        element("th", { scope: "col" }, button(nameOf(column), () => this.sort(i))),
+        element(
+          "th",
+          { scope: "col" },
+          button(nameOf(column), () => this.sort(i)),
+        ),
       ),
     );
   }
@@ -79,13 +94,22 @@ export class Grid {
     this.head.querySelectorAll("th").forEach((cell, i) => {
       cell.classList.toggle("number", this.numeric[i]);
       cell.removeAttribute("aria-sort");
-      if (this.sorting?.column === i) cell.setAttribute("aria-sort", this.sorting.down ? "descending" : "ascending");
+      if (this.sorting?.column === i)
+        cell.setAttribute("aria-sort", this.sorting.down ? "descending" : "ascending");
     });
     this.body.replaceChildren(...visible.map((row) => this.line(row)));
     if (!found.length) {
-      this.body.append(element("tr", {}, element("td", { colspan: this.columns.length }, words("There is nothing to show."))));
+      this.body.append(
+        element(
+          "tr",
+          {},
+          element("td", { colspan: this.columns.length }, words("There is nothing to show.")),
+        ),
+      );
     }
-    this.total.textContent = words(this.options.count ?? "{count} rows", { count: exact(found.length) });
+    this.total.textContent = words(this.options.count ?? marked("{count} rows"), {
+      count: exact(found.length),
+    });
     this.more.hidden = visible.length === found.length;
     this.more.textContent = words("Show all {count} rows", { count: exact(found.length) });
   }
@@ -93,7 +117,13 @@ export class Grid {
   found() {
     const wanted = this.search.value.trim().toLocaleLowerCase();
     const found = this.rows.filter(
-      (row) => !wanted || row.some((value, i) => typeof value === "string" && shown(value, this.columns[i]).toLocaleLowerCase().includes(wanted)),
+      (row) =>
+        !wanted ||
+        row.some(
+          (value, i) =>
+            typeof value === "string" &&
+            shown(value, this.columns[i]).toLocaleLowerCase().includes(wanted),
+        ),
     );
     if (!this.sorting) return found;
     const { column, down } = this.sorting;
@@ -106,13 +136,20 @@ export class Grid {
     const cells = row.map((value, i) => {
       const made = this.cell(row, value, i);
       if (i > 0 || !choose) return made;
-      const pick = button("", () => choose(chosen ? null : row), { class: "pick", "aria-pressed": String(chosen) });
+      const pick = button("", () => choose(chosen ? null : row), {
+        class: "pick",
+        "aria-pressed": String(chosen),
+      });
       pick.append(...made.childNodes);
       made.append(pick);
       return made;
     });
     const share = bar ? row[this.columns.indexOf(bar)] : null;
-    return element("tr", { class: chosen ? "chosen" : null, style: share === null ? null : `--share: ${share}%` }, cells);
+    return element(
+      "tr",
+      { class: chosen ? "chosen" : null, style: share === null ? null : `--share: ${share}%` },
+      cells,
+    );
   }
 
   cell(row, value, i) {

@@ -32,7 +32,14 @@ export class Panel {
         if (event.key.toLowerCase() === "t" && !event.ctrlKey && !event.metaKey) openTable();
       },
     });
-    this.panel = element("div", { id: `${name}-panel` }, this.sentence, this.legend, this.slider, this.plots);
+    this.panel = element(
+      "div",
+      { id: `${name}-panel` },
+      this.sentence,
+      this.legend,
+      this.slider,
+      this.plots,
+    );
     this.printed = element("ul", { class: "print-only" });
   }
 
@@ -55,7 +62,8 @@ export class Panel {
   // Draws what has changed since the last time.
   redraw() {
     this.stale = false;
-    this.state.narrow = this.panel.clientWidth < NARROW;
+    this.state.width = this.panel.clientWidth;
+    this.state.narrow = this.state.width < NARROW;
     const chart = this.draw(this.tables, this.state);
     this.chart = chart;
     drawTabs(this.tabs, {
@@ -77,16 +85,23 @@ export class Panel {
   // Entries are switched on and off; where one of them can be chosen, they choose it.
   drawLegend(entries) {
     this.legend.hidden = !entries.length;
-    this.legend.classList.toggle("picks", entries.some(({ chosen }) => chosen !== undefined));
+    this.legend.classList.toggle(
+      "picks",
+      entries.some(({ chosen }) => chosen !== undefined),
+    );
     const keys = entries.map(({ key, color }) => `${key}\n${color}`).join("\n");
     if (keys !== this.legend.keys) {
       this.legend.keys = keys;
       this.legend.replaceChildren(
         ...entries.map(({ key, text, color, chosen }) => {
           const swatch = element("span", { class: "swatch", style: `background: ${color}` });
-          const entry = button("", () => (chosen === undefined ? this.toggle(key) : this.pick(key)), {
-            title: text.length > 40 ? text.slice(0, 500) : null,
-          });
+          const entry = button(
+            "",
+            () => (chosen === undefined ? this.toggle(key) : this.pick(key)),
+            {
+              title: text.length > 40 ? text.slice(0, 500) : null,
+            },
+          );
           entry.append(swatch, element("bdi", {}, cut(text)));
           return entry;
         }),
@@ -133,7 +148,12 @@ export class Panel {
   }
 
   newPlace() {
-    return element("div", {}, element("p", { class: "plot-title" }), element("div", { class: "plot" }));
+    return element(
+      "div",
+      {},
+      element("p", { class: "plot-title" }),
+      element("div", { class: "plot" }),
+    );
   }
 
   // The tabs in words, for paper, where nobody can choose them.
@@ -155,7 +175,13 @@ export class Panel {
         const text = [this.title, tab?.text, title].filter(Boolean).map(label).join(" · ");
         const titled = {
           ...form,
-          title: { text, subtitle: { text: label(subtitle) }, x: 0.01, xanchor: "left", font: { size: 17 } },
+          title: {
+            text,
+            subtitle: { text: label(subtitle) },
+            x: 0.01,
+            xanchor: "left",
+            font: { size: 17 },
+          },
           margin: { ...form.margin, t: 96 },
           paper_bgcolor: layout(0).hoverlabel.bgcolor,
           showlegend: data.length > 1 || data[0]?.type === "pie",

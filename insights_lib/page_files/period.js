@@ -7,7 +7,8 @@ export class Period {
   constructor(place, choose) {
     this.place = place;
     this.choose = choose;
-    const thumb = (name) => element("input", { type: "range", min: 0, "aria-label": name, oninput: () => this.moved() });
+    const thumb = (name) =>
+      element("input", { type: "range", min: 0, "aria-label": name, oninput: () => this.moved() });
     this.first = thumb(words("First month shown"));
     this.last = thumb(words("Last month shown"));
     this.text = element("output", { class: "quiet" });

@@ -11,7 +11,9 @@ export function drawTabs(place, { tabs, chosen, name, panel, choose }) {
   const shown = tabs.map(({ key, text }) => `${key}\n${text}`).join("\n");
   if (place.shown !== shown) {
     place.shown = shown;
-    place.replaceChildren(tabs.length > MOST_IN_A_ROW ? list(tabs, name, choose) : row(tabs, name, panel, choose));
+    place.replaceChildren(
+      tabs.length > MOST_IN_A_ROW ? list(tabs, name, choose) : row(tabs, name, panel, choose),
+    );
   }
   for (const tab of place.querySelectorAll("[role=tab]")) {
     const selected = tab.key === chosen;
@@ -24,7 +26,11 @@ export function drawTabs(place, { tabs, chosen, name, panel, choose }) {
 
 function row(tabs, name, panel, choose) {
   const made = tabs.map(({ key, text }) => {
-    const tab = button("", () => choose(key), { role: "tab", "aria-controls": panel, title: text.length > 24 ? text.slice(0, 500) : null });
+    const tab = button("", () => choose(key), {
+      role: "tab",
+      "aria-controls": panel,
+      title: text.length > 24 ? text.slice(0, 500) : null,
+    });
     tab.append(element("bdi", {}, cut(text)));
     return Object.assign(tab, { key });
   });
@@ -37,10 +43,18 @@ function row(tabs, name, panel, choose) {
     next.focus();
     choose(next.key);
   };
-  return element("div", { role: "tablist", "aria-label": name, class: "tabs", onkeydown: move }, made);
+  return element(
+    "div",
+    { role: "tablist", "aria-label": name, class: "tabs", onkeydown: move },
+    made,
+  );
 }
 
 function list(tabs, name, choose) {
   const options = tabs.map(({ text }) => element("option", {}, cut(text)));
-  return element("select", { "aria-label": name, onchange: (event) => choose(tabs[event.target.selectedIndex].key) }, options);
+  return element(
+    "select",
+    { "aria-label": name, onchange: (event) => choose(tabs[event.target.selectedIndex].key) },
+    options,
+  );
 }

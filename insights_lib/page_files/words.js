@@ -23,6 +23,11 @@ export function words(text, values = {}) {
   return translated.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
+// A fixed text that words() is given later.
+export function marked(text) {
+  return text;
+}
+
 // A metric, dimension or column as a reader calls it, such as "Partner location".
 export function nameOf(identifier) {
   const text = identifier.replaceAll("_", " ");
@@ -57,7 +62,9 @@ export function inOrder(a, b) {
 // The decimal and the group separator, as plotly wants them.
 export function separators() {
   const parts = formats.count.formatToParts(12345.6);
-  return ["decimal", "group"].map((type) => parts.find((part) => part.type === type)?.value ?? "").join("");
+  return ["decimal", "group"]
+    .map((type) => parts.find((part) => part.type === type)?.value ?? "")
+    .join("");
 }
 
 // A value of a table's column as a reader sees it.

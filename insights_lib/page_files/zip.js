@@ -12,14 +12,29 @@ export async function zip(files) {
     const head = fileHead(path, data, packed);
     const local = [numbers([[0x04034b50, 4], ...head]), path, packed];
     // Made by version 2.0; then no comment, disk 0, no attributes, and where the file starts.
-    const rest = [[0, 2], [0, 2], [0, 2], [0, 4], [offset, 4]];
+    const rest = [
+      [0, 2],
+      [0, 2],
+      [0, 2],
+      [0, 4],
+      [offset, 4],
+    ];
     directory.push(numbers([[0x02014b50, 4], [20, 2], ...head, ...rest]), path);
     parts.push(...local);
     offset += sizeOf(local);
   }
   const entries = directory.length / 2;
-  const end = [[0x06054b50, 4], [0, 4], [entries, 2], [entries, 2]];
-  const place = [[sizeOf(directory), 4], [offset, 4], [0, 2]];
+  const end = [
+    [0x06054b50, 4],
+    [0, 4],
+    [entries, 2],
+    [entries, 2],
+  ];
+  const place = [
+    [sizeOf(directory), 4],
+    [offset, 4],
+    [0, 2],
+  ];
   return new Blob([...parts, ...directory, numbers([...end, ...place])]);
 }
 
@@ -31,8 +46,21 @@ async function deflated(data) {
 // What stands before a file as well as in the directory: needs version 2.0, UTF-8 names, deflated,
 // 1 January 1980, checksum, sizes, length of the name, nothing extra.
 function fileHead(path, data, packed) {
-  const flags = [[20, 2], [0x0800, 2], [8, 2], [0, 2], [0x21, 2]];
-  return [...flags, [checksum(data), 4], [packed.length, 4], [data.length, 4], [path.length, 2], [0, 2]];
+  const flags = [
+    [20, 2],
+    [0x0800, 2],
+    [8, 2],
+    [0, 2],
+    [0x21, 2],
+  ];
+  return [
+    ...flags,
+    [checksum(data), 4],
+    [packed.length, 4],
+    [data.length, 4],
+    [path.length, 2],
+    [0, 2],
+  ];
 }
 
 // Numbers with so many bytes each, the lowest byte first.
