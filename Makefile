@@ -43,9 +43,7 @@ lock: install ## Pin anew what pyproject.toml asks for; UPGRADE=--upgrade takes 
 	@cd $(PLOTLY) && $(NPM) install --package-lock-only
 
 plotly: install ## Build the page's plotly.js from the packages pinned beside it
-	@cd $(PLOTLY) && $(NPM) ci && $(WITH_NODE) node_modules/.bin/esbuild entry.js --bundle --minify \
-		--legal-comments=eof --format=iife --global-name=Plotly --define:global=window \
-		--loader:.css=empty --target=es2020 --log-level=warning --outfile=plotly.min.js
+	@cd $(PLOTLY) && $(NPM) ci && $(WITH_NODE) node build.js
 	@rm -rf $(PLOTLY)/node_modules
 
 bench: install ## Run the measurements of benchmarks/

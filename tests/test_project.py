@@ -1,6 +1,7 @@
 """The files a newcomer starts from agree with each other: packages, bounds, pins, commands."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from plotly.offline import get_plotlyjs_version
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {
@@ -126,3 +128,22 @@ def test_make_alone_lists_every_target() -> None:
     for target, purpose in make_targets().items():
         assert re.search(rf"^make {target} +{re.escape(purpose)}$", run.stdout, re.MULTILINE)
     assert {"install", "report", "test", "lint", "lab", "lock", "bench"} <= set(make_targets())
+
+
+def test_the_plotly_of_the_page_is_the_one_of_the_notebooks() -> None:
+    folder = "insights_lib/page_files/plotly"
+    pinned = json.loads(read(f"{folder}/package.json"))["dependencies"]["plotly.js"]
+    assert pinned == get_plotlyjs_version()
+    assert f'"{pinned}"' in read(f"{folder}/plotly.min.js")
+    assert f"---- plotly.js {pinned} (MIT)" in read(f"{folder}/LICENSES.txt")
+
+
+@pytest.mark.parametrize("folder", ["", "insights_lib/page_files/plotly/"])
+def test_npm_packages_are_pinned_by_hash_and_no_host_is_named(folder: str) -> None:
+    packages = json.loads(read(f"{folder}package-lock.json"))["packages"]
+    asked = json.loads(read(f"{folder}package.json"))
+    own = packages.pop("")
+    for kind in ("dependencies", "devDependencies"):
+        assert own.get(kind) == asked.get(kind), "run `make lock`"
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
+    assert not any("resolved" in package for package in packages.values())

@@ -51,7 +51,7 @@ export class Grid {
       this.columns = columns;
       this.drawHead();
     }
-    this.numeric = columns.map((_, i) => rows.some((row) => typeof row[i] === "number"));
+    this.numeric = columns.map((_, i) => rows.every((row) => typeof row[i] !== "string"));
     this.search.hidden = rows.length < SEARCHED_FROM;
     if (this.search.hidden) this.search.value = "";
     this.fill();
@@ -159,7 +159,7 @@ export class Grid {
     const unknown = content === UNKNOWN ? words("not known: there is no data for it") : null;
     return element(
       i === 0 ? "th" : "td",
-      { scope: i === 0 ? "row" : null, class: this.numeric[i] ? "number" : null, title: unknown },
+      { scope: i === 0 ? "row" : null, class: this.numeric[i] ? "number" : column, title: unknown },
       typeof content === "string" && typeof value === "string" ? dataText(content) : content,
     );
   }

@@ -168,7 +168,7 @@ class Page {
     const current = latest.current_customers;
     const active = latest.active_customers;
     const asOf = [words("Data as of {month}", { month: monthName(current.month) })];
-    if (active.month !== current.month) {
+    if (active.month && active.month !== current.month) {
       asOf.push(words("usage as of {month}", { month: monthName(active.month) }));
     }
     document.getElementById("range").textContent =

@@ -96,7 +96,7 @@ export function monthLayout(months, most, { period, narrow }, options = {}) {
       tickangle: upright ? -90 : 0,
       dtick: Math.ceil((last - first + 1) / (narrow ? 12 : 36)),
     }),
-    yaxis: axis({ rangemode: "tozero", tickformat: ",d" }),
+    yaxis: axis({ rangemode: "tozero", tickformat: ",d", dtick: most < 6 ? 1 : null }),
     ...options,
   });
 }
