@@ -71,6 +71,7 @@ def use_everything(tab: Page) -> None:
     tab.locator(".data-table").evaluate_all("all => all.forEach((one) => { one.open = true; })")
     for menu in tab.locator("details.menu").all():
         menu.locator("summary").click()
+        tab.keyboard.press("Escape")
     for tabs in tab.locator("[role=tablist]").all():
         for one in tabs.get_by_role("tab").all():
             one.click()

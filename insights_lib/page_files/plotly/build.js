@@ -27,6 +27,6 @@ build(options).then(({ metafile }) => {
 function noticeOf(folder) {
   const { name, version, license } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
   const file = existsSync(folder) && readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
-  const text = file ? readFileSync(`${folder}/${file}`, "utf8").trim() : "";
+  const text = file ? readFileSync(`${folder}/${file}`, "utf8").replaceAll("\r", "").trim() : "";
   return `---- ${name} ${version} (${license})\n\n${text}\n`;
 }
