@@ -1,21 +1,26 @@
-"""The command line: `insights demo`, `insights ingest`, `insights run`."""
+"""The command line: `insights demo`, `ingest`, `run` and `status`."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
 
 from insights_lib.demo import write_demo
 from insights_lib.errors import ExportError, InsightsError, ParameterError
 from insights_lib.ingest import Ingested, files_of, ingest_file
-from insights_lib.parameters import Filters
+from insights_lib.orders import Outcome
+from insights_lib.parameters import Filters, ReportSpec
 from insights_lib.reports_file import Asked, ReportsFile, read_reports_file, report_specs
-from insights_lib.runner import Outcome, Settings, notebooks, run_reports
+from insights_lib.runner import Settings, run_reports, standings
 from insights_lib.store import reading
 
 app = typer.Typer(
@@ -118,16 +123,14 @@ def run(
     outputs: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("outputs"),
     parameters: Annotated[Path, typer.Option(help="Folder of reports.yml.")] = Path("parameters"),
     jobs: Annotated[
-        int, typer.Option(min=1, help="Sections at a time; default the cores.")
+        int, typer.Option(min=1, help="Reports at a time; default the cores.")
     ] = os.cpu_count() or 1,
+    force: Annotated[bool, typer.Option("--force", help="Render fresh reports too.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Render reports: those asked for, or every partner and range of the parameter file."""
+    """Render what is not fresh: of the reports asked for, or of all in the parameter file."""
     with _sentences(debug):
-        if not (parameters / "reports.yml").exists() and partner:
-            file = ReportsFile()
-        else:
-            file = read_reports_file(parameters)
+        file = _reports_file(parameters, partner)
         asked = Asked(
             partners=tuple(partner or ()),
             date_range=_range(date_range, first, last),
@@ -136,15 +139,70 @@ def run(
             locale=locale,
             store=store,
         )
-        specs = report_specs(file, asked)
-        with reading(specs[0].store):
-            pass  # no store at all is told once, not for every report
+        specs = _specs(file, asked)
         settings = Settings(outputs.absolute(), jobs, file.section_timeout_seconds)
-        with _progress() as progress:
-            bar = progress.add_task("sections", total=len(specs) * len(notebooks()))
-            outcomes = run_reports(specs, settings, lambda done: progress.advance(bar, done))
-        if _summarise(outcomes):
-            raise typer.Exit(1)
+        if not force:
+            specs = _without_fresh(specs, settings.outputs)
+        if specs:
+            with _progress() as progress:
+                bar = progress.add_task("reports", total=len(specs))
+                outcomes = run_reports(specs, settings, lambda _: progress.advance(bar))
+            if _summarise(outcomes):
+                raise typer.Exit(1)
+
+
+@app.command()
+def status(
+    partner: Annotated[list[str] | None, typer.Option(help="Partner id; repeats.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Day on which a month must be over; default today.")
+    ] = None,
+    store: Store = Path("data/store"),
+    outputs: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("outputs"),
+    parameters: Annotated[Path, typer.Option(help="Folder of reports.yml.")] = Path("parameters"),
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Tell of every report of the parameter file whether it is fresh, and if not, why."""
+    with _sentences(debug):
+        file = _reports_file(parameters, partner)
+        specs = _specs(file, Asked(partners=tuple(partner or ()), as_of=as_of, store=store))
+        found = standings(specs, outputs.absolute())
+        if as_json:
+            _out.print(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
+            return
+        table = Table("partner", "months", "state", "why", box=None)
+        for one in found:
+            table.add_row(*(Text(cell) for cell in astuple(one)))
+        _out.print(table)
+
+
+def _reports_file(parameters: Path, partners: list[str] | None) -> ReportsFile:
+    """The parameter file; without one, partners can be named on the command line."""
+    if not (parameters / "reports.yml").exists() and partners:
+        return ReportsFile()
+    return read_reports_file(parameters)
+
+
+def _specs(file: ReportsFile, asked: Asked) -> list[ReportSpec]:
+    specs = report_specs(file, asked)
+    with reading(specs[0].store):
+        pass  # no store at all is told once, not for every report
+    return specs
+
+
+def _without_fresh(specs: list[ReportSpec], outputs: Path) -> list[ReportSpec]:
+    """Say where the fresh reports are; return the others."""
+    others, fresh = [], 0
+    for spec, found in zip(specs, standings(specs, outputs), strict=True):
+        if found.state == "fresh":
+            fresh += 1
+            _out.print(str(outputs / found.partner / found.months / "report.html"))
+        else:
+            others.append(spec)
+    if fresh:
+        _errors.print(f"fresh: {fresh} of {len(specs)}; --force renders them again")
+    return others
 
 
 def _range(date_range: str | None, first: str | None, last: str | None) -> str | None:

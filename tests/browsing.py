@@ -32,7 +32,7 @@ def report_of(folder: Path, datasets: Any, locale: str = "en", filters: Any = ()
         filters=list(filters),
         store=store,
     )
-    settings = Settings(folder / "outputs", jobs=2, section_timeout=120)
+    settings = Settings(folder / "outputs", jobs=1, section_timeout=120)
     (outcome,) = run_reports([spec], settings, lambda _: None)
     assert not outcome.failures
     assert outcome.folder

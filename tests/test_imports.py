@@ -16,7 +16,9 @@ ORDER = (
     *("errors", "parameters", "reports_file", "datasets", "counting", "exports", "staging"),
     *("store", "ingest", "slices", "countries", "rows"),
     *("metrics", "words", "theme", "figures", "charts", "notebook"),
-    *("sections", "assets", "page", "runner", "demo", "cli"),
+    *("sections", "assets", "page"),
+    *("place", "workers", "warm_kernels", "freshness", "orders", "render", "runner"),
+    *("demo", "cli"),
 )
 STORE_SIDE = {"store", "ingest", "slices", "staging", "exports", "duckdb", "sqlite3"}
 CHART_SIDE = {"theme", "figures", "charts", "words", "sections", "assets", "page", "plotly"}
@@ -24,7 +26,7 @@ MODULE_LINES = 330
 FUNCTION_LINES = 45
 PARAMETERS = 5
 # Typer makes a command's options of its parameters, so there are as many as the contract has.
-COMMANDS = {("cli", "demo"), ("cli", "ingest"), ("cli", "run")}
+COMMANDS = {("cli", "demo"), ("cli", "ingest"), ("cli", "run"), ("cli", "status")}
 
 # What a module may do while it is imported: import, define, and name things.
 DEFINITIONS = (

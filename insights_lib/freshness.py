@@ -1,0 +1,112 @@
+"""Whether a report is still what its inputs would make of it, by their contents."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from insights_lib.errors import StoreError
+from insights_lib.parameters import DateRange, ReportSpec
+from insights_lib.store import Holdings, holdings
+
+SOFTWARE = ("partner-insights", "papermill", "nbconvert", "pandas", "plotly", "duckdb")
+_LIBRARY = Path(__file__).parent
+
+State = Literal["fresh", "stale", "failed", "never run"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a report stands.
+
+    Attributes:
+        partner: Partner global account id.
+        months: The months of its range, such as `2025-01_2025-12`; empty if it has none yet.
+        state: `fresh`, `stale`, `failed` or `never run`.
+        why: What has changed, or why it failed; empty if fresh.
+    """
+
+    partner: str
+    months: str
+    state: State
+    why: str = ""
+
+
+def standing(spec: ReportSpec, outputs: Path, notebooks: Iterable[Path]) -> Standing:
+    """How the report that a spec asks for stands in a folder of reports."""
+    try:
+        held = holdings(spec.store, spec.partner)
+        date_range = held.resolve(spec)
+    except StoreError as error:
+        return Standing(spec.partner, "", "failed", str(error))
+    months = str(date_range)
+    folder = outputs / spec.partner / months
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return Standing(spec.partner, months, "never run", "there is no report")
+    if manifest["status"] != "complete":
+        reasons = [f"{one['section']}: {one['reason']}" for one in manifest["failures"]]
+        return Standing(spec.partner, months, "failed", "; ".join(reasons))
+    now, then = fingerprint(spec, held, date_range, notebooks), manifest.get("fingerprint", {})
+    changed = [name for name, digest in now.items() if then.get(name) != digest]
+    if not (folder / "report.html").is_file():
+        changed.append("report.html, which is gone")
+    if changed:
+        return Standing(spec.partner, months, "stale", f"changed: {', '.join(changed)}")
+    return Standing(spec.partner, months, "fresh")
+
+
+def fingerprint(
+    spec: ReportSpec, held: Holdings, date_range: DateRange, notebooks: Iterable[Path]
+) -> dict[str, str]:
+    """A digest of each thing that a report is made of: data, parameters, notebooks, software.
+
+    The as-of date and the store's folder are not in it: what they lead to is.
+    """
+    months = (date_range.month_before, date_range.last)
+    parts = [part for part in held.parts if months[0] <= part.month <= months[1]]
+    return {
+        "data": _digest(
+            held.name,
+            held.subscription_dataset,
+            *(f"{part.dataset} {part.month} {part.rows} {part.hash}" for part in parts),
+        ),
+        "parameters": _digest(
+            spec.partner,
+            spec.partner_name,
+            date_range,
+            spec.locale,
+            *spec.active_states,
+            *spec.filters.texts(),
+        ),
+        "notebooks": _of_files(tuple(notebooks)),
+        "software": software(),
+    }
+
+
+@cache
+def software() -> str:
+    """A digest of this library's own files, of the packages it works with, and of Python."""
+    files = [file for file in sorted(_LIBRARY.rglob("*")) if file.is_file()]
+    own = _of_files(tuple(file for file in files if file.suffix not in {".pyc", ".orig"}))
+    return _digest(own, platform.python_version(), *(version(name) for name in SOFTWARE))
+
+
+@cache
+def _of_files(files: tuple[Path, ...]) -> str:
+    return _digest(*(part for file in files for part in (file.name, file.read_bytes())))
+
+
+def _digest(*parts: Any) -> str:
+    """A SHA-256 of values, each with its length, so that none runs into the next."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else str(part).encode()
+        digest.update(f"{len(data)}:".encode() + data)
+    return digest.hexdigest()

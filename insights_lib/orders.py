@@ -1,0 +1,46 @@
+"""What passes between a run and the processes that make its reports."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from insights_lib.parameters import DateRange, ReportSpec
+
+
+@dataclass(frozen=True)
+class Order:
+    """A report to be made.
+
+    Attributes:
+        spec: What was asked for.
+        date_range: The months that it means, so that every section speaks of the same.
+        notebooks: The sections.
+        workdir: An empty place to make it in, on the file system of `folder`.
+        folder: Where it belongs.
+        section_timeout: Seconds that a section may take.
+        fingerprint: As of `freshness.fingerprint`.
+    """
+
+    spec: ReportSpec
+    date_range: DateRange
+    notebooks: tuple[Path, ...]
+    workdir: Path
+    folder: Path
+    section_timeout: int
+    fingerprint: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one report.
+
+    Attributes:
+        spec: What was asked for.
+        folder: Where the report is, None if it could not even be begun.
+        failures: Section and reason of what failed; empty when the report is complete.
+        seconds: How long it took.
+    """
+
+    spec: ReportSpec
+    folder: Path | None
+    failures: tuple[tuple[str, str], ...] = ()
+    seconds: float = 0

@@ -1,0 +1,86 @@
+"""The folder of the reports: one run at a time, and each report there as a whole or not at all."""
+
+import ctypes
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+from filelock import FileLock, Timeout
+
+from insights_lib.errors import ReportError
+
+_WORK = ".run-"  # what folders begin with in which reports are made
+_AT_CWD, _RENAME_EXCHANGE = -100, 2
+
+
+@contextmanager
+def claimed(outputs: Path) -> Iterator[Path]:
+    """Have the folder of the reports for oneself, and a folder in it to make reports in.
+
+    Raises:
+        ReportError: Another run has it.
+    """
+    outputs.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(outputs / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise ReportError(
+            f"{outputs}: another run is writing reports here; wait for it, or give another "
+            "folder with --outputs."
+        ) from error
+    with lock:
+        for left in outputs.glob(f"{_WORK}*"):  # by a run that was killed
+            shutil.rmtree(left)
+        work = Path(mkdtemp(dir=outputs, prefix=_WORK))
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def move_into_place(made: Path, folder: Path) -> None:
+    """Put a whole folder where the old one is, in one step where the system can do that.
+
+    Raises:
+        OSError: It could not be moved; the old one is where it was.
+    """
+    for file in [*made.rglob("*"), made]:
+        _sync(file)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        _exchange(made, folder)
+        shutil.rmtree(made)
+    else:
+        made.rename(folder)
+    _sync(folder.parent)
+
+
+def _exchange(made: Path, folder: Path) -> None:
+    """Swap two folders; made is then the old one."""
+    if os.name == "posix" and hasattr(libc := ctypes.CDLL(None, use_errno=True), "renameat2"):
+        paths = (os.fsencode(made), os.fsencode(folder))
+        if libc.renameat2(_AT_CWD, paths[0], _AT_CWD, paths[1], _RENAME_EXCHANGE) == 0:
+            return
+    # Elsewhere, and on file systems that cannot, it takes three steps.
+    old = made.with_name(f"{made.name}.old")
+    folder.rename(old)
+    try:
+        made.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    old.rename(made)
+
+
+def _sync(file: Path) -> None:
+    """Have the system write a file or a folder's entries to the disk."""
+    if os.name == "posix" or file.is_file():
+        descriptor = os.open(file, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,234 @@
+"""One report, made by one process: its sections in warm kernels, then its page, then its place.
+
+A report is made in a folder of its own and moves to its place when it is whole. A section that
+fails leaves a folder with the reason in its manifest, and without a page or tables.
+"""
+
+import atexit
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import nbformat
+from traitlets.config import Config
+
+from insights_lib.errors import ReportError
+from insights_lib.freshness import SOFTWARE
+from insights_lib.notebook import inputs_of
+from insights_lib.orders import Order, Outcome
+from insights_lib.page import write_page
+from insights_lib.place import move_into_place
+from insights_lib.rows import compact_rows
+from insights_lib.sections import read_report, refuse_unfinished, write_tables
+from insights_lib.slices import open_slice
+from insights_lib.warm_kernels import warm_kernels
+
+# While one kernel waits for its client, another one works.
+LANES = 3
+PRELOAD = ("insights_lib.metrics", "insights_lib.charts", "insights_lib.notebook:warm_up")
+
+
+@dataclass
+class _Report:
+    """A report in the making."""
+
+    order: Order
+    started: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def render(order: Order) -> Outcome:
+    """Make a report and put it in its place."""
+    started = time.perf_counter()
+    report = _Report(order, datetime.now(UTC).isoformat(timespec="seconds"))
+    (order.workdir / "notebooks").mkdir(parents=True)
+    _warm_parent()
+    with ThreadPoolExecutor(LANES) as lanes:
+        for name, seconds, reason in lanes.map(partial(_run_section, order), order.notebooks):
+            report.seconds[name] = round(seconds, 3)
+            if reason:
+                report.failures[name] = reason
+    facts = {} if report.failures else _make_page(report)
+    _write_manifest(report, facts)
+    outcome = partial(Outcome, order.spec, seconds=round(time.perf_counter() - started, 3))
+    try:
+        move_into_place(order.workdir, order.folder)
+    except OSError as error:
+        reason = f"it cannot be put in its place ({error}); close or remove what is there."
+        return outcome(None, (("", reason),))
+    return outcome(order.folder, tuple(sorted(report.failures.items())))
+
+
+@cache
+def _warm_parent() -> None:
+    """Let this process have warm kernels from now on."""
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    stack = ExitStack()
+    stack.enter_context(warm_kernels(*PRELOAD))
+    atexit.register(stack.close)
+
+
+def _run_section(order: Order, notebook: Path) -> tuple[str, float, str | None]:
+    """Execute one notebook in a kernel of its own, and once more if its kernel was killed.
+
+    Returns:
+        The section, the seconds it took, and why it failed or None.
+    """
+    started = time.perf_counter()
+    reason = _try_section(order, notebook)
+    if reason == _DIED:
+        reason = _try_section(order, notebook)
+    return notebook.stem, time.perf_counter() - started, reason
+
+
+_DIED = "its kernel died; it was killed, perhaps for want of memory"
+
+
+def _try_section(order: Order, notebook: Path) -> str | None:
+    import papermill  # noqa: PLC0415 - importing it opens a socket, to look for IPv6
+
+    output = order.workdir / "notebooks" / notebook.name
+    deadline = time.monotonic() + order.section_timeout
+    try:
+        parameters = notebook_parameters(order)
+        unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
+        if unknown:
+            raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
+        with TemporaryDirectory(prefix="insights-") as sockets:
+            papermill.execute_notebook(
+                _literal(notebook),
+                _literal(output),
+                parameters=parameters,
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                timeout_func=lambda _: max(1, round(deadline - time.monotonic())),
+                start_timeout=max(60, order.section_timeout),
+                shutdown_kernel="immediate",  # it has nothing to say farewell to
+                extra_arguments=["--HistoryManager.enabled=False"],
+                config=Config({"KernelManager": _transport(sockets)}),
+            )
+        refuse_unfinished(notebook.stem, nbformat.read(output, as_version=4))  # type: ignore[no-untyped-call]
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
+        return _reason(error, order.section_timeout)
+    return None
+
+
+def _transport(folder: str) -> dict[str, str]:
+    """Talk to the kernel through files of its own, not through ports that anybody can reach."""
+    return {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}
+
+
+def _literal(path: Path) -> str:
+    """A path that papermill takes as it is, though it fills in {parameters} in paths."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def notebook_parameters(order: Order) -> dict[str, Any]:
+    """What the notebooks of a report are given."""
+    spec = order.spec
+    return {
+        "partner": spec.partner,
+        "partner_name": spec.partner_name,
+        "date_range": str(order.date_range),
+        "as_of": spec.as_of.isoformat(),
+        "filters": spec.filters.texts(),
+        "locale": spec.locale,
+        "active_states": list(spec.active_states),
+        "store": str(spec.store),
+    }
+
+
+def _reason(error: Exception, timeout: int) -> str:
+    """Why a section failed, in a sentence without frames."""
+    kind = type(error).__name__
+    if kind == "DeadKernelError":
+        return _DIED
+    if kind == "CellTimeoutError":
+        return f"it ran for more than {timeout} seconds"
+    if kind == "PapermillExecutionError":
+        # A sentence is one line; some errors have none, or several.
+        text = " ".join(str(error.evalue).split())  # type: ignore[attr-defined]
+        return f"{error.ename}: {text}".rstrip(": ")  # type: ignore[attr-defined]
+    return str(error) if isinstance(error, ReportError) else f"{kind}: {error}"
+
+
+def _make_page(report: _Report) -> dict[str, Any]:
+    """Make page and tables of the sections; returns what they say of the report."""
+    order = report.order
+    started = time.perf_counter()
+    try:
+        content = read_report(order.workdir / "notebooks")
+        _refuse_other(content.facts, order)
+        write_tables(content, order.workdir / "data")
+        write_page(content, _rows(order, content.facts), order.workdir / "report.html")
+    except Exception as error:  # noqa: BLE001 - this report alone has failed
+        report.failures["page"] = _reason(error, 0)
+        shutil.rmtree(order.workdir / "data", ignore_errors=True)
+        (order.workdir / "report.html").unlink(missing_ok=True)
+        return {}
+    report.seconds["page"] = round(time.perf_counter() - started, 3)
+    return content.facts
+
+
+def _rows(order: Order, facts: dict[str, Any]) -> dict[str, Any]:
+    """The rows behind a report, from the very data that its sections saw."""
+    date_range = str(order.date_range)
+    data = open_slice(order.spec.model_copy(update={"date_range": date_range}))
+    if inputs_of(data) != facts["inputs"]:
+        raise ReportError("exports were ingested during the run. Run it again.")
+    return compact_rows(data)
+
+
+def _refuse_other(facts: dict[str, Any], order: Order) -> None:
+    """Make sure that the sections speak of what was asked for, whatever is written into them."""
+    asked = {
+        "partner": order.spec.partner,
+        "first": f"{order.date_range.first:%Y-%m}",
+        "last": f"{order.date_range.last:%Y-%m}",
+        "locale": order.spec.locale,
+        "filters": order.spec.filters.chosen(),
+        "active_states": list(order.spec.active_states),
+    }
+    for name, value in asked.items():
+        if facts[name] != value:
+            raise ReportError(
+                f"the notebooks opened a report with {name} {facts[name]}, but {value} was asked "
+                "for; hand every parameter on to open_report."
+            )
+
+
+def _write_manifest(report: _Report, facts: dict[str, Any]) -> None:
+    order = report.order
+    failures = sorted(report.failures.items())
+    page = order.workdir / "report.html"
+    manifest = {
+        "status": "failed" if failures else "complete",
+        "failures": [{"section": name, "reason": reason} for name, reason in failures],
+        "partner": order.spec.partner,
+        "first": f"{order.date_range.first:%Y-%m}",
+        "last": f"{order.date_range.last:%Y-%m}",
+        "parameters": notebook_parameters(order),
+        "inputs": facts.get("inputs", []),
+        "warnings": facts.get("warnings", []),
+        "software": {name: version(name) for name in SOFTWARE},
+        "fingerprint": order.fingerprint,
+        "report_sha256": hashlib.sha256(page.read_bytes()).hexdigest() if page.exists() else None,
+        "seconds": dict(sorted(report.seconds.items())),
+        "started_at": report.started,
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    text = json.dumps(manifest, indent=2, ensure_ascii=False)
+    (order.workdir / "manifest.json").write_text(f"{text}\n", encoding="utf-8")

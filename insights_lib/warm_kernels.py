@@ -1,0 +1,287 @@
+"""Jupyter kernels that start in a moment: forked from a process that has imported everything.
+
+Most of the time of a small notebook goes into starting its kernel and importing libraries. Here a
+parent process does that once; every kernel is then a fork of it: a fresh process in a group of its
+own, with a fresh namespace, which shares nothing with the kernels before it but imported modules.
+
+    from insights_lib.warm_kernels import warm_kernels
+
+    with warm_kernels("pandas", "plotly.graph_objects"):
+        papermill.execute_notebook("in.ipynb", "out.ipynb")
+
+Within the block every notebook of this process that asks for an ipykernel gets a warm one, through
+jupyter_client's kernel provisioners; papermill, nbclient and the notebooks stay as they are. Where
+processes cannot be forked safely, as on Windows and macOS, kernels start as they always do.
+
+This module knows nothing of the rest of the package.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import EntryPoint
+from multiprocessing.connection import Connection
+from pathlib import Path
+from socket import socketpair
+from threading import Lock
+from typing import Any
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+
+NAME = "warm-provisioner"
+LAUNCHER = ["-m", "ipykernel_launcher"]
+# A library that starts threads as it is imported could hold a lock at the moment of a fork.
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_MAIN = f"import sys; from {__name__} import serve; serve(int(sys.argv[1]), sys.argv[2:])"
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+class ForkedKernel:
+    """A kernel as the provisioner wants it: like a `subprocess.Popen`, of the parent's child."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, parent: "WarmParent", pid: int) -> None:
+        self.pid = pid
+        self._parent = parent
+
+    def poll(self) -> int | None:
+        """The exit status, None while it runs, negative for a signal."""
+        status: int | None = self._parent.ask("poll", self.pid)
+        return status
+
+    def wait(self) -> int | None:
+        """As `poll`; the provisioner calls it when the kernel has ended."""
+        return self.poll()
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the kernel alone."""
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End the kernel at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask the kernel to end."""
+        self.send_signal(signal.SIGTERM)
+
+
+class WarmParent:
+    """The process from which kernels are forked; it ends when this one does.
+
+    Args:
+        preload: Modules to import, or `module:function` to import and call as well. Nothing of
+            this may start a thread.
+    """
+
+    def __init__(self, *preload: str) -> None:
+        ours, theirs = socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - this very module, in this very Python
+                [sys.executable, "-c", _MAIN, str(theirs.fileno()), *preload],
+                pass_fds=[theirs.fileno()],
+                env=os.environ | ONE_THREAD | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+                start_new_session=True,
+            )
+        self._connection = Connection(ours.detach())
+        self._lock = Lock()
+        self._broken: str | None = None
+        self._ready = False
+
+    def ask(self, *request: Any) -> Any:
+        """Have the parent do something, and wait for its answer.
+
+        Raises:
+            RuntimeError: The parent has died, or could not be warmed.
+        """
+        with self._lock:
+            try:
+                if not self._ready:
+                    self._broken = self._connection.recv()
+                    self._ready = True
+                if self._broken:
+                    raise RuntimeError(self._broken)
+                self._connection.send(request)
+                return self._connection.recv()
+            except (EOFError, OSError) as error:
+                raise RuntimeError("the warm parent of the kernels has died") from error
+
+    def fork(self, arguments: list[str], cwd: str, env: dict[str, str]) -> ForkedKernel:
+        """Start a kernel with these arguments of ipykernel."""
+        return ForkedKernel(self, self.ask("fork", arguments, cwd, env))
+
+    def close(self) -> None:
+        """End the parent and every kernel that it forked."""
+        self._connection.close()
+        self._process.wait()
+
+
+class WarmProvisioner(LocalProvisioner):
+    """Starts a kernel as a fork of the warm parent; without one, as the local provisioner does."""
+
+    parent_process: WarmParent | None = None
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Start a kernel with the command of its kernel spec."""
+        parent = type(self).parent_process
+        if parent is None or cmd[1:3] != LAUNCHER:
+            return await super().launch_kernel(cmd, **kwargs)
+        cwd = str(kwargs.get("cwd") or Path.cwd())
+        forked = parent.fork(cmd[3:], cwd, dict(kwargs.get("env") or os.environ))
+        self.process = forked  # type: ignore[assignment]  # it does what a Popen does
+        self.pid, self.pgid, self.cwd = forked.pid, forked.pid, cwd
+        return self.connection_info
+
+
+def can_fork() -> bool:
+    """Whether processes with native libraries in them can be forked here; macOS advises not to."""
+    return sys.platform == "linux"
+
+
+@contextlib.contextmanager
+def warm_kernels(*preload: str) -> Iterator[WarmParent | None]:
+    """Let notebooks that this process executes have warm kernels.
+
+    Args:
+        *preload: As of `WarmParent`.
+
+    Yields:
+        The parent, None where there can be none.
+    """
+    if not can_fork():
+        yield None
+        return
+    factory = KernelProvisionerFactory.instance()
+    value, group = f"{__name__}:{WarmProvisioner.__name__}", factory.GROUP_NAME
+    factory.provisioners[NAME] = EntryPoint(NAME, value, group)
+    before = factory.default_provisioner_name
+    parent = WarmParent(*preload)
+    factory.default_provisioner_name, WarmProvisioner.parent_process = NAME, parent
+    try:
+        yield parent
+    finally:
+        factory.default_provisioner_name, WarmProvisioner.parent_process = before, None
+        parent.close()
+
+
+def serve(descriptor: int, preload: list[str]) -> None:
+    """Be the parent: import, say so, and fork a kernel whenever asked, until nobody can ask.
+
+    Args:
+        descriptor: Of the socket over which kernels are asked for.
+        preload: As of `WarmParent`.
+    """
+    connection = Connection(descriptor)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    connection.send(_warm(["ipykernel.kernelapp", "ipykernel.debugger", *preload]))
+    kernels: dict[int, int | None] = {}
+    try:
+        while True:
+            what, *details = connection.recv()
+            if what == "fork":
+                pid = os.fork()
+                if pid == 0:
+                    connection.close()
+                    _become_kernel(*details)
+                kernels[pid] = None
+                connection.send(pid)
+            else:
+                _reap(kernels)
+                connection.send(kernels[details[0]])
+    except EOFError:
+        pass
+    finally:
+        for pid, status in kernels.items():
+            if status is None:
+                _end_group(pid)
+        os._exit(0)  # there is nothing to tidy up, and libraries only complain
+
+
+def _warm(preload: list[str]) -> str | None:
+    """Import and call what is to be preloaded; why no kernel can be forked then, or None."""
+    try:
+        for name in preload:
+            module, _, function = name.partition(":")
+            imported = import_module(module)
+            if function:
+                getattr(imported, function)()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told
+        return f"the warm parent could not load {name}: {type(error).__name__}: {error}"
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    if threads > 1:
+        return f"loading {', '.join(preload)} has started {threads - 1} threads; forks need none"
+    gc.collect()
+    gc.freeze()  # a collection in a child would otherwise copy every page it looks at
+    return None
+
+
+def _become_kernel(arguments: list[str], cwd: str, env: dict[str, str]) -> None:
+    """Turn this fork into a kernel; it does not return."""
+    status = 1
+    try:
+        os.setsid()
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # If memory runs out, it is the notebook that has to go.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing, descriptor)
+        os.environ.clear()
+        os.environ.update(env)
+        os.chdir(cwd)
+        _reseed()
+        kernelapp = import_module("ipykernel.kernelapp")
+        kernelapp.IPKernelApp.launch_instance(argv=arguments)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _reseed() -> None:
+    """Two forks must not draw the same numbers."""
+    import_module("random").seed()
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+
+
+def _reap(kernels: dict[int, int | None]) -> None:
+    """Note which kernels have ended, and end what they have left behind."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        if pid in kernels:
+            kernels[pid] = os.waitstatus_to_exitcode(status)
+            _end_group(pid)
+            _end_adopted(kernels)
+
+
+def _end_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _end_adopted(kernels: dict[int, int | None]) -> None:
+    """End processes that a kernel had started in sessions of their own: they are ours now."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
+    for pid in map(int, children):
+        if pid not in kernels:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

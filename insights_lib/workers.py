@@ -1,0 +1,99 @@
+"""Processes that work on one thing at a time, so that the death of one fails that thing alone."""
+
+import ctypes
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from threading import Thread, current_thread
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+
+
+class WorkerDied(Exception):  # noqa: N818 - it tells what has happened
+    """The process that worked on this has ended without an answer; it was killed, perhaps."""
+
+
+class Workers(Executor):
+    """A pool of `count` processes, started as work comes and replaced when they die."""
+
+    def __init__(self, count: int) -> None:
+        self._queue: SimpleQueue[Any] = SimpleQueue()
+        self._processes: dict[Thread, Any] = {}
+        self._stopped = False
+        self._threads = [Thread(target=self._follow, daemon=True) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Have a process call a function; what it takes and returns is pickled."""
+        future: Future[Any] = Future()
+        self._queue.put((future, (fn, args, kwargs)))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes: when all is done, or at once with `cancel_futures`."""
+        if cancel_futures:
+            self._stopped = True
+            for process in list(self._processes.values()):
+                process.kill()
+        for _ in self._threads:
+            self._queue.put(None)
+        if wait:
+            for thread in self._threads:
+                thread.join()
+
+    def _follow(self, process: Any = None, pipe: Connection | None = None) -> None:
+        """Hand work to one process and its answers back, until there is no more."""
+        while item := self._queue.get():
+            future, work = item
+            if self._stopped or not future.set_running_or_notify_cancel():
+                continue
+            if pipe is None:
+                process, pipe = _start()
+                self._processes[current_thread()] = process
+            try:
+                pipe.send(work)
+                done, result = pipe.recv()
+            except (EOFError, OSError):
+                process.join()
+                future.set_exception(WorkerDied(f"exit status {process.exitcode}"))
+                pipe = None
+                continue
+            if done:
+                future.set_result(result)
+            else:
+                future.set_exception(result)
+        if pipe is not None:
+            pipe.close()
+            process.join()
+
+
+def _start() -> tuple[Any, Connection]:
+    context = get_context("spawn")  # a fork of a process with threads may hold their locks
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs,), daemon=False)
+    process.start()
+    theirs.close()
+    return process, ours
+
+
+def _work(pipe: Connection) -> None:
+    """Be a process of the pool: do what comes, and end with the one that sends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    while True:
+        try:
+            function, args, kwargs = pipe.recv()
+        except EOFError:
+            return
+        try:
+            answer = (True, function(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - it is the caller's
+            answer = (False, error)
+        pipe.send(answer)
