@@ -209,6 +209,112 @@ def test_a_column_head_sorts_its_table_both_ways(tab: Page) -> None:
     assert one.locator("th[aria-sort]").count() == 1
 
 
+def test_other_months_begin_with_all_of_them_on_the_slider_and_on_the_chart(tab: Page) -> None:
+    one = card(tab, "adds_and_churns")
+    press(one.locator("input[type=range]").first, "ArrowRight")
+    tab.get_by_label("From month").select_option("2025-02")
+    assert one.locator("output").inner_text() == "Feb 2025 – Jun 2025"
+    assert one.locator(".plot").evaluate("plot => plot.layout.xaxis.range") == [-0.5, 4.5]
+
+
+def test_a_drag_over_a_country_moves_the_map_and_chooses_nothing(tab: Page) -> None:
+    x, y = country(tab, "BRA")
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x - 60, y + 10, steps=4)
+    tab.mouse.move(x - 8, y, steps=4)
+    tab.mouse.up()
+    assert card(tab, "geographical_spread").locator("tr.chosen").count() == 0
+
+
+def test_a_country_that_is_filtered_away_is_no_longer_on_the_map(tab: Page) -> None:
+    card(tab, "geographical_spread").locator("tbody button", has_text="Sweden").click()
+    assert geo(tab)[0] > 1
+    tab.evaluate("location.hash = 'customer_market=Brazil'")
+    ready(tab)
+    assert geo(tab)[0] == 1
+    # A single country has the colour of the most, at the end of the scale.
+    scale = "({data: [map]}) => [map.zmin, map.zmax, map.z[0]]"
+    low, high, brazil = card(tab, "geographical_spread").locator(".plot").evaluate(scale)
+    assert (low, high) == (0, brazil)
+
+
+def test_a_country_chosen_on_the_map_is_found_whatever_was_searched(
+    tmp_path: Path, reader: Any
+) -> None:
+    markets = ["Brazil", *(f"Land {n}" for n in range(30))]
+    seats = [seats_row("2025-06", str(n), CustomerMarket=name) for n, name in enumerate(markets)]
+    tab = reader.open(report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats}))
+    one = card(tab, "geographical_spread")
+    one.get_by_role("searchbox").fill("land")
+    assert one.locator("[role=status]").inner_text() == "30 of 31 rows"
+    tab.mouse.click(*country(tab, "BRA"))
+    expect(one.locator("tr.chosen th")).to_have_text("Brazil")
+
+
+def test_the_wheel_scrolls_the_page_over_the_map(tab: Page) -> None:
+    tab.mouse.move(*country(tab, "BRA"))
+    before = tab.evaluate("scrollY")
+    tab.mouse.wheel(0, 300)
+    expect(tab.locator("html")).to_have_js_property("scrollTop", before + 300)
+    assert geo(tab)[0] == 1
+
+
+def test_menus_and_tips_close_when_the_reader_goes_elsewhere(tab: Page) -> None:
+    overlays = tab.locator(":is(.menu, .tip)[open]")
+    for leave in (
+        lambda: tab.keyboard.press("Escape"),
+        lambda: tab.locator("h1").click(),
+        lambda: tab.locator("#theme").focus(),
+    ):
+        for opener in (".menu > summary", ".tip > summary"):
+            tab.locator(opener).first.click()
+            assert overlays.count() == 1
+            leave()
+            assert overlays.count() == 0
+
+
+@pytest.mark.parametrize("width", [641, 768, 900, 1024])
+def test_menus_stay_within_the_window(width: int, tmp_path: Path, reader: Any) -> None:
+    long = "A segment with a name that is rather long for a menu"
+    seats = [seats_row("2025-06", "1", PartnerLocation=long, CustomerSegment=long)]
+    tab = reader.open(report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats}), width=width)
+    for menu in tab.locator(".menu").all():
+        menu.locator("summary").click()
+        menu.locator("label").first.wait_for()  # what is listed is listed once it is open
+        box = menu.locator(".sheet").bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_focus_stays_near_what_was_used(report: Path, reader: Any) -> None:
+    tab = reader.open(report, "#product=Azure&sales_channel=CSP")
+    press(tab.locator("#chips button").first, "Enter")
+    expect(tab.locator("#chips button").first).to_be_focused()
+    press(tab.get_by_role("button", name="Clear all"), "Enter")
+    expect(tab.get_by_label("From month")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [390, 660, 800, 1280])
+def test_labels_of_months_do_not_run_into_each_other(width: int, report: Path, reader: Any) -> None:
+    tab = reader.open(report, width=width)
+    overlaps = """texts => texts.slice(1).filter((text, i) => {
+        const [a, b] = [texts[i], text].map((one) => one.getBoundingClientRect());
+        return a.right > b.left && a.left < b.right && a.bottom > b.top && a.top < b.bottom;
+    }).length"""
+    for name in ("adds_and_churns", "distribution_trend", "active_customers"):
+        assert card(tab, name).locator(".xtick text").evaluate_all(overlaps) == 0
+
+
+def test_counts_on_an_axis_are_whole_and_different(tmp_path: Path, reader: Any) -> None:
+    seats = [seats_row(month, str(n)) for month in MONTHS for n in range(3)]
+    tab = reader.open(report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats}))
+    ticks = card(tab, "adds_and_churns").locator(".ytick text").all_text_contents()
+    assert ticks == ["0", "1", "2", "3"]
+
+
 def test_a_grid_is_searched_in_every_column_of_text(tmp_path: Path, reader: Any) -> None:
     seats = [seats_row("2025-06", f"{n}", CustomerMarket=f"Land {n}") for n in range(30)]
     report = report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats})
@@ -216,7 +322,7 @@ def test_a_grid_is_searched_in_every_column_of_text(tmp_path: Path, reader: Any)
     one = card(tab, "geographical_spread")
     one.get_by_role("searchbox").fill("land 2")
     assert one.locator("tbody tr").count() == 11
-    assert one.locator("[role=status]").inner_text() == "11 countries / regions in total"
+    assert one.locator("[role=status]").inner_text() == "11 of 30 rows"
     one.get_by_role("searchbox").fill("nowhere")
     assert one.locator("tbody").inner_text() == "There is nothing to show."
 
@@ -309,8 +415,14 @@ def test_every_chart_can_be_had_as_a_picture(tab: Page) -> None:
         _, content = downloaded(tab, place)
         assert content[:8] == b"\x89PNG\r\n\x1a\n"
         width, height = struct.unpack(">II", content[16:24])
-        assert width == 2000
+        assert width == 2400
         assert height > 400
+
+
+def test_pictures_are_whole_after_the_window_has_changed(tab: Page) -> None:
+    tab.set_viewport_size({"width": 1000, "height": 700})
+    place = card(tab, "adds_and_churns").get_by_role("button", name="Picture")
+    assert downloaded(tab, place)[1][:8] == b"\x89PNG\r\n\x1a\n"
 
 
 def test_the_theme_follows_the_system_until_it_is_switched(report: Path, reader: Any) -> None:

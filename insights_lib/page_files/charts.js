@@ -47,8 +47,12 @@ export function addsAndChurns(tables, state) {
   }));
   const sign = { existing: 1, added: 1, churned: -1 };
   const column = { existing: 2, added: 3, churned: 4 };
-  const largest = shown.reduce((best, row) => (size([row]) > size([best]) ? row : best));
-  const data = visible(legend, state).map(({ key, text, color: fill }) => {
+  const seen = visible(legend, state);
+  const count = (row, keys) => keys.reduce((sum, { key }) => sum + row[column[key]], 0);
+  const above = seen.filter(({ key }) => key !== "churned");
+  const below = seen.filter(({ key }) => key === "churned");
+  const highest = Math.max(0, ...shown.flatMap((row) => [count(row, above), count(row, below)]));
+  const data = seen.map(({ key, text, color: fill }) => {
     const counts = shown.map((row) => row[column[key]]);
     return columns(
       months,
@@ -62,7 +66,7 @@ export function addsAndChurns(tables, state) {
     tab,
     legend,
     months,
-    plots: [{ data, layout: monthLayout(months, size([largest]), state, { barmode: "relative" }) }],
+    plots: [{ data, layout: monthLayout(months, highest, state, { barmode: "relative" }) }],
     sentence: flowSentence(shown),
   };
 }
@@ -71,15 +75,12 @@ function flowSentence(rows) {
   const known = rows.filter(([, , existing]) => existing !== null);
   if (!known.length) return nothing();
   const sum = (column) => known.reduce((total, row) => total + row[column], 0);
-  const most = known.reduce((best, row) => (row[3] > best[3] ? row : best));
+  const sums = { added: exact(sum(3)), churned: exact(sum(4)) };
+  if (!sum(3)) return words("{added} customers added and {churned} churned.", sums);
+  const [, month, , count] = known.reduce((best, row) => (row[3] > best[3] ? row : best));
   return words(
     "{added} customers added and {churned} churned; the most were added in {month}, {count}.",
-    {
-      added: exact(sum(3)),
-      churned: exact(sum(4)),
-      month: monthName(most[1]),
-      count: exact(most[3]),
-    },
+    { ...sums, month: monthName(month), count: exact(count) },
   );
 }
 
@@ -216,9 +217,10 @@ export function distributionTrend(tables, state) {
   }
   const legend = entries.map((entry, i) => ({ ...entry, color: categoryColor(i) }));
   const months = every.map(monthName);
+  const seen = visible(legend, state);
   const highest = Math.max(
     0,
-    ...every.map((_, i) => entries.reduce((sum, { counts }) => sum + counts[i], 0)),
+    ...every.map((_, i) => seen.reduce((sum, { counts }) => sum + counts[i], 0)),
   );
   return {
     tabs,
@@ -227,9 +229,7 @@ export function distributionTrend(tables, state) {
     months,
     plots: [
       {
-        data: visible(legend, state).map((entry) =>
-          columns(months, entry.counts, entry.text, entry.color),
-        ),
+        data: seen.map((entry) => columns(months, entry.counts, entry.text, entry.color)),
         layout: monthLayout(months, highest, state, { barmode: "stack" }),
       },
     ],
@@ -259,7 +259,6 @@ export function activeCustomers(tables, state) {
     text: nameOf(key),
     color: color(key === "active_customers" ? "accent" : "quiet"),
   }));
-  const highest = Math.max(0, ...rows.map(([, , current]) => current));
   const data = visible(legend, state).map(({ key, text, color: fill }) => {
     const trace = columns(
       months,
@@ -270,6 +269,7 @@ export function activeCustomers(tables, state) {
     const line = { type: "scatter", mode: "lines+markers", line: { color: fill, width: 2 } };
     return key === "active_customers" ? trace : { ...trace, ...line, marker: { color: fill } };
   });
+  const highest = Math.max(0, ...data.flatMap(({ y }) => y));
   return {
     tabs: [],
     legend,

@@ -18,8 +18,6 @@ export class Filters {
       this.read();
       this.apply();
     });
-    document.addEventListener("keydown", (event) => event.key === "Escape" && this.close(true));
-    document.addEventListener("click", ({ target }) => this.bar.contains(target) || this.close());
   }
 
   // What count.js counts.
@@ -70,7 +68,14 @@ export class Filters {
     this.chosen = Object.fromEntries(
       FACETS.map((facet) => [
         facet,
-        [...new Set(asked.getAll(facet).map((text) => this.known(facet, text)))],
+        [
+          ...new Set(
+            asked
+              .getAll(facet)
+              .filter(Boolean)
+              .map((text) => this.known(facet, text)),
+          ),
+        ],
       ]),
     );
     const place = (name, otherwise) => {
@@ -122,13 +127,6 @@ export class Filters {
     this.choose({ chosen, from: this.months[0], to: this.months.at(-1) });
   }
 
-  close(refocus = false) {
-    for (const menu of this.bar.querySelectorAll("details[open]")) {
-      if (refocus && menu.contains(document.activeElement)) menu.firstChild.focus();
-      menu.open = false;
-    }
-  }
-
   draw() {
     this.range = new RangeMenu(this);
     this.menus = FACETS.filter((facet) => this.options[facet].length > 0).map(
@@ -161,7 +159,9 @@ export class Filters {
           button(words("Clear all"), () => this.clear(), { class: "link" }),
         ),
       );
+    const focused = this.chips.contains(document.activeElement);
     this.chips.replaceChildren(...made);
+    if (focused) (this.chips.querySelector("button") ?? this.bar.querySelector("select")).focus();
   }
 
   // "3 Products", or the one value itself.

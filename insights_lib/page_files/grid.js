@@ -29,6 +29,7 @@ export class Grid {
       () => {
         this.all = true;
         this.fill();
+        this.body.closest(".scroll").focus();
       },
       { class: "link" },
     );
@@ -60,7 +61,8 @@ export class Grid {
   // Marks the rows for which `chosen` is true; the first one of them is brought into view.
   mark(chosen) {
     this.chosen = chosen;
-    if (this.rows.findIndex(chosen) >= ROWS_AT_FIRST) this.all = true;
+    if (!this.found().some(chosen)) this.search.value = "";
+    if (this.found().findIndex(chosen) >= ROWS_AT_FIRST) this.all = true;
     const focused = [...this.body.rows].findIndex((row) => row.contains(document.activeElement));
     this.fill();
     this.body.rows[focused]?.querySelector("button")?.focus();
@@ -107,9 +109,9 @@ export class Grid {
         ),
       );
     }
-    this.total.textContent = words(this.options.count ?? marked("{count} rows"), {
-      count: exact(found.length),
-    });
+    const counts = { found: exact(found.length), count: exact(this.rows.length) };
+    const text = this.search.value ? marked("{found} of {count} rows") : this.options.count;
+    this.total.textContent = words(text ?? marked("{count} rows"), counts);
     this.more.hidden = visible.length === found.length;
     this.more.textContent = words("Show all {count} rows", { count: exact(found.length) });
   }

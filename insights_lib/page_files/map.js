@@ -22,20 +22,22 @@ export function worldMap(tables, state) {
     Math.max(...same.map((row) => row[column] ?? 0)),
   ]);
   const known = counts.filter(([, count]) => count > 0);
+  const most = known.reduce((best, [, count]) => Math.max(best, count), 1);
   const line = { color: color("card"), width: 0.5 };
   const shapes = {
     type: "choropleth",
     locations: known.map(([code]) => code),
     z: known.map(([, count]) => Math.log10(count)),
     zmin: 0,
+    zmax: Math.log10(most) || 1,
     colorscale: [0, 0.5, 1].map((at, i) => [at, color(`map-${i + 1}`)]),
     marker: { line },
-    colorbar: powersOfTen(Math.max(1, ...known.map(([, count]) => count))),
+    colorbar: powersOfTen(most),
     showscale: !state.narrow,
     hovertext: known.map(([code]) => countries.get(code).map(spreadOf).join("<br>")),
     hovertemplate: "%{hovertext}<extra></extra>",
   };
-  const place = state.chosen && placeOf(state.world, state.chosen);
+  const place = countries.has(state.chosen) ? placeOf(state.world, state.chosen) : null;
   const mark = place && {
     type: "choropleth",
     locations: [state.chosen],

@@ -75,10 +75,11 @@ export class FacetMenu {
 
   opened() {
     if (!this.place.open) return;
-    for (const other of this.filters.bar.querySelectorAll("details[open]")) {
-      if (other !== this.place) other.open = false;
-    }
     this.list();
+    const sheet = this.place.lastChild;
+    sheet.classList.remove("leftward");
+    const { right } = sheet.getBoundingClientRect();
+    sheet.classList.toggle("leftward", right > document.documentElement.clientWidth);
   }
 
   list() {

@@ -9,7 +9,7 @@ import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { worldMap } from "./map.js";
 import { Panel } from "./panels.js";
-import { followLinks, followPrinter, followTheme, followWidth } from "./reading.js";
+import { followLinks, followOverlays, followPrinter, followTheme, followWidth } from "./reading.js";
 import { openRows, unpacked } from "./rows.js";
 import { exact, marked, monthName, useLanguage, words } from "./words.js";
 
@@ -207,6 +207,7 @@ async function start() {
   const page = new Page(content, world);
   const theme = followTheme(page);
   followLinks();
+  followOverlays();
   page.show();
   // Where plotly looks for the shapes of the countries before it would ask the network.
   window.PlotlyGeoAssets = { topojson: { world_110m: world } };

@@ -7,7 +7,8 @@ import { drawTabs } from "./tabs.js";
 import { words } from "./words.js";
 
 const NARROW = 560; // pixels below which a chart leaves out what needs room
-const CONFIG = { displayModeBar: false, responsive: true, showTips: false };
+const CONFIG = { displayModeBar: false, scrollZoom: false, showTips: false };
+const CLICK = 6; // pixels that a pointer may move for a click; more is a drag
 
 export class Panel {
   /* draw is a function of charts.js; chosen is called when the reader has chosen something in the
@@ -64,7 +65,11 @@ export class Panel {
     this.stale = false;
     this.state.width = this.panel.clientWidth;
     this.state.narrow = this.state.width < NARROW;
-    const chart = this.draw(this.tables, this.state);
+    let chart = this.draw(this.tables, this.state);
+    if (chart.months && this.period.update(chart.months)) {
+      this.state.period = null; // of other months than these
+      chart = this.draw(this.tables, this.state);
+    }
     this.chart = chart;
     drawTabs(this.tabs, {
       tabs: chart.tabs,
@@ -77,8 +82,7 @@ export class Panel {
     this.panel.setAttribute("aria-label", this.title);
     this.sentence.textContent = chart.sentence;
     this.drawLegend(chart.legend ?? []);
-    this.slider.hidden = !chart.months;
-    if (chart.months) this.drawPeriod(chart.months);
+    this.slider.hidden = !chart.months || chart.months.length < 3;
     this.drawPlots(chart.plots);
   }
 
@@ -125,24 +129,21 @@ export class Panel {
     this.chosen(this.state.chosen);
   }
 
-  drawPeriod(months) {
-    const before = this.period.months;
-    this.period.update(months);
-    if (String(before) !== String(months)) this.state.period = null;
-  }
-
   drawPlots(plots) {
     while (this.plots.children.length < plots.length) this.plots.append(this.newPlace());
     plots.forEach(({ data, layout: form, title }, i) => {
       const place = this.plots.children[i];
       place.firstChild.textContent = title ? cut(title) : "";
       place.lastChild.style.minHeight = `${form.height}px`;
-      Plotly.react(place.lastChild, data, form, CONFIG);
+      Plotly.react(place.lastChild, data, { ...form }, CONFIG); // which changes what it is given
       if (place.listening) return;
       place.listening = true;
-      place.lastChild.on("plotly_click", ({ points: [point] }) => {
+      let pressed = null;
+      place.addEventListener("pointerdown", (event) => (pressed = event), { capture: true });
+      place.lastChild.on("plotly_click", ({ points: [point], event }) => {
         const key = this.chart.plots[i].keys?.[point.pointNumber ?? point.i];
-        if (key !== undefined && point.curveNumber === 0) this.pick(key);
+        const moved = Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY);
+        if (key !== undefined && point.curveNumber === 0 && !(moved > CLICK)) this.pick(key);
       });
     });
   }
@@ -172,12 +173,15 @@ export class Panel {
     const tab = this.chart.tabs.find(({ key }) => key === this.chart.tab);
     return Promise.all(
       this.chart.plots.map(({ data, layout: form, title }) => {
-        const text = [this.title, tab?.text, title].filter(Boolean).map(label).join(" · ");
+        const text = [this.title, tab?.text, title]
+          .filter(Boolean)
+          .map((one) => label(one))
+          .join(" · ");
         const titled = {
           ...form,
           title: {
             text,
-            subtitle: { text: label(subtitle) },
+            subtitle: { text: label(subtitle, 150) },
             x: 0.01,
             xanchor: "left",
             font: { size: 17 },
@@ -185,9 +189,9 @@ export class Panel {
           margin: { ...form.margin, t: 96 },
           paper_bgcolor: layout(0).hoverlabel.bgcolor,
           showlegend: data.length > 1 || data[0]?.type === "pie",
-          legend: { orientation: "h", y: 1, yanchor: "bottom" },
+          legend: { x: 1.02, y: 1, traceorder: "normal" },
         };
-        const size = { width: 1000, height: form.height + 96, scale: 2 };
+        const size = { width: 1200, height: form.height + 96, scale: 2 };
         return Plotly.toImage({ data, layout: titled }, { format: "png", ...size });
       }),
     );

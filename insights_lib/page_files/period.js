@@ -15,15 +15,16 @@ export class Period {
     place.replaceChildren(element("div", { class: "thumbs" }, this.first, this.last), this.text);
   }
 
-  // Shows the months; other months than before begin with all of them.
+  // Shows the months and tells whether they are others than before, which begin with all of them.
   update(months) {
-    this.place.hidden = months.length < 3;
-    if (String(months) !== String(this.months)) {
+    const others = String(months) !== String(this.months);
+    if (others) {
       this.months = months;
       for (const thumb of [this.first, this.last]) thumb.max = months.length - 1;
       [this.first.value, this.last.value] = [0, months.length - 1];
     }
     this.show();
+    return others;
   }
 
   get value() {

@@ -81,9 +81,10 @@ function widest(texts) {
 
 // Columns by month, the highest of which counts `most`; state.period is the first and the last
 // month to show, as places in the range.
-export function monthLayout(months, most, { period, narrow }, options = {}) {
+export function monthLayout(months, most, { period, narrow, width }, options = {}) {
   const [first, last] = period ?? [0, months.length - 1];
-  const upright = narrow || last - first > 14;
+  const shown = last - first + 1;
+  const upright = shown * (widest(months) + 8) > width - 64;
   const below = upright ? widest(months) + 16 : 32;
   return layout(328 + below, {
     hovermode: "x unified",
@@ -94,7 +95,7 @@ export function monthLayout(months, most, { period, narrow }, options = {}) {
       showgrid: false,
       range: [first - 0.5, last + 0.5],
       tickangle: upright ? -90 : 0,
-      dtick: Math.ceil((last - first + 1) / (narrow ? 12 : 36)),
+      dtick: Math.ceil(shown / (narrow ? 12 : 36)),
     }),
     yaxis: axis({ rangemode: "tozero", tickformat: ",d", dtick: most < 6 ? 1 : null }),
     ...options,

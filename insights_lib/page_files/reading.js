@@ -38,9 +38,11 @@ export function followTheme(page) {
 
 // Paper is light, and as wide as it is; tables are open unless they are long.
 export function followPrinter(page, theme) {
+  const root = document.documentElement;
   let opened = [];
   window.addEventListener("beforeprint", () => {
     theme.use("light");
+    root.classList.add("paper");
     page.redrawCharts();
     for (const panel of page.panels) panel.drawPrinted();
     for (const drawing of document.querySelectorAll(".main-svg")) {
@@ -56,8 +58,28 @@ export function followPrinter(page, theme) {
   });
   window.addEventListener("afterprint", () => {
     theme.use(theme.current());
+    root.classList.remove("paper");
     for (const details of opened) details.open = false;
     page.redrawCharts();
+  });
+}
+
+// Menus and info tips close when the reader goes elsewhere, by pointer, focus or Escape.
+export function followOverlays() {
+  const close = (leave) => {
+    for (const overlay of document.querySelectorAll(":is(.menu, .tip)[open]")) {
+      if (leave(overlay)) overlay.open = false;
+    }
+  };
+  for (const event of ["click", "focusin"]) {
+    document.addEventListener(event, ({ target }) => close((overlay) => !overlay.contains(target)));
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    close((overlay) => {
+      if (overlay.contains(document.activeElement)) overlay.querySelector("summary").focus();
+      return true;
+    });
   });
 }
 
