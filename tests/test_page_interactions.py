@@ -419,6 +419,16 @@ def test_every_chart_can_be_had_as_a_picture(tab: Page) -> None:
         assert height > 400
 
 
+def test_charts_follow_the_width_of_the_window(tab: Page) -> None:
+    widths = """plots => plots.map((plot) =>
+        [plot.querySelector(".main-svg").clientWidth, plot.clientWidth])"""
+    for width in (700, 1500):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.evaluate("() => new Promise((resolve) => requestAnimationFrame(resolve))")
+        found = tab.locator(".plot").evaluate_all(widths)
+        assert [pair for pair in found if pair[0] != pair[1]] == []
+
+
 def test_pictures_are_whole_after_the_window_has_changed(tab: Page) -> None:
     tab.set_viewport_size({"width": 1000, "height": 700})
     place = card(tab, "adds_and_churns").get_by_role("button", name="Picture")

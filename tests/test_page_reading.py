@@ -101,17 +101,20 @@ def test_motion_is_left_out_for_those_who_ask_for_it(report: Path, reader: Any) 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_paper_shows_everything_but_controls(scheme: str, report: Path, reader: Any) -> None:
-    tab = reader.open(report, color_scheme=scheme)
+    width = {"light": 1280, "dark": 390}[scheme]
+    tab = reader.open(report, width=width, color_scheme=scheme)
     file = SCREENSHOTS / f"print-{scheme}.pdf"
     tab.pdf(path=file, prefer_css_page_size=True)
     assert file.read_bytes().count(b"/Type /Page\n") + file.read_bytes().count(b"/Type /Page>") >= 7
-    tab.emulate_media(media="print")
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    tab.emulate_media(media="print")
     for control in ("button:not(.legend button):not(table button)", "select", "input", ".tip"):
         assert [one for one in tab.locator(control).all() if one.is_visible()] == []
     ink = card(tab, "distribution").locator(".plot").evaluate("plot => plot.layout.font.color")
     assert ink == "#323130"
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    drawn = "plot => plot.querySelector('.main-svg').viewBox.baseVal.width"
+    assert card(tab, "adds_and_churns").locator(".plot").evaluate(drawn) > 900
     essentials = card(tab, "distribution").locator(".print-only li").all_inner_texts()
     assert [text.split(" – ")[0] for text in essentials] == [
         *("Partner location", "Customer segment", "Sales channel"),

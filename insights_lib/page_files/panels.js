@@ -135,7 +135,8 @@ export class Panel {
       const place = this.plots.children[i];
       place.firstChild.textContent = title ? cut(title) : "";
       place.lastChild.style.minHeight = `${form.height}px`;
-      Plotly.react(place.lastChild, data, { ...form }, CONFIG); // which changes what it is given
+      // A layout of its own, for plotly changes what it is given.
+      Plotly.react(place.lastChild, data, { ...form, width: place.clientWidth }, CONFIG);
       if (place.listening) return;
       place.listening = true;
       let pressed = null;
