@@ -1,68 +1,132 @@
-"""How long `insights run` takes for three partners, beside the loop that one would write by hand.
+"""How many reports a minute `insights run` makes, beside three other ways to make them.
 
-Three demo partners of 400 customers are ingested into a temporary store. The loop calls
-`papermill.execute_notebook` for each notebook of each partner and turns each result into HTML with
-nbconvert; `insights run` makes the three reports, with one section at a time and with its default.
+Demo partners of 400 customers are ingested into a temporary store. Compared are, each per report:
 
-    python benchmarks/run.py [--rounds 1]
+- the loop that one would write by hand: `papermill.execute_notebook` for each notebook, and
+  nbconvert for its HTML; for a few partners only, as each takes it the better part of a minute;
+- two such loops as processes side by side;
+- the same work in one warm process without any notebook: slice, tables, figures, page.
+
+    python benchmarks/run.py [--partners 20] [--looped 2]
 """
 
 import argparse
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
 import papermill
 from nbconvert import HTMLExporter
 
+from insights_lib import charts, metrics, notebook
 from insights_lib.demo import write_demo
 from insights_lib.ingest import files_of, ingest_file
+from insights_lib.page import write_page
+from insights_lib.parameters import report_spec
+from insights_lib.rows import compact_rows
 from insights_lib.runner import notebooks
+from insights_lib.sections import read_report
+from insights_lib.slices import open_slice
+from insights_lib.store import reading
+from insights_lib.words import Words
 
-PARTNERS = ("1234567", "2345678", "3456789")
+# What each section shows: its tables, and the chart of each.
+SECTIONS = (
+    (("summary", None), ("summary_products", "product_bars"), ("summary_trend", None)),
+    (("geographical_spread", "world_map"),),
+    (("adds_and_churns", "adds_and_churns"),),
+    (("distribution", "distribution"),),
+    (("products", "products"),),
+    (("distribution_trend", "distribution_trend"),),
+    (("active_customers", "active_customers"),),
+)
 
 
-def plain_loop(store: Path, folder: Path) -> float:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--partners", type=int, default=20)
+    parser.add_argument("--looped", type=int, default=2, help="partners of the plain loop")
+    options = parser.parse_args()
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write_demo(folder / "exports", options.partners, customers=400, months=25, seed=1)
+        for export in files_of([folder / "exports"]):
+            ingest_file(export, folder / "store")
+        with reading(folder / "store") as catalog:
+            rows = catalog.execute("SELECT DISTINCT account FROM parts WHERE NOT is_location")
+            partners = [account for (account,) in rows]
+        run = insights_run(folder, partners) / len(partners)
+        print(f"insights run: {len(partners)} reports, {60 / run:.1f} a minute")
+        nothing = insights_run(folder, partners)
+        print(f"the same again, with nothing to do: {nothing:.2f} s")
+        without = without_notebooks(folder, partners) / len(partners)
+        print(f"without notebooks, one warm process: {run / without:.2f} of its time")
+        looped = partners[: options.looped]
+        beside = side_by_side(folder, looped) / len(looped)
+        print(f"two plain loops side by side: {beside / run:.1f} times as long")
+        loop = plain_loop(folder, looped) / len(looped)
+        print(f"one plain loop: {loop / run:.1f} times as long")
+
+
+def insights_run(folder: Path, partners: list[str]) -> float:
+    program = [sys.executable, "-c", "from insights_lib.cli import app; app()", "run"]
+    wanted = [word for partner in partners for word in ("--partner", partner)]
+    paths = ["--store", str(folder / "store"), "--outputs", str(folder / "outputs")]
+    given = ["--range", "last_12_months", "--parameters", str(folder)]
     started = time.perf_counter()
-    for partner in PARTNERS:
-        for notebook in notebooks():
-            executed = folder / f"{partner}-{notebook.name}"
-            parameters = {"partner": partner, "store": str(store)}
-            papermill.execute_notebook(notebook, executed, parameters, progress_bar=False)
+    subprocess.run([*program, *wanted, *paths, *given], check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def plain_loop(folder: Path, partners: list[str]) -> float:
+    started = time.perf_counter()
+    for partner in partners:
+        for source in notebooks():
+            executed = folder / f"{partner}-{source.name}"
+            parameters = {"partner": partner, "store": str(folder / "store")}
+            papermill.execute_notebook(source, executed, parameters, progress_bar=False)
             page, _ = HTMLExporter().from_filename(str(executed))
             executed.with_suffix(".html").write_text(page, encoding="utf-8")
     return time.perf_counter() - started
 
 
-def insights_run(store: Path, folder: Path, *options: str) -> float:
-    program = [sys.executable, "-c", "from insights_lib.cli import app; app()", "run"]
-    partners = [word for partner in PARTNERS for word in ("--partner", partner)]
-    paths = ["--store", str(store), "--outputs", str(folder), "--range", "last_12_months"]
+def side_by_side(folder: Path, partners: list[str]) -> float:
     started = time.perf_counter()
-    subprocess.run([*program, *partners, *paths, *options], check=True, capture_output=True)
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        list(pool.map(partial(plain_loop, folder), [partners[0::2], partners[1::2]]))
     return time.perf_counter() - started
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=1)
-    rounds = parser.parse_args().rounds
-    with TemporaryDirectory() as folder:
-        store = Path(folder) / "store"
-        write_demo(Path(folder) / "exports")
-        for file in files_of([Path(folder) / "exports"]):
-            ingest_file(file, store)
-        seconds: dict[str, list[float]] = {"plain loop": [], "run --jobs 1": [], "run": []}
-        for _ in range(rounds):
-            seconds["plain loop"].append(plain_loop(store, Path(folder)))
-            seconds["run --jobs 1"].append(insights_run(store, Path(folder) / "one", "--jobs", "1"))
-            seconds["run"].append(insights_run(store, Path(folder) / "default"))
-    for name, times in seconds.items():
-        ratio = median(a / b for a, b in zip(seconds["plain loop"], times, strict=True))
-        print(f"{name:14} {median(times):6.1f} s   {ratio:4.2f} x the loop's reports per minute")
+def without_notebooks(folder: Path, partners: list[str]) -> float:
+    """As much as a run does for a report, but for the notebooks: each section opens its slice."""
+    notebook.warm_up()
+    reports = {p: next((folder / "outputs" / p).glob("*/notebooks")) for p in partners}
+    one_report(folder, partners[0], reports[partners[0]])
+    started = time.perf_counter()
+    for partner in partners:
+        one_report(folder, partner, reports[partner])
+    return time.perf_counter() - started
+
+
+def one_report(folder: Path, partner: str, executed: Path) -> None:
+    spec = report_spec(partner=partner, store=folder / "store")
+    words = Words("en")
+    for section in SECTIONS:
+        data = open_slice(spec)
+        for table_name, chart_name in section:
+            table = getattr(metrics, table_name)(data)
+            table.to_html()
+            if table_name == "summary":
+                charts.summary_cards(table, metrics.summary_trend(data), words).to_json()
+            elif chart_name:
+                getattr(charts, chart_name)(table, words).to_json()
+    rows = compact_rows(open_slice(spec))
+    write_page(read_report(executed), rows, folder / "page.html")
 
 
 if __name__ == "__main__":

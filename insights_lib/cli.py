@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, astuple
@@ -44,6 +45,9 @@ def _sentences(debug: bool) -> Iterator[None]:
         yield
     except typer.Exit:
         raise
+    except KeyboardInterrupt as stopped:
+        _errors.print("stopped; what is finished stays, and the same command does the rest.")
+        raise typer.Exit(130) from stopped
     except Exception as error:
         if debug:
             raise
@@ -144,6 +148,7 @@ def run(
         if not force:
             specs = _without_fresh(specs, settings.outputs)
         if specs:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
             with _progress() as progress:
                 bar = progress.add_task("reports", total=len(specs))
                 outcomes = run_reports(specs, settings, lambda _: progress.advance(bar))

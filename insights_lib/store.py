@@ -183,7 +183,8 @@ class Holdings:
 
     def subscriptions(self) -> list[Part]:
         """The parts that hold the partner's subscription rows."""
-        return [part for part in self.parts if part.dataset == self.subscription_dataset]
+        wanted = self.subscription_dataset
+        return [part for part in self.parts if part.dataset == wanted]
 
     def usage(self) -> list[Part]:
         """The parts that hold the partner's rows of usage datasets."""
