@@ -38,9 +38,11 @@ class Outcome:
         folder: Where the report is, None if it could not even be begun.
         failures: Section and reason of what failed; empty when the report is complete.
         seconds: How long it took.
+        tracebacks: Section and traceback of what failed, for those who look into it.
     """
 
     spec: ReportSpec
     folder: Path | None
     failures: tuple[tuple[str, str], ...] = ()
     seconds: float = 0
+    tracebacks: tuple[tuple[str, str], ...] = ()

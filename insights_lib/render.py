@@ -9,8 +9,10 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -37,6 +39,9 @@ from insights_lib.warm_kernels import warm_kernels
 
 # While one kernel waits for its client, another one works.
 LANES = 3
+MOST_PRINTED = 20_000_000  # characters that a section may print; they are kept in its notebook
+_DIED = "its kernel died; it was killed, perhaps for want of memory"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 PRELOAD = ("insights_lib.metrics", "insights_lib.charts", "insights_lib.notebook:warm_up")
 
 
@@ -48,6 +53,7 @@ class _Report:
     started: str
     seconds: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    tracebacks: dict[str, str] = field(default_factory=dict)
 
 
 def render(order: Order) -> Outcome:
@@ -57,19 +63,24 @@ def render(order: Order) -> Outcome:
     (order.workdir / "notebooks").mkdir(parents=True)
     _warm_parent()
     with ThreadPoolExecutor(LANES) as lanes:
-        for name, seconds, reason in lanes.map(partial(_run_section, order), order.notebooks):
+        for name, seconds, failure in lanes.map(partial(_run_section, order), order.notebooks):
             report.seconds[name] = round(seconds, 3)
-            if reason:
-                report.failures[name] = reason
+            if failure:
+                report.failures[name], report.tracebacks[name] = failure
     facts = {} if report.failures else _make_page(report)
     _write_manifest(report, facts)
-    outcome = partial(Outcome, order.spec, seconds=round(time.perf_counter() - started, 3))
+    outcome = partial(
+        Outcome,
+        order.spec,
+        seconds=round(time.perf_counter() - started, 3),
+        tracebacks=tuple(sorted(report.tracebacks.items())),
+    )
     try:
         move_into_place(order.workdir, order.folder)
     except OSError as error:
         reason = f"it cannot be put in its place ({error}); close or remove what is there."
-        return outcome(None, (("", reason),))
-    return outcome(order.folder, tuple(sorted(report.failures.items())))
+        return outcome(folder=None, failures=(("", reason),))
+    return outcome(folder=order.folder, failures=tuple(sorted(report.failures.items())))
 
 
 @cache
@@ -81,27 +92,41 @@ def _warm_parent() -> None:
     atexit.register(stack.close)
 
 
-def _run_section(order: Order, notebook: Path) -> tuple[str, float, str | None]:
+class _Printed:
+    """Takes note of what a notebook prints, and ends it when that is too much to keep."""
+
+    def __init__(self) -> None:
+        self.left = MOST_PRINTED
+
+    def write(self, text: str) -> None:
+        """Take note of a text."""
+        self.left -= len(text)
+        if self.left < 0:
+            raise ReportError(f"it printed more than {MOST_PRINTED:,} characters")
+
+    def flush(self) -> None:
+        """Do nothing: nothing is kept here."""
+
+
+def _run_section(order: Order, notebook: Path) -> tuple[str, float, tuple[str, str] | None]:
     """Execute one notebook in a kernel of its own, and once more if its kernel was killed.
 
     Returns:
-        The section, the seconds it took, and why it failed or None.
+        The section, the seconds it took, and why it failed, with a traceback, or None.
     """
     started = time.perf_counter()
-    reason = _try_section(order, notebook)
-    if reason == _DIED:
-        reason = _try_section(order, notebook)
-    return notebook.stem, time.perf_counter() - started, reason
+    failure = _try_section(order, notebook)
+    if failure and failure[0] == _DIED:
+        failure = _try_section(order, notebook)
+    return notebook.stem, time.perf_counter() - started, failure
 
 
-_DIED = "its kernel died; it was killed, perhaps for want of memory"
-
-
-def _try_section(order: Order, notebook: Path) -> str | None:
+def _try_section(order: Order, notebook: Path) -> tuple[str, str] | None:
     import papermill  # noqa: PLC0415 - importing it opens a socket, to look for IPv6
 
     output = order.workdir / "notebooks" / notebook.name
     deadline = time.monotonic() + order.section_timeout
+    printed = _Printed()
     try:
         parameters = notebook_parameters(order)
         unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
@@ -114,6 +139,8 @@ def _try_section(order: Order, notebook: Path) -> str | None:
                 parameters=parameters,
                 progress_bar=False,
                 request_save_on_cell_execute=False,
+                stdout_file=printed,
+                stderr_file=printed,
                 timeout_func=lambda _: max(1, round(deadline - time.monotonic())),
                 start_timeout=max(60, order.section_timeout),
                 shutdown_kernel="immediate",  # it has nothing to say farewell to
@@ -122,7 +149,8 @@ def _try_section(order: Order, notebook: Path) -> str | None:
             )
         refuse_unfinished(notebook.stem, nbformat.read(output, as_version=4))  # type: ignore[no-untyped-call]
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
-        return _reason(error, order.section_timeout)
+        frames = getattr(error, "traceback", None) or traceback.format_exception(error)
+        return _reason(error, order.section_timeout), _COLOURS.sub("", "\n".join(frames))
     return None
 
 
@@ -176,6 +204,7 @@ def _make_page(report: _Report) -> dict[str, Any]:
         write_page(content, _rows(order, content.facts), order.workdir / "report.html")
     except Exception as error:  # noqa: BLE001 - this report alone has failed
         report.failures["page"] = _reason(error, 0)
+        report.tracebacks["page"] = "".join(traceback.format_exception(error))
         shutil.rmtree(order.workdir / "data", ignore_errors=True)
         (order.workdir / "report.html").unlink(missing_ok=True)
         return {}
@@ -216,7 +245,10 @@ def _write_manifest(report: _Report, facts: dict[str, Any]) -> None:
     page = order.workdir / "report.html"
     manifest = {
         "status": "failed" if failures else "complete",
-        "failures": [{"section": name, "reason": reason} for name, reason in failures],
+        "failures": [
+            {"section": name, "reason": reason, "traceback": report.tracebacks.get(name, "")}
+            for name, reason in failures
+        ],
         "partner": order.spec.partner,
         "first": f"{order.date_range.first:%Y-%m}",
         "last": f"{order.date_range.last:%Y-%m}",

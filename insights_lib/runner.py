@@ -143,6 +143,7 @@ def _log(outcome: Outcome, file: Path) -> None:
         "status": "failed" if outcome.failures else "complete",
         "seconds": outcome.seconds,
         "failures": [{"section": name, "reason": reason} for name, reason in outcome.failures],
+        "tracebacks": dict(outcome.tracebacks),
     }
     with file.open("a", encoding="utf-8") as log:
         log.write(f"{json.dumps(line, ensure_ascii=False)}\n")

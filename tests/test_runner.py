@@ -294,6 +294,7 @@ FAILURES = {
     "cell-error": ('raise ValueError("no such\\n  thing")', "ValueError: no such"),
     "killed": ("os.kill(os.getpid(), 9)", "kernel died"),
     "os-exit": ("os._exit(0)", "kernel died"),
+    "prints": ("[print('x' * 1_000_000) for _ in range(100)]", "printed more than 20,000,000"),
     "sys-exit": ("sys.exit()", "SystemExit"),
     "sys-exit-0": ("sys.exit(0)", "SystemExit"),
     "tolerated": ("pass", "ZeroDivisionError"),
@@ -339,7 +340,18 @@ def test_a_failing_section_fails_its_report_with_section_and_reason(
     assert section == "02_fails"
     assert words in reason
     assert failing.manifest(partner)["status"] == "failed"
-    assert failing.manifest(partner)["failures"] == [{"section": section, "reason": reason}]
+    [failure] = failing.manifest(partner)["failures"]
+    assert (failure["section"], failure["reason"]) == (section, reason)
+
+
+def test_a_traceback_is_in_the_manifest_and_in_the_log(failing: Run) -> None:
+    [failure] = failing.manifest("cell-error")["failures"]
+    log = (failing.outputs / "run.log").read_text(encoding="utf-8").splitlines()
+    [line] = [one for one in map(json.loads, log) if one["partner"] == "cell-error"]
+    for text in (failure["traceback"], line["tracebacks"]["02_fails"]):
+        assert "ValueError: no such" in text
+        assert "Traceback" in text
+        assert "\x1b" not in text
 
 
 @fails
@@ -355,8 +367,10 @@ def test_a_failed_report_has_neither_page_nor_tables_not_even_old_ones(
     partner: str, failing: Run
 ) -> None:
     assert failing.of(partner).folder == failing.folder(partner)
-    # A kernel that is gone leaves nothing to keep of its notebook.
-    kept = () if partner in {"hangs", "killed", "os-exit"} else ("notebooks/02_fails.ipynb",)
+    # A kernel that is gone, or talks without end, leaves nothing to keep of its notebook.
+    kept = (
+        () if partner in {"hangs", "killed", "os-exit", "prints"} else ("notebooks/02_fails.ipynb",)
+    )
     expected = {"manifest.json", "notebooks/01_fine.ipynb", *kept}
     assert files_in(failing.folder(partner)) == expected
 
