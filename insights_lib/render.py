@@ -57,7 +57,11 @@ class _Report:
 
 
 def render(order: Order) -> Outcome:
-    """Make a report and put it in its place."""
+    """Make a report and put it in its place.
+
+    Raises:
+        OSError: Something could not be written, as on a full disk; what was there stays.
+    """
     started = time.perf_counter()
     report = _Report(order, datetime.now(UTC).isoformat(timespec="seconds"))
     (order.workdir / "notebooks").mkdir(parents=True)
@@ -148,6 +152,8 @@ def _try_section(order: Order, notebook: Path) -> tuple[str, str] | None:
                 config=Config({"KernelManager": _transport(sockets)}),
             )
         refuse_unfinished(notebook.stem, nbformat.read(output, as_version=4))  # type: ignore[no-untyped-call]
+    except OSError:  # no fault of the notebook's, whose own errors come as papermill's
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
         frames = getattr(error, "traceback", None) or traceback.format_exception(error)
         return _reason(error, order.section_timeout), _COLOURS.sub("", "\n".join(frames))
@@ -202,6 +208,8 @@ def _make_page(report: _Report) -> dict[str, Any]:
         _refuse_other(content.facts, order)
         write_tables(content, order.workdir / "data")
         write_page(content, _rows(order, content.facts), order.workdir / "report.html")
+    except OSError:
+        raise
     except Exception as error:  # noqa: BLE001 - this report alone has failed
         report.failures["page"] = _reason(error, 0)
         report.tracebacks["page"] = "".join(traceback.format_exception(error))

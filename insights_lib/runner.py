@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,7 +67,8 @@ def run_reports(
     with claimed(settings.outputs) as work:
         for outcome in _outcomes(list(specs), settings, sections, work):
             outcomes.append(outcome)
-            _log(outcome, settings.outputs / "run.log")
+            with suppress(OSError):  # a full disk is told of by the reports themselves
+                _log(outcome, settings.outputs / "run.log")
             on_report(outcome)
     return outcomes
 
@@ -117,6 +119,11 @@ def _outcome(future: "Future[Outcome]", order: Order, workers: Workers) -> Outco
         return future.result()
     except WorkerDied:
         pass
+    except OSError as error:
+        reason = (
+            f"it could not be written ({error}); what was there stays. Make room and run it again."
+        )
+        return Outcome(order.spec, None, (("", reason),))
     except Exception as error:  # noqa: BLE001 - this report alone has failed
         return Outcome(order.spec, None, (("", f"{type(error).__name__}: {error}"),))
     try:
