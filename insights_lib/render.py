@@ -152,12 +152,20 @@ def _try_section(order: Order, notebook: Path) -> tuple[str, str] | None:
                 config=Config({"KernelManager": _transport(sockets)}),
             )
         refuse_unfinished(notebook.stem, nbformat.read(output, as_version=4))  # type: ignore[no-untyped-call]
-    except OSError:  # no fault of the notebook's, whose own errors come as papermill's
-        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
+        _raise_of_system(error)
         frames = getattr(error, "traceback", None) or traceback.format_exception(error)
         return _reason(error, order.section_timeout), _COLOURS.sub("", "\n".join(frames))
     return None
+
+
+def _raise_of_system(error: Exception) -> None:
+    """Hand on what the system refused, such as to write: that is no fault of the report's.
+
+    A notebook's own errors come as papermill's, and a timeout has no number of the system's.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
 
 
 def _transport(folder: str) -> dict[str, str]:
@@ -208,9 +216,8 @@ def _make_page(report: _Report) -> dict[str, Any]:
         _refuse_other(content.facts, order)
         write_tables(content, order.workdir / "data")
         write_page(content, _rows(order, content.facts), order.workdir / "report.html")
-    except OSError:
-        raise
     except Exception as error:  # noqa: BLE001 - this report alone has failed
+        _raise_of_system(error)
         report.failures["page"] = _reason(error, 0)
         report.tracebacks["page"] = "".join(traceback.format_exception(error))
         shutil.rmtree(order.workdir / "data", ignore_errors=True)

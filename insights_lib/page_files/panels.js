@@ -1,7 +1,7 @@
 // A chart on its card: tabs, a sentence, the legend, a slider, and the drawing itself.
 
 import { button, cut, element } from "./dom.js";
-import { label, layout } from "./plots.js";
+import { color, label } from "./plots.js";
 import { Period } from "./period.js";
 import { drawTabs } from "./tabs.js";
 import { words } from "./words.js";
@@ -143,7 +143,8 @@ export class Panel {
       place.addEventListener("pointerdown", (event) => (pressed = event), { capture: true });
       place.lastChild.on("plotly_click", ({ points: [point], event }) => {
         const key = this.chart.plots[i].keys?.[point.pointNumber ?? point.i];
-        const moved = Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY);
+        const from = pressed ?? event;
+        const moved = Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY);
         if (key !== undefined && point.curveNumber === 0 && !(moved > CLICK)) this.pick(key);
       });
     });
@@ -188,7 +189,7 @@ export class Panel {
             font: { size: 17 },
           },
           margin: { ...form.margin, t: 96 },
-          paper_bgcolor: layout(0).hoverlabel.bgcolor,
+          paper_bgcolor: color("card"),
           showlegend: data.length > 1 || data[0]?.type === "pie",
           legend: { x: 1.02, y: 1, traceorder: "normal" },
         };
