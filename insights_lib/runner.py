@@ -76,17 +76,18 @@ def run_reports(
 def _outcomes(
     specs: list[ReportSpec], settings: Settings, sections: tuple[Path, ...], work: Path
 ) -> Iterator[Outcome]:
-    orders: list[tuple[int, Order]] = []
+    orders: dict[Path, tuple[int, Order]] = {}
     for number, spec in enumerate(specs):
         try:
-            orders.append(_order(spec, settings, sections, work / str(number)))
+            sized = _order(spec, settings, sections, work / str(number))
+            orders[sized[1].folder] = sized  # two ways to name the same months are one report
         except InsightsError as error:
             yield Outcome(spec, None, (("", str(error)),))
     # The largest first, so that none of them is what everybody waits for at the end.
-    orders.sort(key=lambda sized: -sized[0])
+    largest_first = sorted(orders.values(), key=lambda sized: -sized[0])
     workers = Workers(min(settings.jobs, len(orders)))
     try:
-        futures = {workers.submit(_render, order): order for _, order in orders}
+        futures = {workers.submit(_render, order): order for _, order in largest_first}
         for future in as_completed(futures):
             yield _outcome(future, futures[future], workers)
     except BaseException:
@@ -116,23 +117,21 @@ def _order(
 def _outcome(future: "Future[Outcome]", order: Order, workers: Workers) -> Outcome:
     """What became of a report; one whose process was killed is tried once more."""
     try:
-        return future.result()
-    except WorkerDied:
-        pass
+        try:
+            return future.result()
+        except WorkerDied:
+            again = order.workdir.with_name(f"{order.workdir.name}-again")
+            retried: Outcome = workers.submit(_render, replace(order, workdir=again)).result()
+            return retried
+    except WorkerDied as error:
+        reason = f"the process that rendered it died twice ({error}); perhaps for want of memory"
     except OSError as error:
         reason = (
             f"it could not be written ({error}); what was there stays. Make room and run it again."
         )
-        return Outcome(order.spec, None, (("", reason),))
     except Exception as error:  # noqa: BLE001 - this report alone has failed
-        return Outcome(order.spec, None, (("", f"{type(error).__name__}: {error}"),))
-    try:
-        again = order.workdir.with_name(f"{order.workdir.name}-again")
-        retried: Outcome = workers.submit(_render, replace(order, workdir=again)).result()
-    except WorkerDied as error:
-        reason = f"the process that rendered it died twice ({error}); perhaps for want of memory"
-        return Outcome(order.spec, None, (("", reason),))
-    return retried
+        reason = f"{type(error).__name__}: {error}"
+    return Outcome(order.spec, None, (("", reason),))
 
 
 def _render(order: Order) -> Outcome:

@@ -56,6 +56,8 @@ class Workers(Executor):
             if pipe is None:
                 process, pipe = _start()
                 self._processes[current_thread()] = process
+                if self._stopped:  # while it was started
+                    process.kill()
             try:
                 pipe.send(work)
                 done, result = pipe.recv()

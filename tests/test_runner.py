@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -493,3 +494,35 @@ def test_without_any_notebook_no_report_is_taken_for_done(
     """As when the package is installed without the notebooks folder of the repository."""
     with pytest.raises(InsightsError, match="notebook"):
         run(tmp_path / "outputs", spec_of(tmp_path / "store"))
+
+
+def test_the_largest_report_is_made_first_and_the_same_months_only_once(
+    own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    """Partner 1 has more rows than partner 2; a preset and its months are one folder."""
+    notebook(own_notebooks, "01_fine", *replay)
+    store = tmp_path / "store"
+    named = {"date_range": "last_3_months", "as_of": date(2025, 5, 1)}
+    result = run(
+        tmp_path / "outputs", spec_of(store, "2"), spec_of(store), spec_of(store, **named), jobs=1
+    )
+    assert [outcome.spec.partner for outcome in result.outcomes] == ["1", "2"]
+    assert [outcome.failures for outcome in result.outcomes] == [(), ()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")
+@pytest.mark.parametrize("victim", ["os.getpid()", "worker"])
+def test_what_was_killed_once_is_tried_again(
+    victim: str, own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    """The kernel, or the process above it and its warm parent."""
+    kill = f"""\
+worker = int(open(f"/proc/{{os.getppid()}}/stat").read().rsplit(")", 1)[1].split()[1])
+if not os.path.exists(store + ".killed"):
+    open(store + ".killed", "w").close()
+    os.kill({victim}, 9)
+"""
+    notebook(own_notebooks, "01_fine", replay[0], kill, *replay[1:])
+    result = run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=1)
+    assert result.of("1").failures == ()
+    assert (tmp_path / "store.killed").exists()

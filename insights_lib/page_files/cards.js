@@ -89,7 +89,7 @@ export function growthBadge(growth, upIsBad = false) {
 }
 
 // A small area from zero up; months that are not known are gaps.
-export function area(numbers) {
+function area(numbers) {
   const top = Math.max(...numbers) || 1;
   const step = WIDTH / Math.max(numbers.length - 1, 1);
   const picture = svg("svg", {

@@ -20,7 +20,7 @@ const TRENDS = [
   "pricing_model",
   "partner_attribution",
 ];
-export const TOTAL = "All";
+const TOTAL = "All";
 
 /* The tables of the report, by name, each as {columns, rows}.
  *
