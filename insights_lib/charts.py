@@ -20,6 +20,7 @@ from insights_lib.figures import (
     use_bar_axes,
     use_month_axes,
 )
+from insights_lib.stages import measured
 from insights_lib.words import Words
 
 TOTAL = "All"  # what adds_and_churns calls the rows of all products together
@@ -28,6 +29,7 @@ MOST_VALUES = 10  # values of a dimension that a chart shows one by one; a table
 SPREAD = ("current_customers", "active_customers", "new_customers")
 
 
+@measured("figures")
 def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, words: Words) -> go.Figure:
     """Five cards: a number, its growth over the range, and a small area chart by month."""
     figure = empty_figure(words, height=190)
@@ -75,6 +77,7 @@ def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, words: Words) -> g
     return figure
 
 
+@measured("figures")
 def product_bars(table: pd.DataFrame, words: Words) -> go.Figure:
     """Current customers by product, a bar each, the largest on top."""
     figure = empty_figure(words, height=80 + 36 * len(table))
@@ -83,6 +86,7 @@ def product_bars(table: pd.DataFrame, words: Words) -> go.Figure:
     return figure
 
 
+@measured("figures")
 def world_map(table: pd.DataFrame, words: Words) -> go.Figure:
     """The world by the customers' country, with tabs for current, active and new customers."""
     figure = empty_figure(words, height=460)
@@ -118,6 +122,7 @@ def world_map(table: pd.DataFrame, words: Words) -> go.Figure:
     return figure
 
 
+@measured("figures")
 def adds_and_churns(table: pd.DataFrame, words: Words) -> go.Figure:
     """Existing and added customers stacked by month, churned below zero; a tab per product."""
     figure = empty_figure(words, height=440)
@@ -140,6 +145,7 @@ def adds_and_churns(table: pd.DataFrame, words: Words) -> go.Figure:
     return figure
 
 
+@measured("figures")
 def distribution(table: pd.DataFrame, words: Words) -> go.Figure:
     """Current customers by the values of a dimension, the largest ten; a tab per dimension."""
     figure = empty_figure(words, height=420)
@@ -155,6 +161,7 @@ def distribution(table: pd.DataFrame, words: Words) -> go.Figure:
     return figure
 
 
+@measured("figures")
 def products(table: pd.DataFrame, words: Words) -> go.Figure:
     """A pie of the products, and beside it the SKUs of the product chosen in its tabs."""
     figure = empty_figure(words, height=480)
@@ -207,6 +214,7 @@ def _add_sku_bars(figure: go.Figure, skus: pd.DataFrame, words: Words) -> None:
     add_bars(figure, labels(top["sku"]), top, words, **style)
 
 
+@measured("figures")
 def distribution_trend(table: pd.DataFrame, words: Words) -> go.Figure:
     """Current customers stacked by month and value, small values together; a tab a dimension."""
     figure = empty_figure(words, height=460)
@@ -229,6 +237,7 @@ def distribution_trend(table: pd.DataFrame, words: Words) -> go.Figure:
     return figure
 
 
+@measured("figures")
 def active_customers(table: pd.DataFrame, words: Words) -> go.Figure:
     """Columns of active customers by month, and a line of all customers."""
     figure = empty_figure(words, height=380)

@@ -5,13 +5,14 @@ import json
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from insights_lib.errors import StoreError
 from insights_lib.parameters import DateRange, ReportSpec
+from insights_lib.place import folder_of
 from insights_lib.store import Holdings, holdings
 
 SOFTWARE = ("partner-insights", "papermill", "nbconvert", "pandas", "plotly", "duckdb")
@@ -29,12 +30,14 @@ class Standing:
         months: The months of its range, such as `2025-01_2025-12`; empty if it has none yet.
         state: `fresh`, `stale`, `failed` or `never run`.
         why: What has changed, or why it failed; empty if fresh.
+        variant: As of the spec.
     """
 
     partner: str
     months: str
     state: State
     why: str = ""
+    variant: str = ""
 
 
 def standing(spec: ReportSpec, outputs: Path, notebooks: Iterable[Path]) -> Standing:
@@ -43,23 +46,23 @@ def standing(spec: ReportSpec, outputs: Path, notebooks: Iterable[Path]) -> Stan
         held = holdings(spec.store, spec.partner)
         date_range = held.resolve(spec)
     except StoreError as error:
-        return Standing(spec.partner, "", "failed", str(error))
-    months = str(date_range)
-    folder = outputs / spec.partner / months
+        return Standing(spec.partner, "", "failed", str(error), spec.variant)
+    folder = folder_of(outputs, spec, date_range)
+    found = partial(Standing, spec.partner, str(date_range), variant=spec.variant)
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return Standing(spec.partner, months, "never run", "there is no report")
+        return found("never run", "there is no report")
     if manifest["status"] != "complete":
         reasons = [f"{one['section']}: {one['reason']}" for one in manifest["failures"]]
-        return Standing(spec.partner, months, "failed", "; ".join(reasons))
+        return found("failed", "; ".join(reasons))
     now, then = fingerprint(spec, held, date_range, notebooks), manifest.get("fingerprint", {})
     changed = [name for name, digest in now.items() if then.get(name) != digest]
     if not (folder / "report.html").is_file():
         changed.append("report.html, which is gone")
     if changed:
-        return Standing(spec.partner, months, "stale", f"changed: {', '.join(changed)}")
-    return Standing(spec.partner, months, "fresh")
+        return found("stale", f"changed: {', '.join(changed)}")
+    return found("fresh")
 
 
 def fingerprint(

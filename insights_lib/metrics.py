@@ -11,29 +11,19 @@ import pandas as pd
 
 from insights_lib.countries import country_codes
 from insights_lib.slices import Slice
+from insights_lib.stages import measured
 
 DISTRIBUTIONS = (
-    "partner_location",
-    "customer_segment",
-    "sales_channel",
-    "pricing_model",
-    "partner_attribution",
+    *("partner_location", "customer_segment", "sales_channel"),
+    *("pricing_model", "partner_attribution"),
 )
 TRENDS = (
-    "customer_market",
-    "customer_segment",
-    "partner_location",
-    "product",
-    "sales_channel",
-    "pricing_model",
-    "partner_attribution",
+    *("customer_market", "customer_segment", "partner_location", "product"),
+    *("sales_channel", "pricing_model", "partner_attribution"),
 )
 _SERIES = (
-    "current_customers",
-    "active_customers",
-    "subscriptions",
-    "customers_added",
-    "customers_churned",
+    *("current_customers", "active_customers", "subscriptions"),
+    *("customers_added", "customers_churned"),
 )
 TOTAL = "All"
 
@@ -136,6 +126,7 @@ ORDER BY max(customers) FILTER (sku IS NULL) OVER (PARTITION BY product) DESC, p
 """
 
 
+@measured("metrics")
 def summary(data: Slice) -> pd.DataFrame:
     """The figures of the cards.
 
@@ -168,6 +159,7 @@ def summary(data: Slice) -> pd.DataFrame:
     )
 
 
+@measured("metrics")
 def summary_trend(data: Slice) -> pd.DataFrame:
     """The series behind the cards.
 
@@ -181,6 +173,7 @@ def summary_trend(data: Slice) -> pd.DataFrame:
     return _whole(table, *_SERIES)
 
 
+@measured("metrics")
 def summary_products(data: Slice) -> pd.DataFrame:
     """Current customers by product.
 
@@ -196,6 +189,7 @@ def summary_products(data: Slice) -> pd.DataFrame:
     return table.assign(growth_pct=pd.array(growth, "Float64"))
 
 
+@measured("metrics")
 def geographical_spread(data: Slice) -> pd.DataFrame:
     """Current, active and new customers by customer market.
 
@@ -210,6 +204,7 @@ def geographical_spread(data: Slice) -> pd.DataFrame:
     return table
 
 
+@measured("metrics")
 def adds_and_churns(data: Slice) -> pd.DataFrame:
     """Existing, added and churned customers by month, in all and of each product.
 
@@ -220,6 +215,7 @@ def adds_and_churns(data: Slice) -> pd.DataFrame:
     return _flows(data, "true").drop(columns="key")
 
 
+@measured("metrics")
 def distribution(data: Slice) -> pd.DataFrame:
     """Current customers by the values of five dimensions.
 
@@ -230,6 +226,7 @@ def distribution(data: Slice) -> pd.DataFrame:
     return _stacked({name: _by_value(data, name) for name in DISTRIBUTIONS})
 
 
+@measured("metrics")
 def products(data: Slice) -> pd.DataFrame:
     """Current customers by product and by SKU.
 
@@ -241,6 +238,7 @@ def products(data: Slice) -> pd.DataFrame:
     return _whole(data.query(_PRODUCTS), "customers")
 
 
+@measured("metrics")
 def distribution_trend(data: Slice) -> pd.DataFrame:
     """Current customers by the values of seven dimensions, month by month.
 
@@ -251,6 +249,7 @@ def distribution_trend(data: Slice) -> pd.DataFrame:
     return _stacked({name: _trend(data, name) for name in TRENDS})
 
 
+@measured("metrics")
 def active_customers(data: Slice) -> pd.DataFrame:
     """Customers with usage beside all customers.
 
@@ -297,16 +296,13 @@ def _trend(data: Slice, dimension: str) -> pd.DataFrame:
 
 def _stacked(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Tables of several dimensions under each other, with the dimension as first column."""
-    stacked = pd.concat(tables, names=["dimension"]).reset_index(level="dimension")
-    return stacked.reset_index(drop=True)
+    return pd.concat(tables, names=["dimension"]).reset_index("dimension").reset_index(drop=True)
 
 
 def _customers_before(data: Slice, month: str) -> int:
     """Current customers of the month before."""
-    table = data.query(
-        f"SELECT month FROM current WHERE month = DATE '{month}-01' - INTERVAL 1 MONTH"
-    )
-    return len(table)
+    before = f"DATE '{month}-01' - INTERVAL 1 MONTH"
+    return len(data.query(f"SELECT month FROM current WHERE month = {before}"))
 
 
 def _last(series: "pd.Series[Any]") -> tuple[str | None, int | None]:

@@ -17,6 +17,7 @@ from IPython.display import display
 from insights_lib.figures import plain, world_shapes
 from insights_lib.parameters import report_spec
 from insights_lib.slices import Slice, open_slice
+from insights_lib.stages import measured, taken
 from insights_lib.store import Part
 from insights_lib.words import Words
 
@@ -63,8 +64,7 @@ def publish(name: str, table: pd.DataFrame, figure: go.Figure | None = None) -> 
     if figure is not None:
         if any(trace.type == "choropleth" for trace in figure.data):
             _display({"application/javascript": _WORLD.format(world_shapes())}, "world")
-        chart = json.loads(figure.to_json())
-        _display({FIGURE: chart, "text/plain": f"Chart of {name}"}, name)
+        _display({FIGURE: _chart(figure), "text/plain": f"Chart of {name}"}, name)
     columns = [str(column) for column in table.columns]
     values = [plain(table[column]) for column in columns]
     payload = {"columns": columns, "rows": [list(row) for row in zip(*values, strict=True)]}
@@ -74,8 +74,16 @@ def publish(name: str, table: pd.DataFrame, figure: go.Figure | None = None) -> 
     _display({TABLE: payload, "text/html": html, "text/plain": text}, name)
 
 
+@measured("figures")
+def _chart(figure: go.Figure) -> dict[str, Any]:
+    """A figure as JSON can hold it."""
+    chart: dict[str, Any] = json.loads(figure.to_json())
+    return chart
+
+
 def _display(bundle: dict[str, Any], name: str) -> None:
-    display(bundle, metadata={"insights": {"name": name}}, raw=True)  # type: ignore[no-untyped-call]
+    metadata = {"insights": {"name": name, "seconds": taken()}}
+    display(bundle, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
 
 
 def warm_up() -> None:

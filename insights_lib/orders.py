@@ -14,9 +14,10 @@ class Order:
         spec: What was asked for.
         date_range: The months that it means, so that every section speaks of the same.
         notebooks: The sections.
-        workdir: An empty place to make it in, on the file system of `folder`.
+        workdir: A folder to make it in, on the file system of `folder`.
         folder: Where it belongs.
         section_timeout: Seconds that a section may take.
+        report_timeout: Seconds that all of them together may take.
         fingerprint: As of `freshness.fingerprint`.
     """
 
@@ -26,6 +27,7 @@ class Order:
     workdir: Path
     folder: Path
     section_timeout: int
+    report_timeout: int
     fingerprint: dict[str, str]
 
 
@@ -39,6 +41,8 @@ class Outcome:
         failures: Section and reason of what failed; empty when the report is complete.
         seconds: How long it took.
         tracebacks: Section and traceback of what failed, for those who look into it.
+        stages: Where the seconds went: kernel, data, metrics, figures, page. Sections run side by
+            side, so their sum is more than `seconds`.
     """
 
     spec: ReportSpec
@@ -46,3 +50,4 @@ class Outcome:
     failures: tuple[tuple[str, str], ...] = ()
     seconds: float = 0
     tracebacks: tuple[tuple[str, str], ...] = ()
+    stages: tuple[tuple[str, float], ...] = ()

@@ -211,6 +211,7 @@ class ReportSpec(Strict):
         locale: Language of the fixed text and of numbers and dates.
         active_states: Subscription states that make a row active, compared without case.
         store: Folder of the store; if relative, looked for here and then in the folders above.
+        variant: Empty for a partner's ordinary report; names one with other filters or language.
     """
 
     partner: PartnerId
@@ -223,6 +224,7 @@ class ReportSpec(Strict):
     store: Annotated[Path, BeforeValidator(_found_above)] = Field(
         default=Path("data/store"), validate_default=True
     )
+    variant: str = Field(default="", pattern="^[0-9a-f]*$")
 
 
 def report_spec(**values: Any) -> ReportSpec:

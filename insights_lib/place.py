@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 from filelock import FileLock, Timeout
 
 from insights_lib.errors import ReportError
+from insights_lib.parameters import ReportSpec
 
 _WORK = ".run-"  # what folders begin with in which reports are made
 _AT_CWD, _RENAME_EXCHANGE = -100, 2
@@ -40,6 +41,12 @@ def claimed(outputs: Path) -> Iterator[Path]:
             yield work
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def folder_of(outputs: Path, spec: ReportSpec, months: object) -> Path:
+    """Where a report belongs: `<partner>/<months>`, a variant of it below `variants/`."""
+    variant = ("variants", spec.variant) if spec.variant else ()
+    return outputs.joinpath(spec.partner, *variant, str(months))
 
 
 def move_into_place(made: Path, folder: Path) -> None:

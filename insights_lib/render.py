@@ -13,21 +13,24 @@ import re
 import shutil
 import time
 import traceback
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from platform import node
+from tempfile import TemporaryDirectory, mkdtemp
+from threading import Lock
 from typing import Any
 
 import nbformat
 from traitlets.config import Config
 
 from insights_lib.errors import ReportError
-from insights_lib.freshness import SOFTWARE
+from insights_lib.freshness import SOFTWARE, software
 from insights_lib.notebook import inputs_of
 from insights_lib.orders import Order, Outcome
 from insights_lib.page import write_page
@@ -39,9 +42,11 @@ from insights_lib.warm_kernels import warm_kernels
 
 # While one kernel waits for its client, another one works.
 LANES = 3
+STAGES = ("kernel", "data", "metrics", "figures", "page")
 MOST_PRINTED = 20_000_000  # characters that a section may print; they are kept in its notebook
 _DIED = "its kernel died; it was killed, perhaps for want of memory"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_warming = Lock()  # some who call this have several threads
 PRELOAD = ("insights_lib.metrics", "insights_lib.charts", "insights_lib.notebook:warm_up")
 
 
@@ -52,6 +57,7 @@ class _Report:
     order: Order
     started: str
     seconds: dict[str, float] = field(default_factory=dict)
+    stages: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     tracebacks: dict[str, str] = field(default_factory=dict)
 
@@ -60,14 +66,23 @@ def render(order: Order) -> Outcome:
     """Make a report and put it in its place.
 
     Raises:
+        ReportError: This process has other software than the one that gave the order.
         OSError: Something could not be written, as on a full disk; what was there stays.
     """
+    if order.fingerprint["software"] != software():
+        raise ReportError(
+            f"{node()} has another version of this library or of Python; install the same one."
+        )
     started = time.perf_counter()
+    # A folder of its own: an order can be tried again while the first try is still dying.
+    order = replace(order, workdir=Path(mkdtemp(dir=order.workdir)))
     report = _Report(order, datetime.now(UTC).isoformat(timespec="seconds"))
-    (order.workdir / "notebooks").mkdir(parents=True)
-    _warm_parent()
+    (order.workdir / "notebooks").mkdir()
+    with _warming:
+        _warm_parent()
+    run_section = partial(_run_section, order, time.monotonic() + order.report_timeout)
     with ThreadPoolExecutor(LANES) as lanes:
-        for name, seconds, failure in lanes.map(partial(_run_section, order), order.notebooks):
+        for name, seconds, failure in lanes.map(run_section, order.notebooks):
             report.seconds[name] = round(seconds, 3)
             if failure:
                 report.failures[name], report.tracebacks[name] = failure
@@ -78,6 +93,7 @@ def render(order: Order) -> Outcome:
         order.spec,
         seconds=round(time.perf_counter() - started, 3),
         tracebacks=tuple(sorted(report.tracebacks.items())),
+        stages=tuple(report.stages.items()),
     )
     try:
         move_into_place(order.workdir, order.folder)
@@ -112,26 +128,38 @@ class _Printed:
         """Do nothing: nothing is kept here."""
 
 
-def _run_section(order: Order, notebook: Path) -> tuple[str, float, tuple[str, str] | None]:
+def _run_section(
+    order: Order, end: float, notebook: Path
+) -> tuple[str, float, tuple[str, str] | None]:
     """Execute one notebook in a kernel of its own, and once more if its kernel was killed.
+
+    Args:
+        order: What is to be made.
+        end: When the report's time is over, by the monotonic clock.
+        notebook: The section.
 
     Returns:
         The section, the seconds it took, and why it failed, with a traceback, or None.
     """
     started = time.perf_counter()
-    failure = _try_section(order, notebook)
+    failure = _try_section(order, end, notebook)
     if failure and failure[0] == _DIED:
-        failure = _try_section(order, notebook)
+        failure = _try_section(order, end, notebook)
     return notebook.stem, time.perf_counter() - started, failure
 
 
-def _try_section(order: Order, notebook: Path) -> tuple[str, str] | None:
+def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | None:
     import papermill  # noqa: PLC0415 - importing it opens a socket, to look for IPv6
 
     output = order.workdir / "notebooks" / notebook.name
-    deadline = time.monotonic() + order.section_timeout
+    deadline = min(time.monotonic() + order.section_timeout, end)
+    late = f"it ran for more than {order.section_timeout} seconds"
+    if deadline == end:
+        late = f"the report took more than {order.report_timeout} seconds"
     printed = _Printed()
     try:
+        if time.monotonic() >= end:
+            raise ReportError(late)
         parameters = notebook_parameters(order)
         unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
         if unknown:
@@ -155,7 +183,7 @@ def _try_section(order: Order, notebook: Path) -> tuple[str, str] | None:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
         _raise_of_system(error)
         frames = getattr(error, "traceback", None) or traceback.format_exception(error)
-        return _reason(error, order.section_timeout), _COLOURS.sub("", "\n".join(frames))
+        return _reason(error, late), _COLOURS.sub("", "\n".join(frames))
     return None
 
 
@@ -193,13 +221,13 @@ def notebook_parameters(order: Order) -> dict[str, Any]:
     }
 
 
-def _reason(error: Exception, timeout: int) -> str:
+def _reason(error: Exception, late: str) -> str:
     """Why a section failed, in a sentence without frames."""
     kind = type(error).__name__
     if kind == "DeadKernelError":
         return _DIED
     if kind == "CellTimeoutError":
-        return f"it ran for more than {timeout} seconds"
+        return late
     if kind == "PapermillExecutionError":
         # A sentence is one line; some errors have none, or several.
         text = " ".join(str(error.evalue).split())  # type: ignore[attr-defined]
@@ -218,13 +246,21 @@ def _make_page(report: _Report) -> dict[str, Any]:
         write_page(content, _rows(order, content.facts), order.workdir / "report.html")
     except Exception as error:  # noqa: BLE001 - this report alone has failed
         _raise_of_system(error)
-        report.failures["page"] = _reason(error, 0)
+        report.failures["page"] = _reason(error, "")
         report.tracebacks["page"] = "".join(traceback.format_exception(error))
         shutil.rmtree(order.workdir / "data", ignore_errors=True)
         (order.workdir / "report.html").unlink(missing_ok=True)
         return {}
-    report.seconds["page"] = round(time.perf_counter() - started, 3)
+    _add_stages(report, content.seconds, time.perf_counter() - started)
     return content.facts
+
+
+def _add_stages(report: _Report, in_kernels: Mapping[str, float], page: float) -> None:
+    """Tell where the seconds went; what no stage of a notebook took is its kernel's."""
+    kernel = sum(report.seconds.values()) - sum(in_kernels.values())
+    stages = {"kernel": kernel, **in_kernels, "page": page}
+    report.stages = {name: round(stages.get(name, 0), 3) for name in STAGES}
+    report.seconds["page"] = round(page, 3)
 
 
 def _rows(order: Order, facts: dict[str, Any]) -> dict[str, Any]:
@@ -274,6 +310,7 @@ def _write_manifest(report: _Report, facts: dict[str, Any]) -> None:
         "fingerprint": order.fingerprint,
         "report_sha256": hashlib.sha256(page.read_bytes()).hexdigest() if page.exists() else None,
         "seconds": dict(sorted(report.seconds.items())),
+        "stages": report.stages,
         "started_at": report.started,
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -58,6 +58,7 @@ class ReportsFile(Strict):
     locale: Locale = "en"
     active_states: list[str] = Field(default=["Active"], min_length=1)
     section_timeout_seconds: int = Field(default=600, gt=0)
+    report_timeout_seconds: int = Field(default=1800, gt=0)
     partners: Annotated[list[Partner], AfterValidator(_each_once)] = Field(default=[])
 
 

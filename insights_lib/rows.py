@@ -79,7 +79,7 @@ def _patterns(
     """The different sets of months, and which of them each row has."""
     columns = [f"window{i}" for i in range(windows)]
     both = pd.concat([rows[columns], usage[columns]])
-    codes, patterns = pd.factorize(pd.MultiIndex.from_frame(both))
+    codes, patterns = pd.factorize(pd.MultiIndex.from_frame(both), sort=True)
     held = pd.Series(codes)
     return (
         [[int(bits) for bits in pattern] for pattern in patterns],
@@ -89,9 +89,12 @@ def _patterns(
 
 
 def _renumbered(rows: pd.DataFrame, usage: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows of like customers together, for they pack best, and customers numbered in that order."""
+    """Rows of like customers together, for they pack best, and customers numbered in that order.
+
+    The same rows come out in the same order, so that the same data makes the same page.
+    """
     alike = [*DIMENSION_COLUMNS, "held"]
-    rows = rows.sort_values([*alike, "customer"])
+    rows = rows.sort_values([*alike, "customer", "subscription"])
     number = pd.Series({key: i for i, key in enumerate(rows["customer"].unique())}, dtype="int64")
     rows["customer"] = rows["customer"].map(number)
     rows = rows.sort_values(["customer", *alike], kind="stable")

@@ -1,18 +1,19 @@
 """Many reports: which of them are to be made, in which order, by how many processes."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, as_completed
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Executor, Future, as_completed
+from contextlib import AbstractContextManager, closing, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from insights_lib.cluster import cluster
 from insights_lib.errors import InsightsError, ReportError
 from insights_lib.freshness import Standing, fingerprint, standing
 from insights_lib.orders import Order, Outcome
 from insights_lib.parameters import ReportSpec
-from insights_lib.place import claimed
+from insights_lib.place import claimed, folder_of
 from insights_lib.store import holdings
 from insights_lib.workers import WorkerDied, Workers
 
@@ -21,11 +22,21 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 @dataclass(frozen=True)
 class Settings:
-    """How to run: where to, how many reports at a time, how long each section may take at most."""
+    """How to run.
+
+    Attributes:
+        outputs: Folder for the reports.
+        jobs: How many reports to make at a time.
+        section_timeout: Seconds that a section may take.
+        report_timeout: Seconds that the sections of a report may take together.
+        dask: Address of a Dask scheduler whose workers are to make the reports instead.
+    """
 
     outputs: Path
     jobs: int
-    section_timeout: int
+    section_timeout: int = 600
+    report_timeout: int = 1800
+    dask: str | None = None
 
 
 def notebooks() -> tuple[Path, ...]:
@@ -60,12 +71,17 @@ def run_reports(
         The outcomes, in the order in which reports were finished.
 
     Raises:
-        ReportError: Another run is writing to the same folder, or there are no notebooks.
+        ParameterError: Dask is asked for, but not installed.
+        ReportError: Another run is writing to the same folder, there are no notebooks, or no
+            Dask scheduler.
     """
     sections = notebooks()
     outcomes: list[Outcome] = []
-    with claimed(settings.outputs) as work:
-        for outcome in _outcomes(list(specs), settings, sections, work):
+    with (
+        claimed(settings.outputs) as work,
+        closing(_outcomes(list(specs), settings, sections, work)) as made,
+    ):
+        for outcome in made:
             outcomes.append(outcome)
             with suppress(OSError):  # a full disk is told of by the reports themselves
                 _log(outcome, settings.outputs / "run.log")
@@ -75,25 +91,26 @@ def run_reports(
 
 def _outcomes(
     specs: list[ReportSpec], settings: Settings, sections: tuple[Path, ...], work: Path
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     orders: dict[Path, tuple[int, Order]] = {}
-    for number, spec in enumerate(specs):
+    for spec in specs:
         try:
-            sized = _order(spec, settings, sections, work / str(number))
+            sized = _order(spec, settings, sections, work)
             orders[sized[1].folder] = sized  # two ways to name the same months are one report
         except InsightsError as error:
             yield Outcome(spec, None, (("", str(error)),))
     # The largest first, so that none of them is what everybody waits for at the end.
     largest_first = sorted(orders.values(), key=lambda sized: -sized[0])
-    workers = Workers(min(settings.jobs, len(orders)))
-    try:
+    with _workers(settings, len(orders)) as workers:
         futures = {workers.submit(_render, order): order for _, order in largest_first}
         for future in as_completed(futures):
             yield _outcome(future, futures[future], workers)
-    except BaseException:
-        workers.shutdown(cancel_futures=True)
-        raise
-    workers.shutdown()
+
+
+def _workers(settings: Settings, most: int) -> AbstractContextManager[Executor]:
+    if settings.dask:
+        return cluster(settings.dask)
+    return Workers(min(settings.jobs, most))
 
 
 def _order(
@@ -107,28 +124,29 @@ def _order(
         date_range=date_range,
         notebooks=sections,
         workdir=workdir,
-        folder=settings.outputs / spec.partner / str(date_range),
+        folder=folder_of(settings.outputs, spec, date_range),
         section_timeout=settings.section_timeout,
+        report_timeout=settings.report_timeout,
         fingerprint=fingerprint(spec, held, date_range, sections),
     )
     return sum(part.rows for part in held.parts if part.month >= date_range.month_before), order
 
 
-def _outcome(future: "Future[Outcome]", order: Order, workers: Workers) -> Outcome:
+def _outcome(future: "Future[Outcome]", order: Order, workers: Executor) -> Outcome:
     """What became of a report; one whose process was killed is tried once more."""
     try:
         try:
             return future.result()
         except WorkerDied:
-            again = order.workdir.with_name(f"{order.workdir.name}-again")
-            retried: Outcome = workers.submit(_render, replace(order, workdir=again)).result()
-            return retried
+            return workers.submit(_render, order).result()
     except WorkerDied as error:
         reason = f"the process that rendered it died twice ({error}); perhaps for want of memory"
     except OSError as error:
         reason = (
             f"it could not be written ({error}); what was there stays. Make room and run it again."
         )
+    except InsightsError as error:
+        reason = str(error)
     except Exception as error:  # noqa: BLE001 - this report alone has failed
         reason = f"{type(error).__name__}: {error}"
     return Outcome(order.spec, None, (("", reason),))
@@ -145,9 +163,11 @@ def _log(outcome: Outcome, file: Path) -> None:
     line = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "partner": outcome.spec.partner,
+        "variant": outcome.spec.variant,
         "months": outcome.folder.name if outcome.folder else outcome.spec.date_range,
         "status": "failed" if outcome.failures else "complete",
         "seconds": outcome.seconds,
+        "stages": dict(outcome.stages),
         "failures": [{"section": name, "reason": reason} for name, reason in outcome.failures],
         "tracebacks": dict(outcome.tracebacks),
     }

@@ -5,6 +5,7 @@ Everything is taken from the notebooks: their prose, and the figures and tables 
 """
 
 import csv
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,10 +54,17 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """All that executed notebooks say of one partner and range."""
+    """All that executed notebooks say of one partner and range.
+
+    Attributes:
+        facts: As of `notebook.facts_of`.
+        sections: In the order of the page.
+        seconds: By stage, as of `stages.taken`.
+    """
 
     facts: dict[str, Any]
     sections: list[Section]
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def tables(self) -> dict[str, dict[str, Any]]:
         """Every published table by its name: `columns` and `rows`."""
@@ -72,6 +80,7 @@ def read_report(folder: Path) -> Report:
     """
     facts: dict[str, Any] = {}
     sections: list[Section] = []
+    seconds: defaultdict[str, float] = defaultdict(float)
     for file in sorted(folder.glob("*.ipynb")):
         notebook = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]
         refuse_unfinished(file.stem, notebook)
@@ -86,7 +95,11 @@ def read_report(folder: Path) -> Report:
             )
         facts = own
         sections.append(_section(file.stem, notebook, Words(own["locale"])))
-    return Report(facts, sections)
+        for output in _outputs(notebook):
+            spent = output.get("metadata", {}).get("insights", {}).get("seconds", {})
+            for stage, value in spent.items():
+                seconds[stage] += value
+    return Report(facts, sections, seconds)
 
 
 def refuse_unfinished(name: str, notebook: NotebookNode) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 from insights_lib.datasets import DIMENSION_COLUMNS, SEATS, USAGE_PRODUCTS
 from insights_lib.errors import StoreError
 from insights_lib.parameters import FACETS, DateRange, Filters, ReportSpec, month_after
+from insights_lib.stages import measured
 from insights_lib.staging import sql_path
 from insights_lib.store import Holdings, Part, holdings
 
@@ -90,6 +91,7 @@ class Slice:
         return self.database.execute(sql).df()
 
 
+@measured("data")
 def open_slice(spec: ReportSpec) -> Slice:
     """Read a partner's part of the store.
 

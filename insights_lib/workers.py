@@ -47,6 +47,10 @@ class Workers(Executor):
             for thread in self._threads:
                 thread.join()
 
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End the processes: at once after an error, else when all is done."""
+        self.shutdown(cancel_futures=kind is not None)
+
     def _follow(self, process: Any = None, pipe: Connection | None = None) -> None:
         """Hand work to one process and its answers back, until there is no more."""
         while item := self._queue.get():

@@ -16,6 +16,8 @@ from insights_lib.staging import sql_path
 from insights_lib.store import holdings
 
 Rows = list[dict[str, str]]
+# What a notebook is told of its report: all that decides what it says, not which one it is.
+TOLD = [name for name in ReportSpec.model_fields if name != "variant"]
 
 
 def write_tsv(file: Path, rows: Rows) -> Path:

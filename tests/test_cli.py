@@ -16,6 +16,7 @@ from conftest import fill_store, seats_row, write_tsv
 from typer.testing import CliRunner, Result
 
 from insights_lib import cli
+from insights_lib.commands import reports
 from insights_lib.errors import ParameterError
 from insights_lib.parameters import ReportSpec
 from insights_lib.runner import NOTEBOOKS, Outcome, Settings
@@ -101,13 +102,15 @@ def asked(here: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     empty_store("data/store")
 
     def note(
-        specs: Sequence[ReportSpec], settings: Settings, on_sections: Callable[[int], None]
+        specs: Sequence[ReportSpec], settings: Settings, follow: Callable[[Outcome], None]
     ) -> list[Outcome]:
         notes.specs, notes.settings = list(specs), settings
-        on_sections(len(specs))
-        return [Outcome(spec, settings.outputs / spec.partner / "range") for spec in specs]
+        done = [Outcome(spec, settings.outputs / spec.partner / "range") for spec in specs]
+        for outcome in done:
+            follow(outcome)
+        return done
 
-    monkeypatch.setattr(cli, "run_reports", note)
+    monkeypatch.setattr(reports, "run_reports", note)
     return notes
 
 
@@ -334,14 +337,14 @@ FAILED = (("02_x", "ValueError: no"), ("03_y", "its kernel died"))
 def test_a_failed_report_is_told_with_partner_months_section_and_reason(
     asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note = cli.run_reports
+    note = reports.run_reports
 
     def fail(*arguments: Any) -> list[Outcome]:
         first, second, third = note(*arguments)
         lost = replace(third, folder=None, failures=(("", "it is not there."),))
         return [first, replace(second, failures=FAILED), lost]
 
-    monkeypatch.setattr(cli, "run_reports", fail)
+    monkeypatch.setattr(reports, "run_reports", fail)
     result = insights("run", "--partner", "1", "--partner", "2", "--partner", "3")
     assert result.exit_code == 1
     assert [line for line in sentences(result) if line.startswith("failed")] == [

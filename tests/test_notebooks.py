@@ -11,13 +11,13 @@ from typing import Any
 
 import nbformat
 import pytest
+from conftest import TOLD
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from insights_lib.demo import write_demo
 from insights_lib.ingest import files_of, ingest_file
 from insights_lib.notebook import FACTS, FIGURE, TABLE
-from insights_lib.parameters import ReportSpec
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 # The sections in the dashboard's order: title, and the tables of the contract that come of it.
@@ -116,14 +116,14 @@ def test_the_parameters_are_the_same_in_every_notebook_and_all_that_a_report_kno
     sources = {parameters_cells(name)[0].source for name in SECTIONS}
     assert len(sources) == 1
     targets = [n.target for n in ast.parse(sources.pop()).body if isinstance(n, ast.AnnAssign)]
-    assert [ast.unparse(target) for target in targets] == list(ReportSpec.model_fields)
+    assert [ast.unparse(target) for target in targets] == TOLD
 
 
 @each_notebook
 def test_a_notebook_opens_the_report_with_every_parameter_under_its_own_name(name: str) -> None:
     opening = ast.parse(code_of(name)[1]).body[-1]
     assert isinstance(opening, ast.Assign)
-    expected = ", ".join(f"{p}={p}" for p in ReportSpec.model_fields)
+    expected = ", ".join(f"{p}={p}" for p in TOLD)
     assert ast.unparse(opening) == f"data, words = open_report({expected})"
 
 

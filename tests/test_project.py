@@ -41,7 +41,7 @@ def bounds(requirements: list[str]) -> dict[str, str]:
 def project() -> dict[str, list[str]]:
     """What pyproject.toml asks for, to run and to develop."""
     table = tomllib.loads(read("pyproject.toml"))["project"]
-    return {"run": table["dependencies"], "dev": table["optional-dependencies"]["dev"]}
+    return {"run": table["dependencies"], **table["optional-dependencies"]}
 
 
 def locked() -> list[str]:
@@ -64,6 +64,10 @@ def test_conda_users_get_the_same_packages_with_the_same_bounds() -> None:
     conda = {CONDA_NAMES.get(name, name): found for name, found in named.items()}
     assert conda == bounds([*project()["run"], *project()["dev"]])
     assert {"pip": ["-e ."]} in entries, "the package itself is not installed"
+
+
+def test_who_develops_has_what_is_optional_otherwise() -> None:
+    assert set(project()["dask"]) <= set(project()["dev"])
 
 
 def test_every_dependency_has_a_lower_bound_and_ends_before_the_next_major_version() -> None:
@@ -103,7 +107,7 @@ def test_the_lock_names_no_host_so_that_any_registry_can_serve_it(word: str) -> 
 def test_the_library_imports_only_what_pyproject_names() -> None:
     """A package that merely comes along with another can go away with it."""
     distributions = packages_distributions()
-    declared = bounds(project()["run"])
+    declared = bounds([*project()["run"], *project()["dask"]])
     imported: set[str] = set()
     for file in (ROOT / "insights_lib").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -15,12 +15,13 @@ from typing import Any
 
 import nbformat
 import pytest
-from conftest import fill_store, seats_row, slice_of, usage_row, write_tsv
+from conftest import TOLD, fill_store, seats_row, slice_of, usage_row, write_tsv
 
 from insights_lib import runner
 from insights_lib.errors import InsightsError
 from insights_lib.notebook import FACTS, inputs_of
 from insights_lib.parameters import ReportSpec
+from insights_lib.render import LANES
 from insights_lib.runner import Outcome, Settings, run_reports
 from insights_lib.sections import Card, Report, Section, write_tables
 
@@ -218,7 +219,7 @@ def test_the_manifest_tells_what_was_asked_for_and_that_it_is_complete(complete:
     assert (manifest["first"], manifest["last"]) == ("2025-02", "2025-04")
     asked = {name: manifest["parameters"][name] for name in ("partner", "partner_name", "locale")}
     assert asked == {"partner": "1", "partner_name": 'A "B" {c}', "locale": "en"}
-    assert set(manifest["parameters"]) == set(ReportSpec.model_fields)
+    assert set(manifest["parameters"]) == set(TOLD)
     assert manifest["warnings"]
     assert all("2025" in sentence for sentence in manifest["warnings"])
 
@@ -239,6 +240,15 @@ def test_the_manifest_tells_software_and_seconds_per_section(complete: Run) -> N
     assert all(manifest["software"][name] == version(name) for name in manifest["software"])
     assert list(manifest["seconds"]) == [*SECTIONS, "page"]
     assert all(seconds > 0 for seconds in manifest["seconds"].values())
+
+
+def test_the_manifest_tells_where_the_seconds_went_and_leaves_none_out(complete: Run) -> None:
+    manifest = complete.manifest("1")
+    stages = manifest["stages"]
+    assert list(stages) == ["kernel", "data", "metrics", "figures", "page"]
+    assert all(seconds > 0 for seconds in stages.values())
+    assert sum(stages.values()) == pytest.approx(sum(manifest["seconds"].values()), abs=0.02)
+    assert dict(complete.of("1").stages) == stages
 
 
 def test_no_secret_of_the_environment_is_in_any_file(complete: Run) -> None:
@@ -428,7 +438,7 @@ def test_a_notebook_that_lacks_a_parameter_fails_rather_than_ignores_it(
     own_notebooks: Path, replay: list[str], tmp_path: Path
 ) -> None:
     """Papermill only warns, and the report would show other months or customers than asked for."""
-    known = [f"{name} = None" for name in ReportSpec.model_fields if name != "filters"]
+    known = [f"{name} = None" for name in TOLD if name != "filters"]
     notebook(own_notebooks, "01_lacking", *replay, parameters="\n".join(known))
     outcome = run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=1).of("1")
     [(section, reason)] = outcome.failures
@@ -443,7 +453,7 @@ def test_exports_ingested_between_two_sections_fail_the_report_rather_than_mix(
     later = write_tsv(tmp_path / "later.tsv", [seats_row("2025-04", "new")])
     ingest = "from insights_lib.ingest import ingest_file\nfrom pathlib import Path\n"
     ingest += f"ingest_file(Path({str(later)!r}), Path(store))"
-    names = ", ".join(f"{name}={name}" for name in ReportSpec.model_fields)
+    names = ", ".join(f"{name}={name}" for name in TOLD)
     opening = f"from insights_lib.notebook import open_report\nopen_report({names})"
     notebook(own_notebooks, "01_before", *replay)
     notebook(own_notebooks, "02_after", ingest, opening)
@@ -508,6 +518,33 @@ def test_the_largest_report_is_made_first_and_the_same_months_only_once(
     )
     assert [outcome.spec.partner for outcome in result.outcomes] == ["1", "2"]
     assert [outcome.failures for outcome in result.outcomes] == [(), ()]
+
+
+def test_a_report_that_takes_too_long_fails_with_the_sections_that_are_not_done(
+    own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    """Each lane has a section that waits; the last one finds no time left to begin in."""
+    for number in range(LANES):
+        notebook(own_notebooks, f"0{number}_waits", "import time; time.sleep(600)")
+    notebook(own_notebooks, "09_fine", *replay)
+    settings = Settings(tmp_path / "outputs", jobs=1, section_timeout=500, report_timeout=3)
+    (outcome,) = run_reports([spec_of(tmp_path / "store")], settings, lambda _: None)
+    late = "the report took more than 3 seconds"
+    sections = [*(f"0{number}_waits" for number in range(LANES)), "09_fine"]
+    assert outcome.failures == tuple((name, late) for name in sections)
+
+
+def test_the_same_data_makes_the_same_page(
+    own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    notebook(own_notebooks, "01_fine", *replay)
+    pages = set()
+    for name in ("one", "two", "three"):
+        result = run(tmp_path / name, spec_of(tmp_path / "store"), jobs=1)
+        folder = result.of("1").folder
+        assert folder
+        pages.add((folder / "report.html").read_bytes())
+    assert len(pages) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")

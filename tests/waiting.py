@@ -1,4 +1,4 @@
-"""Waiting for what another process does, without a fixed time."""
+"""Waiting for what other processes do, without a fixed time, and finding them."""
 
 import time
 from pathlib import Path
@@ -15,3 +15,19 @@ def gone(pid: int, seconds: float = 5) -> bool:
         if state[0] == "Z":
             return True
     return False
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one, by what /proc tells of their parents."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                stat = (entry / "stat").read_text(encoding="utf-8")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            parents[int(entry.name)] = int(stat.rsplit(")", 1)[1].split()[1])
+    found = [pid]
+    for parent in found:
+        found += [child for child, of in parents.items() if of == parent]
+    return found[1:]

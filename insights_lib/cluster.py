@@ -1,0 +1,53 @@
+"""Reports made by a Dask cluster, through the interface of `concurrent.futures`.
+
+Its workers need this package in the same version, and see the store and the outputs under the same
+paths. A worker that dies is replaced by another one: Dask gives its report to that.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+
+from insights_lib.errors import ParameterError, ReportError
+
+_PATIENCE = 10  # seconds to wait for the scheduler
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[Executor]:
+    """Have the workers of a cluster; what they have not begun is cancelled after an error.
+
+    Args:
+        address: Of the scheduler, such as `tcp://10.0.0.5:8786`.
+
+    Raises:
+        ParameterError: Dask is not installed, or the address is none.
+        ReportError: No scheduler answers there, or it has no worker.
+    """
+    try:
+        from distributed import Client  # noqa: PLC0415 - an extra that not everybody has
+    except ImportError as error:
+        raise ParameterError(
+            "--dask needs Dask, which is not installed; pip install 'partner-insights[dask]'."
+        ) from error
+    try:
+        client = Client(address, timeout=_PATIENCE, set_as_default=False)
+    except ValueError as error:
+        raise ParameterError(
+            f"--dask {address!r} is no address such as tcp://10.0.0.5:8786 ({error})."
+        ) from error
+    except OSError as error:
+        raise ReportError(
+            f"no Dask scheduler answers at {address} within {_PATIENCE} seconds; start it with "
+            "`dask scheduler`, or leave out --dask."
+        ) from error
+    with client:
+        if not client.nthreads():
+            raise ReportError(f"the Dask cluster at {address} has no worker; start some.")
+        executor = client.get_executor()
+        try:
+            yield executor
+        except BaseException:
+            executor.shutdown(wait=False)
+            raise
+        executor.shutdown()

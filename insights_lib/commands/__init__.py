@@ -1,0 +1,1 @@
+"""The commands of the program `insights`, by what they are about."""

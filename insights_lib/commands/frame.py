@@ -1,0 +1,59 @@
+"""What every command has: two consoles, common options, and errors as sentences."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from insights_lib.errors import InsightsError
+from insights_lib.parameters import ReportSpec
+from insights_lib.reports_file import Asked, ReportsFile, read_reports_file, report_specs
+from insights_lib.store import reading
+
+out = Console(highlight=False, markup=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+Store = Annotated[Path, typer.Option(help="Folder of the store.")]
+Outputs = Annotated[Path, typer.Option(help="Folder of the reports.")]
+Parameters = Annotated[Path, typer.Option(help="Folder of the parameter files.")]
+Partners = Annotated[list[str] | None, typer.Option("--partner", help="Partner id; repeats.")]
+AsOf = Annotated[str | None, typer.Option(help="Day on which a month must be over; default today.")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
+@contextmanager
+def sentences(debug: bool) -> Iterator[None]:
+    """Show what went wrong as one sentence; with --debug, as Python does."""
+    try:
+        yield
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt as stopped:
+        errors.print("stopped; what is finished stays, and the same command does the rest.")
+        raise typer.Exit(130) from stopped
+    except Exception as error:
+        if debug:
+            raise
+        if not isinstance(error, (InsightsError, OSError)):
+            errors.print(f"unexpected {type(error).__name__}; with --debug you see where:")
+        errors.print(str(error))
+        raise typer.Exit(2 if isinstance(error, InsightsError) else 1) from error
+
+
+def reports_file(parameters: Path, partners: list[str] | None) -> ReportsFile:
+    """The parameter file; without one, partners can be named on the command line."""
+    if not (parameters / "reports.yml").exists() and partners:
+        return ReportsFile()
+    return read_reports_file(parameters)
+
+
+def specs_of(file: ReportsFile, asked: Asked) -> list[ReportSpec]:
+    """The reports that are asked for, of a store that is there."""
+    specs = report_specs(file, asked)
+    with reading(specs[0].store):
+        pass  # no store at all is told once, not for every report
+    return specs

@@ -1,0 +1,152 @@
+"""`insights run` and `status`: the reports, and how they stand."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from insights_lib.commands.frame import (
+    AsOf,
+    Debug,
+    Json,
+    Outputs,
+    Parameters,
+    Partners,
+    Store,
+    errors,
+    out,
+    reports_file,
+    sentences,
+    specs_of,
+)
+from insights_lib.commands.view import following, place_of, profile, summary
+from insights_lib.errors import ParameterError
+from insights_lib.orders import Outcome
+from insights_lib.parameters import Filters, ReportSpec
+from insights_lib.place import folder_of
+from insights_lib.reports_file import Asked
+from insights_lib.runner import Settings, run_reports, standings
+
+
+def run(
+    partner: Partners = None,
+    date_range: Annotated[
+        str | None,
+        typer.Option("--range", help="last_3_months, last_6_months or last_12_months."),
+    ] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First month, 2025-01.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last month, 2025-12.")] = None,
+    as_of: AsOf = None,
+    filter_: Annotated[
+        list[str] | None, typer.Option("--filter", help="facet=value; repeats.")
+    ] = None,
+    locale: Annotated[str | None, typer.Option(help="en or sv.")] = None,
+    store: Store = Path("data/store"),
+    outputs: Outputs = Path("outputs"),
+    parameters: Parameters = Path("parameters"),
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Reports at a time; default the cores.")
+    ] = os.cpu_count() or 1,
+    dask: Annotated[
+        str | None, typer.Option(help="Dask scheduler whose workers make them, tcp://host:8786.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Render fresh reports too.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No live view, but lines.")] = False,
+    profiled: Annotated[
+        bool, typer.Option("--profile", help="Tell where the seconds went.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Render what is not fresh: of the reports asked for, or of all in the parameter file."""
+    with sentences(debug):
+        started = time.monotonic()
+        file = reports_file(parameters, partner)
+        asked = Asked(
+            partners=tuple(partner or ()),
+            date_range=_range(date_range, first, last),
+            as_of=as_of,
+            filters=Filters.parse(filter_) if filter_ else None,
+            locale=locale,
+            store=store,
+        )
+        limits = (file.section_timeout_seconds, file.report_timeout_seconds)
+        settings = Settings(outputs.absolute(), jobs, *limits, dask)
+        specs = specs_of(file, asked)
+        wanted = specs if force else _without_fresh(specs, settings.outputs)
+        outcomes = _render(wanted, settings, quiet) if wanted else []
+        failed = _tell(outcomes)
+        errors.print(summary(outcomes, len(specs) - len(wanted), started))
+        if profiled:
+            errors.print(profile(outcomes))
+        if failed:
+            raise typer.Exit(1)
+
+
+def status(
+    partner: Partners = None,
+    as_of: AsOf = None,
+    store: Store = Path("data/store"),
+    outputs: Outputs = Path("outputs"),
+    parameters: Parameters = Path("parameters"),
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Tell of every report of the parameter file whether it is fresh, and if not, why."""
+    with sentences(debug):
+        file = reports_file(parameters, partner)
+        specs = specs_of(file, Asked(partners=tuple(partner or ()), as_of=as_of, store=store))
+        found = [
+            {"partner": s.partner, "months": s.months, "state": s.state, "why": s.why}
+            for s in standings(specs, outputs.absolute())
+        ]
+        if as_json:
+            out.print(json.dumps(found, indent=2, ensure_ascii=False))
+            return
+        table = Table("partner", "months", "state", "why", box=None)
+        for one in found:
+            table.add_row(*map(Text, one.values()))
+        out.print(table)
+
+
+def _render(specs: list[ReportSpec], settings: Settings, quiet: bool) -> list[Outcome]:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    with following(len(specs), settings.jobs, quiet) as follow:
+        return run_reports(specs, settings, follow)
+
+
+def _without_fresh(specs: list[ReportSpec], outputs: Path) -> list[ReportSpec]:
+    """Say where the fresh reports are; return the others."""
+    others = []
+    for spec, found in zip(specs, standings(specs, outputs), strict=True):
+        if found.state == "fresh":
+            out.print(f"{folder_of(outputs, spec, found.months)}/report.html")
+        else:
+            others.append(spec)
+    return others
+
+
+def _range(date_range: str | None, first: str | None, last: str | None) -> str | None:
+    if (first is None) != (last is None):
+        raise ParameterError("--from and --to go together; give both months.")
+    if date_range and first:
+        raise ParameterError("--range and --from/--to exclude each other; give one of them.")
+    return f"{first}_{last}" if first else date_range
+
+
+def _tell(outcomes: list[Outcome]) -> int:
+    """Say where the reports are, and which failed; return how many did."""
+    failed = 0
+    for outcome in outcomes:
+        if not outcome.failures and outcome.folder:
+            out.print(str(outcome.folder / "report.html"))
+            continue
+        failed += 1
+        for section, reason in outcome.failures:
+            errors.print(f"failed: {place_of(outcome, section)}: {reason}")
+    return failed
