@@ -74,6 +74,27 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def read_yaml(file: Path, what_for: str) -> dict[str, Any]:
+    """The settings of a YAML file.
+
+    Args:
+        file: The file.
+        what_for: What one would write into it, as the end of a sentence.
+
+    Raises:
+        ParameterError: The file is missing, is no YAML, has a key twice, or holds no settings.
+    """
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - is safe
+    except FileNotFoundError as error:
+        raise ParameterError(f"{file}: no such file; {what_for}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{file}: is no YAML ({' '.join(str(error).split())}).") from error
+    if not isinstance(content, dict):
+        raise ParameterError(f"{file}: holds no settings; {what_for}.")
+    return content
+
+
 def read_reports_file(folder: Path) -> ReportsFile:
     """Read and check `reports.yml` of a parameters folder.
 
@@ -81,14 +102,7 @@ def read_reports_file(folder: Path) -> ReportsFile:
         ParameterError: The file is missing, is no YAML, or holds something unknown or wrong.
     """
     file = folder / "reports.yml"
-    try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - is safe
-    except FileNotFoundError as error:
-        raise ParameterError(f"{file}: no such file; it lists the reports to render.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{file}: is no YAML ({' '.join(str(error).split())}).") from error
-    if not isinstance(content, dict):
-        raise ParameterError(f"{file}: holds no settings; begin with `partners:`.")
+    content = read_yaml(file, "it lists the reports to render, and begins with `partners:`")
     return validated(ReportsFile, content, str(file))
 
 
