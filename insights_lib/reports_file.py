@@ -50,6 +50,13 @@ def _each_once(partners: list[Partner]) -> list[Partner]:
     return partners
 
 
+class Retention(Strict):
+    """After how many days reports, and what was sent to whom, are deleted by `insights prune`."""
+
+    reports_days: int = Field(default=30, gt=0)
+    ledger_days: int = Field(default=90, gt=0)
+
+
 class ReportsFile(Strict):
     """`parameters/reports.yml`: the reports to render, and settings common to them."""
 
@@ -58,6 +65,7 @@ class ReportsFile(Strict):
     locale: Locale = "en"
     active_states: list[str] = Field(default=["Active"], min_length=1)
     section_timeout_seconds: int = Field(default=600, gt=0)
+    retention: Retention = Retention()
     partners: Annotated[list[Partner], AfterValidator(_each_once)] = Field(default=[])
 
 

@@ -19,6 +19,7 @@ ORDER = (
     *("sections", "assets", "page"),
     *("place", "workers", "warm_kernels", "freshness", "orders", "render", "runner"),
     *("schedule.plan", "schedule.windows", "schedule.incoming", "schedule.once"),
+    "retention",
     *("demo", "cli"),
 )
 STORE_SIDE = {"store", "ingest", "slices", "staging", "exports", "duckdb", "sqlite3"}

@@ -87,6 +87,11 @@ def test_a_window_of_the_second_hour_of_an_overlap_is_not_due_before_its_time() 
     assert instants(hourly, "2025-10-26T02:10Z") == ["10-26 00:45"]
 
 
+def test_a_skipped_time_is_due_even_if_all_that_counts_comes_after_the_gap() -> None:
+    daily = group_of("30 2 * * *", "Europe/Stockholm", hours=1)
+    assert instants(daily, "2025-03-30T02:00Z") == ["03-30 01:30"]
+
+
 def test_a_zone_that_skipped_a_day_has_the_windows_of_that_day_at_once() -> None:
     """Samoa had no 30 December 2011: noon of it is noon of the 31st."""
     group = group_of("0 12 * * *", "Pacific/Apia")
@@ -160,6 +165,8 @@ def test_alerts_keep_to_the_grace_period_even_if_the_clock_is_set_back(tmp_path:
         assert not record.may_alert("monthly", NOON - timedelta(hours=1), grace)
         assert record.may_alert("monthly", NOON + grace, grace)
         assert record.may_alert("other", NOON, grace)
+        # A clock that was a year ahead must not silence a group for a year.
+        assert record.may_alert("monthly", NOON - timedelta(days=365), grace)
 
 
 def test_the_record_is_for_its_owner_and_group_and_survives_a_power_cut(tmp_path: Path) -> None:
