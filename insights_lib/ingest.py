@@ -23,7 +23,7 @@ from insights_lib.datasets import (
 from insights_lib.errors import ExportError
 from insights_lib.exports import MONTH_FORMS, parse_month, read_export
 from insights_lib.parameters import is_safe_name
-from insights_lib.staging import Staged, has_accounts, sql_path
+from insights_lib.staging import Staged, counts_by_month, has_accounts
 from insights_lib.store import NewMonth, publish, writing
 
 _CUSTOMER = (
@@ -233,16 +233,11 @@ def _write_by_account(staged: Staged, dataset: str, workdir: Path) -> list[NewMo
             ) TO $folder (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (account))""",
         {"folder": str(folder)},
     )
-    ids = "count(subscription)" if "subscription" in columns else "0"
     is_location = not has_accounts(staged.export)
     return [
         NewMonth(dataset, _account_of(file), is_location, month, file, *counts)
         for file in sorted(folder.glob("*/*.parquet"))
-        for month, *counts in staged.rows(
-            f"""SELECT month, count(*), {ids}, sum(hash(part))::VARCHAR
-                FROM read_parquet({sql_path(file)}, hive_partitioning = false) part
-                GROUP BY month ORDER BY month"""
-        )
+        for month, *counts in counts_by_month(staged.engine, file, dataset)
     ]
 
 

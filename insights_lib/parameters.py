@@ -273,9 +273,11 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """The names that are known at a place of a model with lists of models in it."""
+    """The names that are known at a place of a model with models, or lists or dicts of them."""
+    inside: Any = model
     for part in place:
-        if isinstance(part, str):
-            inner = get_args(model.model_fields[part].annotation)
-            model = next(t for t in inner if issubclass(t, BaseModel))
-    return list(model.model_fields)
+        if isinstance(inside, type) and issubclass(inside, BaseModel):
+            inside = inside.model_fields[str(part)].annotation
+        else:
+            inside = get_args(inside)[-1]
+    return list(inside.model_fields)

@@ -56,14 +56,14 @@ def move_into_place(made: Path, folder: Path) -> None:
         OSError: It could not be moved; the old one is where it was.
     """
     for file in [*made.rglob("*"), made]:
-        _sync(file)
+        sync(file)
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():
         _exchange(made, folder)
         shutil.rmtree(made)
     else:
         made.rename(folder)
-    _sync(folder.parent)
+    sync(folder.parent)
 
 
 def _exchange(made: Path, folder: Path) -> None:
@@ -83,7 +83,7 @@ def _exchange(made: Path, folder: Path) -> None:
     old.rename(made)
 
 
-def _sync(file: Path) -> None:
+def sync(file: Path) -> None:
     """Have the system write a file or a folder's entries to the disk."""
     if os.name == "posix" or file.is_file():
         descriptor = os.open(file, os.O_RDONLY)

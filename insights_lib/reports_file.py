@@ -50,6 +50,13 @@ def _each_once(partners: list[Partner]) -> list[Partner]:
     return partners
 
 
+class Retention(Strict):
+    """After how many days reports, and what was sent to whom, are deleted by `insights prune`."""
+
+    reports_days: int = Field(default=30, gt=0)
+    ledger_days: int = Field(default=90, gt=0)
+
+
 class ReportsFile(Strict):
     """`parameters/reports.yml`: the reports to render, and settings common to them."""
 
@@ -59,6 +66,7 @@ class ReportsFile(Strict):
     active_states: list[str] = Field(default=["Active"], min_length=1)
     section_timeout_seconds: int = Field(default=600, gt=0)
     report_timeout_seconds: int = Field(default=1800, gt=0)
+    retention: Retention = Retention()
     partners: Annotated[list[Partner], AfterValidator(_each_once)] = Field(default=[])
 
 
@@ -75,6 +83,27 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def read_yaml(file: Path, what_for: str) -> dict[str, Any]:
+    """The settings of a YAML file.
+
+    Args:
+        file: The file.
+        what_for: What one would write into it, as the end of a sentence.
+
+    Raises:
+        ParameterError: The file is missing, is no YAML, has a key twice, or holds no settings.
+    """
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - is safe
+    except FileNotFoundError as error:
+        raise ParameterError(f"{file}: no such file; {what_for}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{file}: is no YAML ({' '.join(str(error).split())}).") from error
+    if not isinstance(content, dict):
+        raise ParameterError(f"{file}: holds no settings; {what_for}.")
+    return content
+
+
 def read_reports_file(folder: Path) -> ReportsFile:
     """Read and check `reports.yml` of a parameters folder.
 
@@ -82,14 +111,7 @@ def read_reports_file(folder: Path) -> ReportsFile:
         ParameterError: The file is missing, is no YAML, or holds something unknown or wrong.
     """
     file = folder / "reports.yml"
-    try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - is safe
-    except FileNotFoundError as error:
-        raise ParameterError(f"{file}: no such file; it lists the reports to render.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{file}: is no YAML ({' '.join(str(error).split())}).") from error
-    if not isinstance(content, dict):
-        raise ParameterError(f"{file}: holds no settings; begin with `partners:`.")
+    content = read_yaml(file, "it lists the reports to render, and begins with `partners:`")
     return validated(ReportsFile, content, str(file))
 
 

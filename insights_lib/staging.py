@@ -117,6 +117,18 @@ def sql_path(path: Path) -> str:
     return "'" + glob_escape(str(path)).replace("'", "''") + "'"
 
 
+def counts_by_month(
+    engine: duckdb.DuckDBPyConnection, file: Path, dataset: str
+) -> list[tuple[Any, ...]]:
+    """Month, rows, subscription ids and hash of each month in a Parquet file of the store."""
+    ids = "count(subscription)" if dataset in SUBSCRIPTION_DATASETS else "0"
+    return engine.execute(
+        f"""SELECT month, count(*), {ids}, sum(hash(part))::VARCHAR
+            FROM read_parquet({sql_path(file)}, hive_partitioning = false) part
+            GROUP BY month ORDER BY month"""
+    ).fetchall()
+
+
 def _trimmed(column: str) -> str:
     """Trim as Python does. The slow general trim runs only where an end looks suspicious."""
     ends = f"{column} < '!' OR {column} >= chr(128) OR {column}[-1] NOT BETWEEN '!' AND '~'"

@@ -135,7 +135,7 @@ def publish(db: sqlite3.Connection, export: int, written: list[NewMonth], parts:
             (export, *key, names[month.file], month.rows, month.subscription_ids, month.hash),
         )
     for file, name in names.items():
-        _move(file, parts / name)
+        move_into_store(file, parts / name)
 
 
 def _sweep(db: sqlite3.Connection, parts: Path, account: str) -> None:
@@ -150,7 +150,7 @@ def _sweep(db: sqlite3.Connection, parts: Path, account: str) -> None:
             file.unlink()
 
 
-def _move(file: Path, target: Path) -> None:
+def move_into_store(file: Path, target: Path) -> None:
     """Move a file so that it stays there even if the machine stops at once."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with file.open("rb") as written:
@@ -229,7 +229,8 @@ def holdings(store: Path, partner: str) -> Holdings:
     for part in rows:
         key = (part.dataset, part.month)
         latest[key] = max(part.export, latest.get(key, 0))
-    live = [part for part in rows if part.export == latest[part.dataset, part.month]]
+    # A month of which every customer is forgotten is not covered, by earlier exports neither.
+    live = [p for p in rows if p.export == latest[p.dataset, p.month] and p.rows]
     live.sort(key=lambda part: (part.dataset, part.month, part.file))
     return Holdings(partner, names[0] or "", tuple(live))
 

@@ -20,7 +20,12 @@ ORDER = (
     *("metrics", "words", "theme", "figures", "charts", "notebook"),
     *("sections", "assets", "page"),
     *("place", "workers", "cluster", "warm_kernels", "freshness", "orders", "render", "runner"),
-    *("demo", "commands.frame", "commands.data", "commands.view", "commands.reports", "cli"),
+    *("mail.ledger", "mail.server", "mail.smtp", "mail.delivery"),
+    *("mail.recipients", "mail.contents", "mail.pictures", "mail.message", "mail.letters"),
+    *("schedule.plan", "schedule.windows", "schedule.incoming", "schedule.once"),
+    "retention",
+    *("demo", "commands.frame", "commands.data", "commands.view", "commands.reports"),
+    *("commands.mail", "commands.schedule", "commands.care", "cli"),
 )
 STORE_SIDE = {"store", "ingest", "slices", "staging", "exports", "duckdb", "sqlite3"}
 CHART_SIDE = {"theme", "figures", "charts", "words", "sections", "assets", "page", "plotly"}

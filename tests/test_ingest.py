@@ -330,7 +330,7 @@ def test_an_error_while_files_are_moved_leaves_the_old_rows(
         moved.append(file.rename(target))
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "_move", move_one_only)
+        patch.setattr(store_module, "move_into_store", move_one_only)
         with pytest.raises(ExportError, match="No space left"):
             take(store, [seats_row("2025-01", "new", PGAMpnId=partner) for partner in "12"])
     assert len(moved) == 1
@@ -364,14 +364,14 @@ def connect(*args, **options):
 
 def move_one(file, target):
     real_move(file, target)
-    store._move = die
+    store.move_into_store = die
 
 point, file, folder = sys.argv[1:]
-real_connect, real_move = sqlite3.connect, store._move
+real_connect, real_move = sqlite3.connect, store.move_into_store
 if point == "parts written":
     ingest._log = die
 elif point == "one part moved":
-    store._move = move_one
+    store.move_into_store = move_one
 else:
     store.sqlite3.connect = connect
 ingest.ingest_file(Path(file), Path(folder))

@@ -259,7 +259,7 @@ def test_a_reports_file_lists_partners_and_common_settings(tmp_path: Path) -> No
 
 
 WRONG_FILES = {
-    "empty": ("", "holds no settings; begin with `partners:`"),
+    "empty": ("", "holds no settings; it lists the reports to render, and begins with"),
     "a list": ("- 1", "holds no settings"),
     "no YAML": ("partners: [", "is no YAML"),
     "unknown key": ("partnrs: []", "'partnrs' is none of: ranges, .*; did you mean 'partners'"),

@@ -1,0 +1,213 @@
+"""`parameters/recipients.yml`: who gets which report, and how mail is sent."""
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from insights_lib.errors import MailError, ParameterError
+from insights_lib.mail.server import Server
+from insights_lib.mail.smtp import check_address
+from insights_lib.parameters import (
+    Filters,
+    Locale,
+    PartnerId,
+    RangeText,
+    ReportSpec,
+    Strict,
+    validated,
+)
+from insights_lib.reports_file import (
+    Asked,
+    FilterLists,
+    ReportsFile,
+    filter_texts,
+    read_yaml,
+    report_specs,
+)
+
+MEGABYTE = 1_000_000
+# Characters that end a header, hide in it, or turn its direction.
+_UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
+
+
+def clean_text(text: str, what: str) -> str:
+    """A text that may stand in a header or a file name, as it is.
+
+    Raises:
+        MailError: It holds a character that no name has, such as a line feed.
+    """
+    for character in text:
+        if unicodedata.category(character) in _UNSEEN:
+            raise MailError(
+                f"{what} holds the character {ascii(character)}, which cannot stand in a mail's "
+                "header; write it without."
+            )
+    return text
+
+
+def clean_name(name: str) -> str:
+    """A display name that cannot be taken for an address.
+
+    Raises:
+        MailError: It holds an `@`, or a character that no name has.
+    """
+    if "@" in name:
+        raise MailError(f"the name {name!r} holds an '@' and could be taken for an address.")
+    return clean_text(name, f"the name {name!r}")
+
+
+def _address(text: str) -> str:
+    check_address(text)
+    return text
+
+
+def _domain(text: str) -> str:
+    check_address(f"a@{text}")
+    return text.lower()
+
+
+def _places(value: object) -> object:
+    if value == "all":
+        return ()
+    if isinstance(value, list) and value and all(isinstance(v, str) and v.strip() for v in value):
+        return tuple(v.strip() for v in value)
+    raise ParameterError(f"{value!r} is neither all nor a list of partner locations")
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Name = Annotated[str, AfterValidator(clean_name)]
+
+
+class Person(Strict):
+    """Somebody who gets a partner's report; what is not given is as in `reports.yml`.
+
+    Attributes:
+        address: Where to.
+        name: How the message names them.
+        locale: Language of message and report.
+        range: The months, a preset or two months.
+        filters: Page filters, within those of the partner.
+        locations: The partner locations that they may see; empty = all, which the file calls so.
+        how: Whether the report is attached, or linked to.
+        message: Whether they get a message of their own, or stand as a copy on the first one
+            that brings the same report.
+        updates: Whether they get a report again when the data of its months has changed.
+    """
+
+    address: Address
+    name: Name = ""
+    locale: Locale | None = None
+    range: RangeText | None = None
+    filters: FilterLists = Field(default={})
+    locations: Annotated[tuple[str, ...], BeforeValidator(_places)]
+    how: Literal["attached", "link"] = "attached"
+    message: Literal["own", "copy"] = "own"
+    updates: bool = False
+
+
+class RecipientsFile(Strict):
+    """`parameters/recipients.yml`.
+
+    Attributes:
+        sender: Address that mail comes from.
+        sender_name: Its display name.
+        allowed_domains: Mail goes to addresses of these domains only.
+        smtp: The mail server.
+        base_url: Where the folder of the reports is served, for links.
+        largest_message_mb: What a message may have; a larger one carries a link instead.
+        resend_uncertain: Whether to send again what may have been sent.
+        unsubscribe: For the header List-Unsubscribe: an address or a web page.
+        partners: The people by partner id.
+    """
+
+    sender: Address
+    sender_name: Name = "Partner Insights"
+    allowed_domains: Annotated[
+        tuple[Annotated[str, AfterValidator(_domain)], ...], Field(min_length=1, strict=False)
+    ]
+    smtp: Server
+    base_url: Annotated[str, Field(pattern=r"^https?://[!-~]+$")] | None = None
+    largest_message_mb: float = Field(default=8, gt=0)
+    resend_uncertain: bool = False
+    unsubscribe: Annotated[str, Field(pattern=r"^(mailto:|https://)[!-;=?-~]+$")] | None = None
+    partners: dict[PartnerId, list[Person]] = Field(default={})
+
+    @model_validator(mode="after")
+    def _check(self) -> "RecipientsFile":
+        for partner, people in self.partners.items():
+            for person in people:
+                if person.address.rpartition("@")[2].lower() not in self.allowed_domains:
+                    raise ParameterError(
+                        f"partner {partner}: {person.address} is in none of the allowed_domains: "
+                        f"{', '.join(self.allowed_domains)}."
+                    )
+                if person.how == "link" and not self.base_url:
+                    raise ParameterError(
+                        f"partner {partner}: {person.address} gets a link, but no base_url tells "
+                        "where the reports are served."
+                    )
+        return self
+
+
+def read_recipients(folder: Path) -> RecipientsFile:
+    """Read and check `recipients.yml` of a parameters folder.
+
+    Raises:
+        ParameterError: The file is missing, is no YAML, or holds something unknown or wrong.
+    """
+    file = folder / "recipients.yml"
+    content = read_yaml(file, "it says who gets which report, and begins with `sender:`")
+    try:
+        return validated(RecipientsFile, content, str(file))
+    except MailError as error:
+        raise ParameterError(f"{file}: {error}") from error
+
+
+def spec_for(partner: str, person: Person, file: ReportsFile, asked: Asked) -> ReportSpec:
+    """The report that a person gets: never more than the partner's filters and theirs let through.
+
+    Raises:
+        ParameterError: Nothing is let through, or a parameter is wrong.
+    """
+    alone = Asked(
+        partners=(partner,),
+        date_range=person.range or asked.date_range,
+        as_of=asked.as_of,
+        locale=person.locale,
+        store=asked.store,
+    )
+    ordinary = report_specs(file, Asked(partners=(partner,), as_of=asked.as_of, store=asked.store))
+    wanted = report_specs(file, alone)[0]
+    who = f"partner {partner}, {person.address}"
+    inner = Filters.parse(filter_texts(person.filters))
+    filters = _narrowed(wanted.filters, inner, who)
+    filters = _narrowed(filters, Filters(partner_location=person.locations), who)
+    same = (filters, wanted.locale) == (ordinary[0].filters, ordinary[0].locale)
+    variant = "" if same else _variant(filters, wanted.locale)
+    return wanted.model_copy(update={"filters": filters, "variant": variant})
+
+
+def _narrowed(outer: Filters, inner: Filters, who: str) -> Filters:
+    """What passes both: a facet with values in both keeps those that are in both."""
+    both: dict[str, tuple[str, ...]] = {}
+    for facet, values in outer:
+        wanted: Iterable[str] = getattr(inner, facet)
+        allowed = {value.lower() for value in values}
+        both[facet] = tuple(v for v in wanted if not values or v.lower() in allowed)
+        if not wanted:
+            both[facet] = values
+        elif not both[facet]:
+            raise ParameterError(
+                f"{who}: none of {facet} {', '.join(wanted)} is among those allowed, "
+                f"{', '.join(values)}; nothing would be left of the report."
+            )
+    return Filters(**both)
+
+
+def _variant(filters: Filters, locale: str) -> str:
+    parts = [locale, *(f"{facet}={value}" for facet, values in filters for value in sorted(values))]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,142 @@
+"""Doing what is due: each window once, and its owner is told if it fails."""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+
+from apscheduler.executors.debug import DebugExecutor
+from apscheduler.schedulers.blocking import BlockingScheduler
+
+from insights_lib.errors import InsightsError
+from insights_lib.schedule.plan import Group, Plan
+from insights_lib.schedule.windows import Record, Window, due
+
+Step = Callable[[Window, Group], list[str]]
+Alert = Callable[[str, str, str], None]
+Clock = Callable[[], datetime]
+
+_LET_GO = "it was interrupted, and that is too long ago, or not planned any more, to do it again"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A window that came to its end, and why it failed; no reason if it did not."""
+
+    window: Window
+    reasons: tuple[str, ...] = ()
+
+
+def run_due(
+    plan: Plan, clock: Clock, steps: Mapping[str, Step], alert: Alert, record: Record
+) -> list[Finished]:
+    """Do every window that is due and was not done before, in the order of time.
+
+    Args:
+        plan: The groups.
+        clock: Tells the time, with a zone.
+        steps: What each step of a plan does; it returns why it failed, nothing if it did not,
+            or raises an error. A failed `ingest` ends its window.
+        alert: Tells an owner of a failure: address, subject, text.
+        record: What was done before; it is held as long as this takes.
+    """
+    now = clock()
+    windows = [w for name, group in plan.groups.items() for w in due(name, group, now)]
+    windows.sort(key=lambda window: window.scheduled)
+    finished = []
+    for window in _let_go(windows, record):
+        finished.append(Finished(window, (_LET_GO,)))
+        _settle(finished[-1], plan, clock, alert, record)
+    for window in windows:
+        if record.claim(window, clock()):
+            reasons = tuple(_reasons(window, plan.groups[window.group], steps))
+            finished.append(Finished(window, reasons))
+            _settle(finished[-1], plan, clock, alert, record)
+    return finished
+
+
+def _let_go(windows: list[Window], record: Record) -> list[Window]:
+    """Windows that were interrupted and are not due any more."""
+    return [window for window in record.interrupted() if window not in windows]
+
+
+def _reasons(window: Window, group: Group, steps: Mapping[str, Step]) -> Iterator[str]:
+    for name in group.steps:
+        try:
+            found = steps[name](window, group)
+        except (InsightsError, OSError) as error:
+            found = [str(error)]
+        except Exception as error:  # noqa: BLE001 - this window alone has failed
+            found = [f"{type(error).__name__}: {error}"]
+        yield from (f"{name}: {' '.join(reason.split())}" for reason in found)
+        if found and name == "ingest":  # nothing is made of data that is not there
+            return
+
+
+def _settle(finished: Finished, plan: Plan, clock: Clock, alert: Alert, record: Record) -> None:
+    """Write down how a window ended, and tell its owner if it failed."""
+    window, reason = finished.window, " ".join(finished.reasons)
+    record.settle(window, reason, clock())
+    group = plan.groups.get(window.group)
+    if not reason or not group:
+        return
+    if not record.may_alert(window.group, clock(), timedelta(hours=group.grace_hours)):
+        return
+    try:
+        alert(group.alert_to, *_message(finished))
+    except Exception as error:  # noqa: BLE001 - how the window ended must stay on record
+        told = f"{group.alert_to} could not be told ({type(error).__name__}: {error})."
+        record.settle(window, f"{reason} {told}", clock())
+    else:
+        record.alerted(window.group, clock())
+
+
+def _message(finished: Finished) -> tuple[str, str]:
+    """Subject and text of an alert."""
+    window = finished.window
+    when = f"{window.local:%Y-%m-%d %H:%M} {window.time_zone}"
+    reasons = "".join(f"- {reason}\n" for reason in finished.reasons)
+    text = (
+        f"What was due for the group {window.group} at {when} failed:\n\n{reasons}\n"
+        "It is not tried again. Recipients got nothing that is incomplete.\n"
+    )
+    return f"Partner Insights: {window.group} failed", text
+
+
+def stay(call: Callable[[], None], seconds: int = 30) -> None:
+    """Call at once and then every so many seconds, until SIGTERM or Ctrl-C.
+
+    It is called in this thread, so that these interrupt what is being done, too.
+    """
+    scheduler = BlockingScheduler(timezone=UTC)
+    scheduler.add_executor(DebugExecutor())
+    calling = False
+
+    def once() -> None:
+        nonlocal calling
+        try:
+            calling = True
+            call()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            calling = False
+
+    def stop(*_: object) -> None:
+        if scheduler.running:
+            # Not in this thread, which may be holding what this has to wait for.
+            Thread(target=scheduler.shutdown, args=(False,)).start()
+        if calling:
+            raise KeyboardInterrupt
+
+    every = {"seconds": seconds, "next_run_time": datetime.now(UTC)}
+    scheduler.add_job(
+        once, "interval", coalesce=True, max_instances=1, misfire_grace_time=None, **every
+    )
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        scheduler.start()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

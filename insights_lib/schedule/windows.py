@@ -1,0 +1,168 @@
+"""The moments at which groups are due, and the record of what became of each of them.
+
+A window is a group and an instant. Wall clocks are set forward and back, instants are not.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from filelock import FileLock, Timeout
+
+from insights_lib.errors import ReportError
+from insights_lib.schedule.plan import Group, cron_trigger
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS windows (
+    name TEXT, scheduled TEXT, time_zone TEXT,
+    state TEXT,                           -- running, interrupted, done or failed
+    reason TEXT, started_at TEXT, finished_at TEXT, PRIMARY KEY (name, scheduled)
+);
+CREATE TABLE IF NOT EXISTS alerts (name TEXT PRIMARY KEY, alerted_at TEXT);
+"""
+# A zone that changed sides of the date line has set its clocks by a whole day.
+_LARGEST_SHIFT = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Window:
+    """One moment at which a group is due.
+
+    Attributes:
+        group: The name of the group.
+        scheduled: The instant, in UTC.
+        time_zone: The zone of the group.
+    """
+
+    group: str
+    scheduled: datetime
+    time_zone: str
+
+    @property
+    def local(self) -> datetime:
+        """The same instant in the group's zone; its day is the as-of date of the reports."""
+        return self.scheduled.astimezone(ZoneInfo(self.time_zone))
+
+
+def due(name: str, group: Group, now: datetime) -> list[Window]:
+    """The windows of a group that are due, oldest first: those within its catch-up hours.
+
+    A wall clock time that is skipped when clocks go forward becomes the instant as much later,
+    one that comes twice when they go back is the first of the two.
+
+    Args:
+        name: The name of the group.
+        group: The group.
+        now: The instant it is, with a zone.
+    """
+    oldest = now - timedelta(hours=group.catch_up_hours)
+    zone = ZoneInfo(group.time_zone)
+    instants = {wall.replace(tzinfo=zone).astimezone(UTC) for wall in _walls(group, oldest, now)}
+    return [Window(name, i, group.time_zone) for i in sorted(instants) if oldest < i <= now]
+
+
+def _walls(group: Group, first: datetime, last: datetime) -> Iterator[datetime]:
+    """The wall clock times of a group's cron line that can be instants between two others."""
+    zone, trigger = ZoneInfo(group.time_zone), cron_trigger(group.cron)
+    # Such times are marked as UTC for APScheduler, which would shift them at gaps on its own.
+    wall = first.astimezone(zone).replace(tzinfo=UTC) - _LARGEST_SHIFT
+    end = last.astimezone(zone).replace(tzinfo=UTC) + _LARGEST_SHIFT
+    while (wall := trigger.get_next_fire_time(None, wall)) <= end:
+        yield wall
+        wall += timedelta(minutes=1)
+
+
+class Record:
+    """What became of windows, and when who was told; see `recording`."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def claim(self, window: Window, now: datetime) -> bool:
+        """Begin a window, unless that was done before and it came to an end."""
+        claimed = self._db.execute(
+            """INSERT INTO windows VALUES (?, ?, ?, 'running', '', ?, NULL)
+               ON CONFLICT DO UPDATE SET state = 'running', started_at = excluded.started_at
+               WHERE state = 'interrupted'""",
+            (*_key(window), window.time_zone, _text(now)),
+        )
+        return claimed.rowcount == 1
+
+    def settle(self, window: Window, reason: str, now: datetime) -> None:
+        """End a window; it has failed if there is a reason."""
+        self._db.execute(
+            """UPDATE windows SET state = ?, reason = ?, finished_at = ?
+               WHERE name = ? AND scheduled = ?""",
+            ("failed" if reason else "done", reason, _text(now), *_key(window)),
+        )
+
+    def interrupted(self) -> list[Window]:
+        """The windows whose process died before they came to an end, oldest first."""
+        found = self._db.execute(
+            """SELECT name, scheduled, time_zone FROM windows WHERE state = 'interrupted'
+               ORDER BY scheduled, name"""
+        )
+        return [Window(name, datetime.fromisoformat(at), zone) for name, at, zone in found]
+
+    def standing(self, window: Window) -> tuple[str, str]:
+        """State and reason of a window; both are empty if it was never begun."""
+        row = self._db.execute(
+            "SELECT state, reason FROM windows WHERE name = ? AND scheduled = ?", _key(window)
+        ).fetchone()
+        return row or ("", "")
+
+    def may_alert(self, name: str, now: datetime, grace: timedelta) -> bool:
+        """Whether the last alert for a group is longer ago than its grace period."""
+        row = self._db.execute("SELECT alerted_at FROM alerts WHERE name = ?", [name]).fetchone()
+        return row is None or abs(now - datetime.fromisoformat(row[0])) >= grace
+
+    def alerted(self, name: str, now: datetime) -> None:
+        """Take note of an alert for a group."""
+        self._db.execute("INSERT OR REPLACE INTO alerts VALUES (?, ?)", (name, _text(now)))
+
+
+@contextmanager
+def recording(outputs: Path, wait_seconds: float = 0) -> Iterator[Record]:
+    """The record of a folder of reports, for oneself: one scheduler works there at a time.
+
+    Windows that are still running by the record are interrupted ones: their process is dead.
+
+    Args:
+        outputs: The folder of the reports.
+        wait_seconds: How long to wait for another scheduler to end.
+
+    Raises:
+        ReportError: Another scheduler is still at work, or the record cannot be read.
+    """
+    outputs.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(outputs / ".schedule.lock")
+    try:
+        lock.acquire(timeout=wait_seconds)
+    except Timeout as error:
+        raise ReportError(
+            f"{outputs}: another scheduler is at work here; what is due is done by that one."
+        ) from error
+    file = outputs / "schedule.sqlite"
+    with lock:
+        file.touch(mode=0o640)
+        try:
+            with closing(sqlite3.connect(file, timeout=60, isolation_level=None)) as db:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = FULL")
+                db.executescript(_SCHEMA)
+                db.execute("UPDATE windows SET state = 'interrupted' WHERE state = 'running'")
+                yield Record(db)
+        except sqlite3.DatabaseError as error:
+            raise ReportError(f"{file}: cannot be read or written ({error}).") from error
+
+
+def _key(window: Window) -> tuple[str, str]:
+    return window.group, _text(window.scheduled)
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
