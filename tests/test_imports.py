@@ -18,6 +18,7 @@ ORDER = (
     *("metrics", "words", "theme", "figures", "charts", "notebook"),
     *("sections", "assets", "page"),
     *("place", "workers", "warm_kernels", "freshness", "orders", "render", "runner"),
+    *("mail.ledger", "mail.server", "mail.smtp", "mail.delivery"),
     *("demo", "cli"),
 )
 STORE_SIDE = {"store", "ingest", "slices", "staging", "exports", "duckdb", "sqlite3"}
