@@ -59,24 +59,22 @@ class MailServer:
         steps: The steps of all dialogues with their arguments.
     """
 
+    fault: Fault
+
     def __init__(self) -> None:
-        self.fault: Fault = lambda _step, _argument: ""
         self.received: list[Received] = []
         self.unanswered: list[str] = []
         self.steps: list[tuple[str, str]] = []
         self.port = 0
+        self.works()
 
-    def fails(self, at: str, answer: str, times: int = 1000, on: str = "") -> None:
-        """Let a step fail some times: each, or that with a text in its argument."""
-        left = [times]
+    def fails(self, at: str, verdict: str, on: str = "") -> None:
+        """Let a step fail from now on: whenever it comes, or with a text in its argument."""
+        self.fault = lambda step, argument: verdict if step == at and on in argument else ""
 
-        def fault(step: str, argument: str) -> str:
-            if step == at and on in argument and left[0] > 0:
-                left[0] -= 1
-                return answer
-            return ""
-
-        self.fault = fault
+    def works(self) -> None:
+        """Let nothing fail from now on."""
+        self.fault = lambda _step, _argument: ""
 
     def count(self, step: str) -> int:
         return [name for name, _ in self.steps].count(step)
@@ -183,10 +181,12 @@ def mail_server(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     (certificate or authority().issue_cert(HOST)).configure_cert(context)
     shown = MailServer()
+    dialogues: list[_Dialogue] = []
 
     class Started(Controller):
         def factory(self) -> SMTP:
-            return _Dialogue(shown, **self.SMTP_kwargs)
+            dialogues.append(_Dialogue(shown, **self.SMTP_kwargs))
+            return dialogues[-1]
 
     if security == "starttls":
         options["tls_context"] = context
@@ -209,7 +209,18 @@ def mail_server(
     try:
         yield shown
     finally:
+        asyncio.run_coroutine_threadsafe(_end(dialogues), controller.loop).result(timeout=10)
         controller.stop()
+
+
+async def _end(dialogues: list[_Dialogue]) -> None:
+    for dialogue in dialogues:
+        for transport in (dialogue.transport, dialogue._original_transport):
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()
+    pending = asyncio.all_tasks() - {asyncio.current_task()}
+    if pending:
+        await asyncio.wait(pending, timeout=5)
 
 
 def settings(shown: MailServer, ca: Path, security: str = "starttls", **others: Any) -> Server:
