@@ -11,7 +11,7 @@ NPM := $(WITH_NODE) npm --no-fund --no-audit --loglevel=error
 # Set PYTHON to use a certain Python: make install PYTHON=/opt/python3.13/bin/python3
 PYTHON := python3 python3.14 python3.13 python3.12 python3.11
 
-.PHONY: help install report test lint lab lock plotly bench clean chromium demo
+.PHONY: help install report test deliveries lint lab lock plotly bench clean chromium demo
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -24,6 +24,9 @@ report: install demo ## Render the reports of parameters/, of demo exports if th
 
 test: install node_modules/.installed chromium ## Run all tests; a Chromium is installed if there is none
 	@$(BIN)/pytest -n auto --dist loadfile
+
+deliveries: install ## Deliver 1,000 mails by processes and a server that fail at random
+	@$(BIN)/python tests/deliveries.py
 
 lint: install node_modules/.installed ## Check style, formatting and types
 	@$(BIN)/ruff check

@@ -55,7 +55,6 @@ class MailServer:
         fault: Called with each step of a dialogue and its argument (for `dot`, the Message-ID);
             what it returns is done in place of the ordinary answer, if it is not empty.
         received: The messages taken, in order.
-        unanswered: The Message-IDs of those whose final dot has come and was not answered.
         steps: The steps of all dialogues with their arguments.
     """
 
@@ -63,7 +62,6 @@ class MailServer:
 
     def __init__(self) -> None:
         self.received: list[Received] = []
-        self.unanswered: list[str] = []
         self.steps: list[tuple[str, str]] = []
         self.port = 0
         self.works()
@@ -163,7 +161,6 @@ class _Taken:
                 Received(message_id, envelope.mail_from, tuple(envelope.rcpt_tos), envelope.content)
             )
         if verdict in {DROP, TAKE_AND_DROP, HANG}:
-            self._mail_server.unanswered.append(message_id)
             await _act(dialogue, verdict)
         return verdict or "250 2.0.0 taken"
 
