@@ -153,7 +153,7 @@ class _Turn:
         if not open_entries:
             return
         if self.connection.failures >= MOST_FAILURES:
-            reason = "the mail server could not be reached for the letters before"
+            reason = "not offered: the mail server was out of reach for the letters before"
             for entry in open_entries:
                 yield self._defer(entry, reason)
             return

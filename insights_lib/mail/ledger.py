@@ -29,6 +29,12 @@ CREATE TABLE IF NOT EXISTS deliveries (
     changed_at TEXT NOT NULL, reason TEXT
 ) STRICT
 """
+_OPENING = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = ON",  # what is pruned is overwritten
+    _SCHEMA,
+)
 _CLAIM = """
 INSERT INTO deliveries VALUES (
     :key, :partner, :months, :variant, :recipient, :version,
@@ -233,7 +239,10 @@ def ledger(file: Path) -> Iterator[Ledger]:
         MailError: The file cannot be read or written.
     """
     try:
-        with closing(_connected(file)) as db:
+        _make(file)
+        with closing(sqlite3.connect(file, timeout=60, isolation_level=None)) as db:
+            for statement in _OPENING:
+                db.execute(statement)
             yield Ledger(file, db)
     except sqlite3.Error as error:
         raise MailError(
@@ -242,21 +251,12 @@ def ledger(file: Path) -> Iterator[Ledger]:
         ) from error
 
 
-def _connected(file: Path) -> sqlite3.Connection:
+def _make(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o640)  # SQLite would let everybody read who was mailed
     except OSError as error:
         raise sqlite3.OperationalError(error.strerror) from error
-    db = sqlite3.connect(file, timeout=60, isolation_level=None)
-    for statement in (
-        "PRAGMA journal_mode = WAL",
-        "PRAGMA synchronous = FULL",
-        "PRAGMA secure_delete = ON",  # what is pruned is overwritten
-        _SCHEMA,
-    ):
-        db.execute(statement)
-    return db
 
 
 def _entry(delivery: Delivery, *columns: Any) -> Entry:

@@ -190,11 +190,10 @@ class Connection:
         self._smtp = smtp = smtplib.SMTP(
             local_hostname=name if "." in name else "[127.0.0.1]", timeout=server.timeout_seconds
         )
-        smtp.sock = socket.create_connection((server.host, server.port), server.timeout_seconds)
+        plain = socket.create_connection((server.host, server.port), server.timeout_seconds)
         # Else the final dot would wait until the other side has confirmed what came before it.
-        smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if server.security == "tls":
-            self._encrypt(smtp)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        smtp.sock = self._encrypted(plain) if server.security == "tls" else plain
         self._expect_welcome(smtp.getreply())
         self._expect_welcome(smtp.ehlo())
         if server.security == "starttls":
@@ -204,16 +203,16 @@ class Connection:
                     "`security: tls` if the port is meant for that, or ask whoever runs the server."
                 )
             self._expect_welcome(smtp.docmd("STARTTLS"))
-            self._encrypt(smtp)
+            smtp.sock = self._encrypted(plain)
+            smtp.file = None  # what was read ahead was not encrypted
             self._expect_welcome(smtp.ehlo())
         if self._login is not None:
             self._log_in(smtp, self._login)
         return smtp
 
-    def _encrypt(self, smtp: smtplib.SMTP) -> None:
-        assert smtp.sock is not None  # noqa: S101 - for the type checker
+    def _encrypted(self, plain: socket.socket) -> ssl.SSLSocket:
         try:
-            smtp.sock = self._context.wrap_socket(smtp.sock, server_hostname=self._server.host)
+            return self._context.wrap_socket(plain, server_hostname=self._server.host)
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
             raise
         except ssl.SSLCertVerificationError as error:
@@ -227,7 +226,6 @@ class Connection:
                 f"{self._name}: no encrypted connection comes about ({_reason(error)}), so "
                 "nothing was sent; see that security and port fit together."
             ) from error
-        smtp.file = None  # what was read ahead was not encrypted
 
     def _log_in(self, smtp: smtplib.SMTP, login: Login) -> None:
         try:
