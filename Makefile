@@ -11,7 +11,7 @@ NPM := $(WITH_NODE) npm --no-fund --no-audit --loglevel=error
 # Set PYTHON to use a certain Python: make install PYTHON=/opt/python3.13/bin/python3
 PYTHON := python3 python3.14 python3.13 python3.12 python3.11
 
-.PHONY: help install report test lint lab lock plotly bench sweep clean chromium demo
+.PHONY: help install report test deliveries faults lint lab lock plotly bench clean chromium demo
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -24,6 +24,9 @@ report: install demo ## Render the reports of parameters/, of demo exports if th
 
 test: install node_modules/.installed chromium ## Run all tests; a Chromium is installed if there is none
 	@$(BIN)/pytest -n auto --dist loadfile
+
+deliveries: install ## Deliver 1,000 mails by processes and a server that fail at random
+	@$(BIN)/python tests/deliveries.py
 
 lint: install node_modules/.installed ## Check style, formatting and types
 	@$(BIN)/ruff check
@@ -49,8 +52,8 @@ plotly: install ## Build the page's plotly.js from the packages pinned beside it
 bench: install ## Run the measurements of benchmarks/
 	@for program in benchmarks/*.py; do $(BIN)/python "$$program" || exit 1; done
 
-sweep: install ## Kill runs at many points; takes half an hour
-	@for program in tests/sweeps/*.py; do $(BIN)/python "$$program" || exit 1; done
+faults: install ## Kill runs at many points and finish them; takes half an hour
+	@$(BIN)/python tests/faults.py
 
 clean: ## Remove the environment and all caches; data/ and outputs/ stay
 	rm -rf $(VENV) node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/screenshots dist

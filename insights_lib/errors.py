@@ -26,3 +26,7 @@ class StoreError(InsightsError):
 
 class ReportError(InsightsError):
     """A report could not be rendered; the message names the section and the reason."""
+
+
+class MailError(InsightsError):
+    """Mail could not be sent; the message says why, and what to do."""

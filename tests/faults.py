@@ -6,7 +6,7 @@ same command is given again. In the end there must be the same tables and pages 
 nobody disturbed, and no process, socket folder or half-made report left. What the killed run had
 finished must not have been made again.
 
-    python tests/sweeps/faults.py [--rounds 1] [--seed 1]
+    python tests/faults.py [--rounds 1] [--seed 1]
 """
 
 import argparse

@@ -1,0 +1,271 @@
+"""The ledger: one row per delivery, claimed before anything is sent and settled after.
+
+The way of a row: claimed → sending, noted right before the final dot of the message → sent,
+deferred, failed, uncertain or withheld. What a dead process has left tells how far it came:
+`claimed` was never sent, `sending` may have been.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from insights_lib.errors import MailError
+
+State = Literal["claimed", "sending", "sent", "deferred", "failed", "uncertain", "withheld"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS deliveries (
+    key TEXT PRIMARY KEY,                  -- what is left of a row that was pruned: this, …
+    partner TEXT, months TEXT, variant TEXT, recipient TEXT, version TEXT,
+    state TEXT NOT NULL,                   -- … this, …
+    was TEXT NOT NULL,                     -- the state before the claim, to go back to
+    tries INTEGER NOT NULL, next_try TEXT,
+    message_id TEXT NOT NULL,              -- … and this
+    changed_at TEXT NOT NULL, reason TEXT
+) STRICT
+"""
+_OPENING = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = ON",  # what is pruned is overwritten
+    _SCHEMA,
+)
+_CLAIM = """
+INSERT INTO deliveries VALUES (
+    :key, :partner, :months, :variant, :recipient, :version,
+    'claimed', 'deferred', 0, :now, :message_id, :now, 'not tried yet'
+)
+ON CONFLICT (key) DO UPDATE SET
+    partner = :partner, months = :months, variant = :variant, recipient = :recipient,
+    version = :version, was = state, state = 'claimed', message_id = :message_id, changed_at = :now
+WHERE state = 'withheld'
+    OR coalesce(next_try, '') <= :now AND (state = 'deferred' OR state = 'uncertain' AND :again)
+RETURNING was, tries, next_try, message_id, changed_at, reason
+"""
+_COLUMNS = "state, tries, next_try, message_id, changed_at, reason"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One report to one person.
+
+    Attributes:
+        partner: Partner global account id.
+        months: The months of the report, such as `2025-01_2025-12`.
+        variant: Empty for the ordinary report, else a digest that names filters and locale.
+        recipient: Address; its domain is kept in lower case.
+        version: Digest of the data that the report tells.
+    """
+
+    partner: str
+    months: str
+    variant: str
+    recipient: str
+    version: str
+
+    def __post_init__(self) -> None:
+        local, at, domain = self.recipient.rpartition("@")
+        object.__setattr__(self, "recipient", f"{local}{at}{domain.lower()}")
+
+    @property
+    def key(self) -> str:
+        """A SHA-256 of the attributes, each with its length, so that none runs into the next."""
+        parts = (self.partner, self.months, self.variant, self.recipient, self.version)
+        digest = hashlib.sha256()
+        for part in parts:
+            data = part.encode()
+            digest.update(f"{len(data)}:".encode() + data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the ledger holds of a delivery.
+
+    Attributes:
+        delivery: Which one.
+        state: How it stands.
+        tries: How often the server was asked to take it.
+        next_try: The earliest moment of another try (UTC), if there is to be one.
+        message_id: Of the message that it was, or is to be, part of.
+        changed_at: Since when it has stood so (UTC).
+        reason: Why it stands so, in one line; of one that was sent, the server's answer.
+    """
+
+    delivery: Delivery
+    state: State
+    tries: int
+    next_try: datetime | None
+    message_id: str
+    changed_at: datetime
+    reason: str
+
+
+class Ledger:
+    """The ledger of a file; every change is on the disk when its method returns."""
+
+    def __init__(self, file: Path, db: sqlite3.Connection) -> None:
+        self.file = file
+        self._db = db
+
+    def entry(self, delivery: Delivery) -> Entry | None:
+        """How a delivery stands; None if it was never claimed."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM deliveries WHERE key = ?", [delivery.key])
+        return next((_entry(delivery, *row) for row in rows.fetchall()), None)
+
+    def entries(self, partner: str | None = None) -> list[Entry]:
+        """The deliveries of a partner, or all, latest change last; without those pruned."""
+        rows = self._db.execute(
+            f"""SELECT partner, months, variant, recipient, version, {_COLUMNS} FROM deliveries
+            WHERE partner IS NOT NULL AND partner = coalesce(?, partner)
+            ORDER BY changed_at, key""",
+            [partner],
+        )
+        return [_entry(Delivery(*row[:5]), *row[5:]) for row in rows.fetchall()]
+
+    def claim(
+        self,
+        deliveries: Iterable[Delivery],
+        message_id: str,
+        now: datetime,
+        resend_uncertain: bool = False,
+    ) -> list[Entry]:
+        """Note that deliveries are about to be sent: all that may be, or after an error none.
+
+        Not to be claimed are those claimed already, sent, failed or deferred to a later moment,
+        and uncertain ones unless `resend_uncertain`.
+
+        Returns:
+            Those claimed, as they stood before; settled so, they are as if never claimed.
+        """
+        claimed = []
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            for one in deliveries:
+                given = {
+                    **vars(one),
+                    "key": one.key,
+                    "message_id": message_id,
+                    "now": _text(now),
+                    "again": resend_uncertain,
+                }
+                rows = self._db.execute(_CLAIM, given).fetchall()
+                claimed += [_entry(one, *row) for row in rows]
+        return claimed
+
+    def sending(self, deliveries: Iterable[Delivery], now: datetime) -> None:
+        """Note that the next byte may make the server take claimed deliveries.
+
+        Raises:
+            MailError: One of them is not claimed; none is noted.
+        """
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            for one in deliveries:
+                changed = self._db.execute(
+                    """UPDATE deliveries SET state = 'sending', changed_at = ?
+                    WHERE key = ? AND state = 'claimed'""",
+                    [_text(now), one.key],
+                )
+                if changed.rowcount != 1:
+                    raise MailError(
+                        f"{self.file}: a delivery of partner {one.partner} is no longer claimed, "
+                        "so nothing was sent; see that one program at a time uses this ledger."
+                    )
+
+    def settle(self, entry: Entry) -> None:
+        """Note how a claimed delivery stands now."""
+        self._db.execute(
+            """UPDATE deliveries SET state = ?, tries = ?, next_try = ?, changed_at = ?, reason = ?
+            WHERE key = ? AND state IN ('claimed', 'sending')""",
+            [
+                entry.state,
+                entry.tries,
+                entry.next_try and _text(entry.next_try),
+                _text(entry.changed_at),
+                entry.reason,
+                entry.delivery.key,
+            ],
+        )
+
+    def recover(self, now: datetime) -> None:
+        """Settle what a process has left that is no longer there.
+
+        What was only claimed stands again as before the claim, a new one as deferred and due;
+        what was being sent is uncertain.
+        """
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                "UPDATE deliveries SET state = was, changed_at = ? WHERE state = 'claimed'",
+                [_text(now)],
+            )
+            self._db.execute(
+                """UPDATE deliveries SET state = 'uncertain', tries = tries + 1, next_try = NULL,
+                changed_at = ?, reason = 'sending ended before the answer of the server was noted'
+                WHERE state = 'sending'""",
+                [_text(now)],
+            )
+
+    def prune(self, before: datetime) -> int:
+        """Forget who and what the deliveries last changed before a moment were.
+
+        What remains of them keeps them from being sent twice.
+
+        Returns:
+            How many were pruned.
+        """
+        changed = self._db.execute(
+            """UPDATE deliveries SET partner = NULL, months = NULL, variant = NULL,
+            recipient = NULL, version = NULL, reason = NULL
+            WHERE changed_at < ? AND partner IS NOT NULL""",
+            [_text(before)],
+        )
+        # Else the names would still be readable in the log of changes.
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return changed.rowcount
+
+
+@contextmanager
+def ledger(file: Path) -> Iterator[Ledger]:
+    """The ledger of a file, which is made if it is not there.
+
+    Raises:
+        MailError: The file cannot be read or written.
+    """
+    try:
+        _make(file)
+        with closing(sqlite3.connect(file, timeout=60, isolation_level=None)) as db:
+            for statement in _OPENING:
+                db.execute(statement)
+            yield Ledger(file, db)
+    except sqlite3.Error as error:
+        raise MailError(
+            f"{file}: the ledger of deliveries cannot be used ({error}); see that the disk has "
+            "room and that the file is a ledger which this user may write."
+        ) from error
+
+
+def _make(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o640)  # SQLite would let everybody read who was mailed
+    except OSError as error:
+        raise sqlite3.OperationalError(error.strerror) from error
+
+
+def _entry(delivery: Delivery, *columns: Any) -> Entry:
+    state, tries, next_try, message_id, changed_at, reason = columns
+    due = datetime.fromisoformat(next_try) if next_try else None
+    changed = datetime.fromisoformat(changed_at)
+    return Entry(delivery, state, tries, due, message_id, changed, reason or "")
+
+
+def _text(moment: datetime) -> str:
+    """A moment in UTC; texts of all moments have one length, and so sort as they do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

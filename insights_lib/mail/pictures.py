@@ -1,0 +1,110 @@
+"""The charts of a report as pictures, for programs that run no JavaScript.
+
+They are taken of the report's own page, by one Chromium for many reports, which can reach no
+network: the page needs none.
+"""
+
+import logging
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+
+from playwright.sync_api import Browser, Error, Playwright, sync_playwright
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WIDTH = 600  # pixels of a message; pictures have twice as many, for screens that are so fine
+_HEIGHT = 900
+_PATIENCE = 30_000  # milliseconds
+_ARGUMENTS = ("--disable-gpu", "--disable-background-networking", "--disable-component-update")
+# Of a card, what a picture needs: neither what a reader would click nor what the message says.
+_STYLE = """
+.sentence, .period, .actions, .tab-place, .modebar { display: none !important }
+.plots { outline: none !important }
+"""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart as PNG, the sentence that tells what it shows, and its size on the message."""
+
+    name: str
+    sentence: str
+    png: bytes
+    width: int
+    height: int
+
+
+class Pictures:
+    """Takes pictures with a browser, which is started when it is first needed."""
+
+    def __init__(self, playwright: Playwright, program: str) -> None:
+        self._playwright = playwright
+        self._program = program
+        self._browser: Browser | None = None
+
+    def of(self, page_file: Path, names: Iterable[str]) -> dict[str, Picture]:
+        """Pictures of charts of a report, by name; none if the browser fails.
+
+        Args:
+            page_file: The report's page.
+            names: Names of tables; each is the name of the card that shows its chart.
+        """
+        try:
+            return {picture.name: picture for picture in self._taken(page_file, names)}
+        except Error as error:
+            _log.warning(
+                "%s: no pictures, so its message has tables (%s)",
+                page_file,
+                str(error).splitlines()[0],
+            )
+            self._browser = None
+            return {}
+
+    def _taken(self, page_file: Path, names: Iterable[str]) -> Iterator[Picture]:
+        # A page's own policy would keep out the style that hides its controls.
+        with self._started().new_context(
+            offline=True,
+            bypass_csp=True,
+            color_scheme="light",
+            reduced_motion="reduce",
+            viewport={"width": WIDTH, "height": _HEIGHT},
+            device_scale_factor=2,
+        ) as context:
+            page = context.new_page()
+            page.set_default_timeout(_PATIENCE)
+            page.goto(page_file.absolute().as_uri())
+            page.wait_for_selector("html[data-ready]", state="attached")
+            page.add_style_tag(content=_STYLE)
+            for name in names:
+                sentence = page.locator(f"#{name}-sentence").text_content() or ""
+                png = page.locator(f"#{name}-panel").screenshot(animations="disabled")
+                width, height = struct.unpack(">II", png[16:24])
+                yield Picture(name, sentence.strip(), png, width // 2, height // 2)
+
+    def _started(self) -> Browser:
+        if self._browser is None or not self._browser.is_connected():
+            sandbox = ("--no-sandbox",) if os.name == "posix" and os.geteuid() == 0 else ()
+            self._browser = self._playwright.chromium.launch(
+                executable_path=self._program, args=[*_ARGUMENTS, *sandbox]
+            )
+        return self._browser
+
+
+@contextmanager
+def pictures() -> Iterator[Pictures | None]:
+    """What takes pictures, or None where there is no Chromium; the log tells so."""
+    program = next(filter(None, map(which, CHROMIUM)), None)
+    if program is None:
+        _log.warning(
+            "no Chromium is on the PATH (%s), so messages have tables in place of charts",
+            ", ".join(CHROMIUM),
+        )
+        yield None
+        return
+    with sync_playwright() as playwright:
+        yield Pictures(playwright, program)
