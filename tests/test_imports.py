@@ -21,7 +21,7 @@ ORDER = (
     *("sections", "assets", "page"),
     *("place", "workers", "cluster", "warm_kernels", "freshness", "orders", "render", "runner"),
     *("mail.ledger", "mail.server", "mail.smtp", "mail.delivery"),
-    *("mail.recipients", "mail.contents", "mail.pictures", "mail.message", "mail.letters"),
+    *("mail.recipients", "mail.contents", "mail.pictures", "mail.message", "mail.letters", "mail.sending"),
     *("schedule.plan", "schedule.windows", "schedule.incoming", "schedule.once"),
     "retention",
     *("demo", "commands.frame", "commands.data", "commands.view", "commands.reports"),

@@ -43,7 +43,7 @@ def clean_text(text: str, what: str) -> str:
     for character in text:
         if unicodedata.category(character) in _UNSEEN:
             raise MailError(
-                f"{what} holds the character {ascii(character)}, which cannot stand in a mail's "
+                f"{what} holds the character {character!a}, which cannot stand in a mail's "
                 "header; write it without."
             )
     return text

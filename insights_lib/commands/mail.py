@@ -1,0 +1,244 @@
+"""`insights send` and `history`: reports to the people who are to have them."""
+
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from insights_lib.commands.frame import (
+    AsOf,
+    Debug,
+    Json,
+    Outputs,
+    Parameters,
+    Partners,
+    Store,
+    errors,
+    out,
+    reports_file,
+    sentences,
+)
+from insights_lib.errors import MailError
+from insights_lib.mail.delivery import Clock, Post, Result
+from insights_lib.mail.ledger import ledger
+from insights_lib.mail.letters import Planned, Writer, planned_letters
+from insights_lib.mail.pictures import Pictures, pictures
+from insights_lib.mail.recipients import RecipientsFile, read_recipients
+from insights_lib.mail.sending import (
+    DONE,
+    DUE,
+    HINDERED,
+    Stand,
+    send_letters,
+    stands,
+    to_be_sent,
+)
+from insights_lib.mail.server import read_login
+from insights_lib.mail.smtp import check_address
+from insights_lib.reports_file import Asked
+
+LEDGER = "ledger.sqlite"
+
+
+def send(
+    partner: Partners = None,
+    as_of: AsOf = None,
+    store: Store = Path("data/store"),
+    outputs: Outputs = Path("outputs"),
+    parameters: Parameters = Path("parameters"),
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show the plan; write the messages as .eml, send none."),
+    ] = False,
+    test_to: Annotated[
+        str | None, typer.Option(help="Send every message to this address instead, marked so.")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until nothing is left to be tried again.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Mail fresh reports to the people of recipients.yml, each once."""
+    with sentences(debug):
+        recipients = read_recipients(parameters)
+        asked = Asked(partners=tuple(partner or ()), as_of=as_of, store=store)
+        place = outputs.absolute()
+        planned = planned_letters(recipients, reports_file(parameters, partner), asked, place)
+        with drawing(place) as drawn:
+            writer = Writer(recipients, place, drawn, Clock(), test_to)
+            if dry_run:
+                well = _dry_run(planned, writer)
+            elif test_to:
+                well = _test(planned, writer)
+            else:
+                found = send_planned(planned, writer, wait)
+                show(found)
+                well = all(stand.state in DONE for stand in found)
+        if not well:
+            raise typer.Exit(1)
+
+
+def history(
+    partner: Partners = None,
+    outputs: Outputs = Path("outputs"),
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Tell what was mailed to whom, when, and if not, why not; the latest last."""
+    with sentences(debug):
+        if not (outputs / LEDGER).exists():
+            raise MailError(f"{outputs / LEDGER}: nothing was ever sent from here.")
+        with ledger(outputs / LEDGER) as book:
+            entries = [e for e in book.entries() if not partner or e.delivery.partner in partner]
+        rows: list[dict[str, Any]] = [
+            {
+                **asdict(entry.delivery),
+                "state": entry.state,
+                "changed_at": entry.changed_at.isoformat(timespec="seconds"),
+                "next_try": entry.next_try and entry.next_try.isoformat(timespec="seconds"),
+                "tries": entry.tries,
+                "message_id": entry.message_id,
+                "reason": entry.reason,
+            }
+            for entry in entries
+        ]
+        if as_json:
+            out.print(json.dumps(rows, indent=2, ensure_ascii=False))
+            return
+        columns = ("changed_at", "partner", "months", "recipient", "state", "reason")
+        _print(columns, ([row[column] for column in columns] for row in rows))
+
+
+def show(found: list[Stand], as_json: bool = False) -> None:
+    """Show how planned deliveries stand."""
+    rows = [
+        {
+            "partner": stand.planned.spec.partner,
+            "months": stand.planned.months,
+            "recipient": stand.planned.person.address,
+            "how": f"{stand.planned.person.message}, {stand.planned.person.how}",
+            "state": stand.state,
+            "since": stand.since.isoformat(timespec="seconds") if stand.since else "",
+            "why": stand.why,
+        }
+        for stand in found
+    ]
+    if as_json:
+        out.print(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        columns = ("partner", "months", "recipient", "how", "state", "since", "why")
+        _print(columns, (list(row.values()) for row in rows))
+
+
+def _print(columns: tuple[str, ...], rows: Any) -> None:
+    table = Table(*columns, box=None)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    out.print(table)
+
+
+def send_planned(planned: list[Planned], writer: Writer, wait: bool) -> list[Stand]:
+    """Send what is due, and tell how everything stands then."""
+    recipients = writer.recipients
+    with ledger(writer.outputs / LEDGER) as book:
+        letters = writer.letters(to_be_sent(planned, book))
+        if letters:
+            for result in send_letters(letters, book, post_of(recipients), writer.clock, wait):
+                errors.print(f"{_place(result)}: {result.state}")
+        return stands(planned, book)
+
+
+def post_of(recipients: RecipientsFile) -> Post:
+    """How mail is sent, by the parameters and the login of the environment."""
+    return Post(
+        server=recipients.smtp,
+        login=read_login(os.environ) if recipients.smtp.login else None,
+        sender=recipients.sender,
+        allowed_domains=recipients.allowed_domains,
+        resend_uncertain=recipients.resend_uncertain,
+    )
+
+
+def _dry_run(planned: list[Planned], writer: Writer) -> bool:
+    """Show how everything stands, and write the messages that would be sent."""
+    with ledger(writer.outputs / LEDGER) as book:
+        found = stands(planned, book)
+        letters = writer.letters(to_be_sent(planned, book))
+        due = {
+            stand.planned.delivery.key
+            for stand in found
+            if stand.state in {DUE, "deferred", "withheld"}
+        }
+    show(found)
+    well = all(stand.state in DONE | {DUE} for stand in found)
+    for letter in letters:
+        first = letter.deliveries[0]
+        if not due & {delivery.key for delivery in letter.deliveries}:
+            continue
+        folder = writer.outputs / "dry-run" / first.partner / first.months
+        file = folder / f"{_safe(first.recipient)}{first.variant and '-'}{first.variant}.eml"
+        try:
+            data = letter.build()
+        except MailError as error:
+            errors.print(f"would be withheld: {first.recipient}: {error}")
+            well = False
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        out.print(str(file))
+    return well
+
+
+def _safe(address: str) -> str:
+    """An address as the name of a file."""
+    return re.sub(r"[^A-Za-z0-9@._+-]", "_", address)
+
+
+def _test(planned: list[Planned], writer: Writer) -> bool:
+    """Send everything to one address; the ledger of the outputs knows nothing of it."""
+    check_address(writer.test_to or "")
+    well = True
+    for one in planned:
+        if one.hindrance:
+            errors.print(f"{HINDERED}: partner {one.spec.partner}, {one.months}: {one.hindrance}")
+            well = False
+    letters = writer.letters(planned)
+    with TemporaryDirectory() as folder, ledger(Path(folder) / LEDGER) as book:
+        for result in send_letters(letters, book, post_of(writer.recipients), writer.clock):
+            out.print(f"{_place(result)}: {result.state} {result.reason}".rstrip())
+            well = well and result.state == "sent"
+    return well
+
+
+def _place(result: Result) -> str:
+    delivery = result.delivery
+    return f"partner {delivery.partner}, {delivery.months}, {delivery.recipient}"
+
+
+@contextmanager
+def drawing(outputs: Path) -> Iterator[Pictures | None]:
+    """What draws charts; that it cannot is told on the console and in the log of mails."""
+    outputs.mkdir(parents=True, exist_ok=True)
+    told = logging.FileHandler(outputs / "mail.log", encoding="utf-8", delay=True)
+    told.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.getLogger("insights_lib.mail")
+    handlers: list[logging.Handler] = [told, logging.StreamHandler()]
+    for handler in handlers:
+        log.addHandler(handler)
+    try:
+        with pictures() as drawn:
+            yield drawn
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+            handler.close()

@@ -1,0 +1,251 @@
+"""Who gets which report now: the recipients and the reports that are there, made into letters."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
+
+from insights_lib.errors import MailError, ParameterError
+from insights_lib.freshness import Standing
+from insights_lib.mail.contents import CHARTS
+from insights_lib.mail.delivery import Clock, Letter
+from insights_lib.mail.ledger import Delivery
+from insights_lib.mail.message import Enclosed, Envelope, message_of
+from insights_lib.mail.pictures import Pictures
+from insights_lib.mail.recipients import MEGABYTE, Person, RecipientsFile, spec_for
+from insights_lib.parameters import ReportSpec
+from insights_lib.place import folder_of
+from insights_lib.reports_file import Asked, ReportsFile
+from insights_lib.runner import standings
+from insights_lib.sections import Report, read_report
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One report to one person, as the parameters ask for it.
+
+    Attributes:
+        person: Who gets it.
+        spec: Which report.
+        months: The months that it is of; empty if there is no data.
+        folder: Where it is.
+        version: Digest of its data; empty if it is not there.
+        hindrance: Why it cannot be sent now, empty if it can.
+    """
+
+    person: Person
+    spec: ReportSpec
+    months: str
+    folder: Path
+    version: str
+    hindrance: str = ""
+
+    @property
+    def delivery(self) -> Delivery:
+        """It as the ledger calls it."""
+        spec = self.spec
+        return Delivery(spec.partner, self.months, spec.variant, self.person.address, self.version)
+
+
+def specs_for(recipients: RecipientsFile, file: ReportsFile, asked: Asked) -> list[ReportSpec]:
+    """The reports that recipients get, each once.
+
+    Raises:
+        ParameterError: A recipient would get nothing, or a parameter is wrong.
+    """
+    specs = (spec for _, spec in _wanted(recipients, file, asked))
+    found = {(spec.partner, spec.date_range, spec.variant): spec for spec in specs}
+    return list(found.values())
+
+
+def planned_letters(
+    recipients: RecipientsFile, file: ReportsFile, asked: Asked, outputs: Path
+) -> list[Planned]:
+    """What is to be sent to whom, and what hinders it.
+
+    Raises:
+        ParameterError: As of `specs_for`, or a copy has no message to be a copy of.
+    """
+    wanted = list(_wanted(recipients, file, asked))
+    found = standings([spec for _, spec in wanted], outputs)
+    planned = [
+        _planned(person, spec, standing, outputs)
+        for (person, spec), standing in zip(wanted, found, strict=True)
+    ]
+    own = {_message(one) for one in planned if one.person.message == "own"}
+    for one in planned:
+        if _message(one) not in own:
+            raise ParameterError(
+                f"partner {one.spec.partner}: {one.person.address} is to get a copy, but nobody "
+                "gets the same report in a message of their own; write message: own."
+            )
+    return planned
+
+
+def _wanted(
+    recipients: RecipientsFile, file: ReportsFile, asked: Asked
+) -> Iterator[tuple[Person, ReportSpec]]:
+    for partner, people in recipients.partners.items():
+        if not asked.partners or partner in asked.partners:
+            yield from ((person, spec_for(partner, person, file, asked)) for person in people)
+
+
+def _planned(person: Person, spec: ReportSpec, standing: Standing, outputs: Path) -> Planned:
+    folder = folder_of(outputs, spec, standing.months)
+    planned = Planned(person, spec, standing.months, folder, "")
+    if standing.state != "fresh":
+        why = f"its report is {standing.state} ({standing.why}); `insights run` makes it"
+        return replace(planned, hindrance=why)
+    return replace(planned, version=_manifest(folder)["fingerprint"]["data"])
+
+
+def _message(planned: Planned) -> tuple[str, str, str, str, str]:
+    """What those have in common who can share a message."""
+    spec = planned.spec
+    return (spec.partner, spec.date_range, spec.locale, spec.variant, planned.person.how)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes letters.
+
+    Attributes:
+        recipients: Sender and limits.
+        outputs: Folder of the reports.
+        pictures: Draws charts; None to have tables in their place.
+        clock: Dates the messages.
+        test_to: An address that gets every letter in place of those whom it is for.
+    """
+
+    recipients: RecipientsFile
+    outputs: Path
+    pictures: Pictures | None
+    clock: Clock
+    test_to: str | None = None
+
+    def letters(self, planned: Iterable[Planned]) -> list[Letter]:
+        """One letter for each message of one's own, with those who get a copy of the first."""
+        groups: dict[tuple[str, ...], list[Planned]] = {}
+        for one in planned:
+            if not one.hindrance:
+                groups.setdefault(_message(one), []).append(one)
+        letters = []
+        for group in groups.values():
+            copies = [one for one in group if one.person.message == "copy"]
+            for one in group:
+                if one.person.message == "own":
+                    letters.append(self._letter([one, *copies]))
+                    copies = []
+        return letters
+
+    def _letter(self, people: list[Planned]) -> Letter:
+        deliveries = tuple(one.delivery for one in people)
+        # Of the first, whose message it is: stable, so that programs know it if it comes again.
+        domain = self.recipients.sender.rpartition("@")[2]
+        message_id = f"{deliveries[0].key[:40]}@{domain}"
+        if self.test_to:
+            message_id = (
+                f"{uuid4().hex}@{domain}"  # tests are to come as often as they are asked for
+            )
+            # Told apart by what stands for the data, as they all go to one address.
+            deliveries = (replace(deliveries[0], recipient=self.test_to, version=message_id),)
+        return Letter(deliveries, message_id, partial(self._build, people, message_id))
+
+    def _build(self, people: list[Planned], message_id: str) -> bytes:
+        """The message, from a report that has just been checked.
+
+        Raises:
+            MailError: The report is not what is to be sent, or the message cannot be.
+        """
+        planned = people[0]
+        try:
+            before = (planned.folder / "manifest.json").read_bytes()
+            report, page = checked_report(planned)
+            file = planned.folder / "report.html"
+            drawn = self.pictures.of(file, CHARTS) if self.pictures else {}
+            enclosed = Enclosed(report, page, self._link(planned), drawn)
+            envelope = self._envelope(people, message_id)
+            message = message_of(envelope, enclosed).as_bytes()
+            if len(message) > self.recipients.largest_message_mb * MEGABYTE and not enclosed.link:
+                enclosed = replace(enclosed, link=self._served(planned))
+                message = message_of(envelope, enclosed).as_bytes()
+            changed = (planned.folder / "manifest.json").read_bytes() != before
+        except (OSError, ValueError, KeyError) as error:
+            raise MailError(
+                f"{planned.folder}: is no whole report ({type(error).__name__}: {error}); "
+                "`insights run --force` makes it again."
+            ) from error
+        if changed:
+            raise MailError(f"{planned.folder}: was made anew at that moment; send it again.")
+        return message
+
+    def _envelope(self, people: list[Planned], message_id: str) -> Envelope:
+        to, *copies = ((one.person.name, one.person.address) for one in people)
+        mark = ""
+        if self.test_to:
+            mark = f"[Test for {', '.join(one.person.address for one in people)}] "
+            to, copies = ("", self.test_to), []
+        return Envelope(
+            sender=(self.recipients.sender_name, self.recipients.sender),
+            to=(to,),
+            copies=tuple(copies),
+            message_id=message_id,
+            date=self.clock.now(),
+            unsubscribe=self.recipients.unsubscribe,
+            mark=mark,
+        )
+
+    def _link(self, planned: Planned) -> str | None:
+        return self._served(planned) if planned.person.how == "link" else None
+
+    def _served(self, planned: Planned) -> str:
+        if not self.recipients.base_url:
+            raise MailError(
+                f"the message has more than {self.recipients.largest_message_mb:g} MB, and no "
+                "base_url tells where the report is served, for a link; set one of the two."
+            )
+        path = (planned.folder / "report.html").relative_to(self.outputs).as_posix()
+        return f"{self.recipients.base_url.rstrip('/')}/{quote(path)}"
+
+
+def checked_report(planned: Planned) -> tuple[Report, bytes]:
+    """A report and the bytes of its page, right before they are sent.
+
+    Raises:
+        MailError: It is not complete, not of this partner, months, filters or data, or its page
+            is not the one that was rendered.
+    """
+    spec, manifest = planned.spec, _manifest(planned.folder)
+    report = read_report(planned.folder / "notebooks")
+    page = (planned.folder / "report.html").read_bytes()
+    facts = report.facts
+    told = {
+        "status": (manifest["status"], "complete"),
+        "partner": (manifest["partner"], spec.partner),
+        "months": (f"{manifest['first']}_{manifest['last']}", planned.months),
+        "data": (manifest["fingerprint"]["data"], planned.version),
+        "filters": (manifest["parameters"]["filters"], spec.filters.texts()),
+        "locale": (manifest["parameters"]["locale"], spec.locale),
+        "page": (manifest["report_sha256"], hashlib.sha256(page).hexdigest()),
+        "partner of the notebooks": (facts["partner"], spec.partner),
+        "months of the notebooks": (f"{facts['first']}_{facts['last']}", planned.months),
+        "filters of the notebooks": (facts["filters"], spec.filters.chosen()),
+    }
+    for what, (found, expected) in told.items():
+        if found != expected:
+            raise MailError(
+                f"{planned.folder}: the {what} is {found}, not {expected}; it is not sent. "
+                "Render it again with `insights run --force`."
+            )
+    return report, page
+
+
+def _manifest(folder: Path) -> dict[str, dict[str, str]]:
+    manifest: dict[str, dict[str, str]] = json.loads(
+        (folder / "manifest.json").read_text(encoding="utf-8")
+    )
+    return manifest

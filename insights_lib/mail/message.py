@@ -1,0 +1,167 @@
+"""One message: text, HTML with pictures, and the report attached or linked to."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import css_inline
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from insights_lib import theme
+from insights_lib.errors import MailError
+from insights_lib.mail.contents import contents_of
+from insights_lib.mail.pictures import Picture
+from insights_lib.mail.recipients import clean_name, clean_text
+from insights_lib.sections import Report
+from insights_lib.words import Words
+
+MAIL_FILES = Path(__file__).parents[1] / "mail_files"
+# Bytes of the HTML; Gmail cuts off what is more than 102,000.
+LONGEST_HTML = 90_000
+_POLICY = SMTP.clone(cte_type="7bit")  # no server on the way has to know more
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The headers of a message.
+
+    Attributes:
+        sender: Who it is from: display name and address.
+        to: Display names and addresses of those whose message it is.
+        copies: Of those who get a copy.
+        message_id: Without angle brackets.
+        date: When it is sent, with a zone.
+        unsubscribe: For List-Unsubscribe, None for no such header.
+        mark: Put before the subject, such as a note that it is a test.
+    """
+
+    sender: tuple[str, str]
+    to: tuple[tuple[str, str], ...]
+    copies: tuple[tuple[str, str], ...]
+    message_id: str
+    date: datetime
+    unsubscribe: str | None = None
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Enclosed:
+    """What a message brings.
+
+    Attributes:
+        report: What the report says.
+        page: Its page, as bytes; it is attached unless there is a link.
+        link: Where the report is served; None to attach it.
+        pictures: Charts by the names of their tables; a table stands in for one that is missing.
+    """
+
+    report: Report
+    page: bytes
+    link: str | None = None
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+
+
+def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
+    """Build a message.
+
+    Raises:
+        MailError: Something cannot stand in a header, or the message would be cut off.
+    """
+    facts = enclosed.report.facts
+    words = Words(facts["locale"])
+    name = clean_name(facts["partner_name"])
+    months = f"{words.month(facts['first'])} – {words.month(facts['last'])}"
+    subject = clean_text(f"{envelope.mark}{name}: {words('Customers')}, {months}", "the subject")
+    file_name = f"customers-{facts['partner']}-{facts['first']}_{facts['last']}.html"
+    cids = {chart: _cid(envelope.message_id, chart) for chart in enclosed.pictures}
+    said = {
+        "words": words,
+        "locale": facts["locale"],
+        "subject": subject,
+        "partner": facts["partner"],
+        "partner_name": name,
+        "months": months,
+        "filters": _filters(facts["filters"], words),
+        "contents": contents_of(enclosed.report, words),
+        "link": enclosed.link,
+        "file_name": file_name,
+    }
+    message = EmailMessage(_POLICY)
+    _address(message, envelope)
+    message["Subject"] = subject
+    message.set_content(_template("message.txt.j2").render(said))
+    html = _html({**said, "pictures": enclosed.pictures, "cids": cids})
+    message.add_alternative(html, subtype="html")
+    html_part = message.get_payload()[1]  # type: ignore[index]
+    for chart, picture in enclosed.pictures.items():
+        html_part.add_related(  # type: ignore[union-attr]
+            picture.png, "image", "png", cid=f"<{cids[chart]}>", filename=f"{chart}.png"
+        )
+    if not enclosed.link:
+        message.add_attachment(enclosed.page, "text", "html", filename=file_name)
+    return message
+
+
+def _address(message: EmailMessage, envelope: Envelope) -> None:
+    message["From"] = _mailbox(*envelope.sender)
+    message["To"] = [_mailbox(*person) for person in envelope.to]
+    if envelope.copies:
+        message["Cc"] = [_mailbox(*person) for person in envelope.copies]
+    message["Date"] = format_datetime(envelope.date)
+    message["Message-ID"] = f"<{envelope.message_id}>"
+    message["Auto-Submitted"] = "auto-generated"
+    if envelope.unsubscribe:
+        message["List-Unsubscribe"] = f"<{envelope.unsubscribe}>"
+
+
+def _mailbox(name: str, address: str) -> Address:
+    return Address(clean_name(name), addr_spec=clean_text(address, "the address"))
+
+
+def _cid(message_id: str, chart: str) -> str:
+    left, _, domain = message_id.partition("@")
+    return f"{hashlib.sha256(f'{left} {chart}'.encode()).hexdigest()[:16]}@{domain}"
+
+
+def _filters(filters: dict[str, list[str]], words: Words) -> str:
+    """The filters of a report in a line that has an end."""
+    texts = (f"{words.name(facet)}: {', '.join(values)}" for facet, values in filters.items())
+    line = " · ".join(texts)
+    return line if len(line) <= 300 else f"{line[:299]}…"
+
+
+def _html(said: Mapping[str, Any]) -> str:
+    """The HTML with its style inlined, as many mail programs want it.
+
+    Raises:
+        MailError: It is so long that it would be cut off on the way.
+    """
+    style = _template("message.css.j2").render(light=theme.LIGHT, dark=theme.DARK)
+    page = _template("message.html.j2").render(said, style=Markup(style))  # noqa: S704 - our file
+    html = css_inline.inline(page, keep_at_rules=True, load_remote_stylesheets=False)
+    if len(html.encode()) > LONGEST_HTML:
+        raise MailError(
+            f"the text of the message has more than {LONGEST_HTML:,} bytes and would be cut off."
+        )
+    return html
+
+
+@cache
+def _template(name: str) -> Any:
+    environment = Environment(
+        loader=FileSystemLoader(MAIL_FILES),
+        autoescape=name.endswith(".html.j2"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)

@@ -1,0 +1,92 @@
+"""What is planned, what the ledger knows of it, and what is still to be sent."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from insights_lib.mail.delivery import Clock, Letter, Post, Result, deliver_letters
+from insights_lib.mail.ledger import Entry, Ledger
+from insights_lib.mail.letters import Planned
+
+# What the ledger may say of a delivery, or why there is nothing to deliver.
+HINDERED, TOLD, DUE = "not ready", "no update wanted", "due"
+DONE = {"sent", TOLD}
+
+
+@dataclass(frozen=True)
+class Stand:
+    """How a planned delivery stands.
+
+    Attributes:
+        planned: Which one.
+        state: A state of the ledger, or `due`, `not ready`, `no update wanted`.
+        since: When it came to stand so (UTC), None if it never was in the ledger.
+        why: The reason, or the server's answer; empty if there is none.
+    """
+
+    planned: Planned
+    state: str
+    since: datetime | None = None
+    why: str = ""
+
+
+def stands(planned: Sequence[Planned], ledger: Ledger) -> list[Stand]:
+    """How each planned delivery stands, by the ledger."""
+    told: dict[str, list[Entry]] = {}
+    for entry in ledger.entries():
+        told.setdefault(entry.delivery.partner, []).append(entry)
+    return [_stand(one, ledger, told.get(one.spec.partner, [])) for one in planned]
+
+
+def _stand(planned: Planned, ledger: Ledger, told: list[Entry]) -> Stand:
+    if planned.hindrance:
+        return Stand(planned, HINDERED, None, planned.hindrance)
+    own = planned.delivery
+    if entry := ledger.entry(own):
+        until = f"; next try from {entry.next_try:%Y-%m-%d %H:%M} UTC" if entry.next_try else ""
+        return Stand(planned, entry.state, entry.changed_at, f"{entry.reason}{until}")
+    for entry in told:
+        same = replace(entry.delivery, version=own.version) == own
+        if same and entry.state in {"sent", "uncertain"} and not planned.person.updates:
+            why = "these months were sent from earlier data, and `updates` is not set"
+            return Stand(planned, TOLD, entry.changed_at, why)
+    return Stand(planned, DUE)
+
+
+def to_be_sent(planned: Sequence[Planned], ledger: Ledger) -> list[Planned]:
+    """What nothing speaks against; what was sent already the ledger itself passes over."""
+    return [s.planned for s in stands(planned, ledger) if s.state not in {HINDERED, TOLD}]
+
+
+def send_letters(
+    letters: Sequence[Letter],
+    ledger: Ledger,
+    post: Post,
+    clock: Clock,
+    stay: bool = False,
+) -> Iterator[Result]:
+    """Send what is due of some letters.
+
+    Args:
+        letters: The letters.
+        ledger: Where it is noted.
+        post: How to send.
+        clock: What to go by.
+        stay: Whether to stay until there is nothing left to be tried again.
+
+    Yields:
+        The results, each as soon as it is noted.
+
+    Raises:
+        MailError: As of `deliver_letters`.
+    """
+    while True:
+        yield from deliver_letters(letters, ledger, post, clock, wait=stay)
+        if not stay or not (tries := _open_tries(letters, ledger)):
+            return
+        clock.sleep(max(0.0, (min(tries) - clock.now()).total_seconds()))
+
+
+def _open_tries(letters: Sequence[Letter], ledger: Ledger) -> list[datetime]:
+    entries = (ledger.entry(delivery) for letter in letters for delivery in letter.deliveries)
+    return [e.next_try for e in entries if e and e.state == "deferred" and e.next_try]
