@@ -156,7 +156,8 @@ def in_store(place: Path, sql: str) -> list[tuple[Any, ...]]:
     files = ", ".join(sql_path(file) for file in (place / "store" / "parts").glob("*/*.parquet"))
     rows = f"""SELECT *, parse_path(filename)[-2] AS account
         FROM read_parquet([{files}], filename = true, union_by_name = true)"""
-    return duckdb.sql(f"WITH stored AS ({rows}) {sql}").fetchall()
+    with duckdb.connect() as engine:
+        return engine.execute(f"WITH stored AS ({rows}) {sql}").fetchall()
 
 
 def key_of(place: Path, kind: str, partner: str) -> str:
@@ -176,7 +177,9 @@ def files_with(key: str, folder: Path) -> list[str]:
     for file in sorted(f for f in folder.rglob("*") if f.is_file()):
         texts = [file.read_bytes()]
         if file.suffix == ".parquet":
-            texts.append(repr(duckdb.read_parquet(str(file)).fetchall()).encode())
+            with duckdb.connect() as engine:
+                values = engine.execute(f"FROM read_parquet({sql_path(file)})").fetchall()
+            texts.append(repr(values).encode())
         if any(key.encode() in text for text in texts):
             found.append(file.name)
     return found
@@ -199,7 +202,9 @@ def test_a_forgotten_customer_is_nowhere_and_all_others_are_where_they_were(plac
     accounts = {row[0] for row in in_store(place, "SELECT DISTINCT account FROM stored")}
     untouched = parts_of(place, *accounts - {"1234567"})
     before = {partner: current(place, partner) for partner in PARTNERS}
-    assert files_with(key, place)
+    for name in ("report.html", "notebooks/01.ipynb", "data/summary.csv"):
+        (place / "outputs" / "1234567" / MONTHS / name).write_text(key, encoding="utf-8")
+    assert {"01.ipynb", "report.html", "summary.csv"} < {*files_with(key, place)}
 
     forgotten = forget(key, place / "store", place / "outputs")
 
@@ -361,16 +366,31 @@ def test_rows_of_earlier_exports_and_of_broken_ingests_go_as_well(tmp_path: Path
 
 
 def test_the_log_does_not_keep_the_name_in_the_names_of_files(tmp_path: Path) -> None:
-    rows = [seats_row("2025-01", "", CustomerName="Contoso"), seats_row("2025-01", "b")]
-    file = write_tsv(tmp_path / "Contoso (2025).tsv", rows)
-    ingest_file(file, tmp_path / "store")
-    ingest_file(write_tsv(tmp_path / "Contosolution.tsv", rows[1:]), tmp_path / "store")
+    other = [seats_row("2025-01", "b")]
+    rows = [seats_row("2025-01", "", CustomerName="Contoso"), *other]
+    for name in ("Contosolution.tsv", "NeoContoso.tsv", "of Contoso.tsv"):
+        ingest_file(write_tsv(tmp_path / name, other), tmp_path / "store")
+    ingest_file(write_tsv(tmp_path / "Contoso (2025).tsv", rows), tmp_path / "store")
     forgotten = forget("Contoso", tmp_path / "store", tmp_path / "outputs")
     assert forgotten.exports == ("Contoso (2025).tsv",)
     names = [Path(name).name for (name,) in catalog(tmp_path, "SELECT file FROM exports")]
-    assert names == ["… (2025).tsv", "Contosolution.tsv"]
+    assert names == ["Contosolution.tsv", "NeoContoso.tsv", "of ….tsv", "… (2025).tsv"]
     raw = (tmp_path / "store" / "catalog.sqlite").read_bytes()
-    assert b"Contoso (" not in raw
+    assert raw.count(b"Contoso") == 2
+
+
+def test_what_is_struck_out_of_the_log_is_overwritten_in_its_file(tmp_path: Path) -> None:
+    """By itself SQLite would leave the old row where it was, as free space."""
+    catalog_file = tmp_path / "catalog.sqlite"
+    with closing(sqlite3.connect(catalog_file)) as db:
+        db.execute("PRAGMA secure_delete = OFF")
+        db.execute("CREATE TABLE exports (id INTEGER PRIMARY KEY, file TEXT)")
+        db.execute("INSERT INTO exports (file) VALUES (?)", ["Contoso " * 3])
+        db.execute("INSERT INTO exports (file) VALUES ('other.tsv')")
+        db.commit()
+        retention._strike_out(db, "Contoso")
+        db.commit()
+    assert b"Contoso" not in catalog_file.read_bytes()
 
 
 def die_in(place: Path, key: str, point: str, call: int) -> None:
