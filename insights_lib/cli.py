@@ -2,8 +2,11 @@
 
 import typer
 
+from insights_lib.commands.care import forget, prune
 from insights_lib.commands.data import demo, ingest
+from insights_lib.commands.mail import history, send
 from insights_lib.commands.reports import run, status
+from insights_lib.commands.schedule import schedule
 
 
 def program() -> typer.Typer:
@@ -14,7 +17,7 @@ def program() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for command in (demo, ingest, run, status):
+    for command in (demo, ingest, run, status, send, history, schedule, prune, forget):
         commands.command()(command)
     return commands
 

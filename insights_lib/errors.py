@@ -28,5 +28,9 @@ class ReportError(InsightsError):
     """A report could not be rendered; the message names the section and the reason."""
 
 
+class BusyError(ReportError):
+    """Somebody else is at work there; what is to be done may be done by that one."""
+
+
 class MailError(InsightsError):
     """Mail could not be sent; the message says why, and what to do."""

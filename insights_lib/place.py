@@ -10,26 +10,31 @@ from tempfile import mkdtemp
 
 from filelock import FileLock, Timeout
 
-from insights_lib.errors import ReportError
+from insights_lib.errors import BusyError
 from insights_lib.parameters import ReportSpec
 
+_FILE_MODE, _FOLDER_MODE = 0o640, 0o750  # reports are for their owner and group
 _WORK = ".run-"  # what folders begin with in which reports are made
 _AT_CWD, _RENAME_EXCHANGE = -100, 2
 
 
 @contextmanager
-def claimed(outputs: Path) -> Iterator[Path]:
+def claimed(outputs: Path, wait: bool = False) -> Iterator[Path]:
     """Have the folder of the reports for oneself, and a folder in it to make reports in.
 
+    Args:
+        outputs: The folder of the reports.
+        wait: Whether to wait until nobody else has it.
+
     Raises:
-        ReportError: Another run has it.
+        BusyError: Another run has it.
     """
     outputs.mkdir(parents=True, exist_ok=True)
     lock = FileLock(outputs / ".lock")
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(blocking=wait)
     except Timeout as error:
-        raise ReportError(
+        raise BusyError(
             f"{outputs}: another run is writing reports here; wait for it, or give another "
             "folder with --outputs."
         ) from error
@@ -56,8 +61,9 @@ def move_into_place(made: Path, folder: Path) -> None:
         OSError: It could not be moved; the old one is where it was.
     """
     for file in [*made.rglob("*"), made]:
+        file.chmod(_FOLDER_MODE if file.is_dir() else _FILE_MODE)
         sync(file)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
     if folder.exists():
         _exchange(made, folder)
         shutil.rmtree(made)

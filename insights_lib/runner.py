@@ -1,6 +1,7 @@
 """Many reports: which of them are to be made, in which order, by how many processes."""
 
 import json
+import sys
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, as_completed
 from contextlib import AbstractContextManager, closing, suppress
@@ -30,6 +31,7 @@ class Settings:
         section_timeout: Seconds that a section may take.
         report_timeout: Seconds that the sections of a report may take together.
         dask: Address of a Dask scheduler whose workers are to make the reports instead.
+        wait: Whether to wait for another run in the same folder to end.
     """
 
     outputs: Path
@@ -37,6 +39,7 @@ class Settings:
     section_timeout: int = 600
     report_timeout: int = 1800
     dask: str | None = None
+    wait: bool = False
 
 
 def notebooks() -> tuple[Path, ...]:
@@ -72,13 +75,13 @@ def run_reports(
 
     Raises:
         ParameterError: Dask is asked for, but not installed.
-        ReportError: Another run is writing to the same folder, there are no notebooks, or no
-            Dask scheduler.
+        BusyError: Another run is writing to the same folder.
+        ReportError: There are no notebooks, or no Dask scheduler.
     """
     sections = notebooks()
     outcomes: list[Outcome] = []
     with (
-        claimed(settings.outputs) as work,
+        claimed(settings.outputs, settings.wait) as work,
         closing(_outcomes(list(specs), settings, sections, work)) as made,
     ):
         for outcome in made:
@@ -153,6 +156,9 @@ def _outcome(future: "Future[Outcome]", order: Order, workers: Executor) -> Outc
 
 
 def _render(order: Order) -> Outcome:
+    # Else jsonschema, which nbformat needs, spends two seconds on a grammar of web addresses
+    # that no notebook has.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from insights_lib.render import render  # noqa: PLC0415 - seconds of imports, for workers only
 
     return render(order)

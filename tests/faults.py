@@ -43,9 +43,11 @@ POINTS: dict[str, Callable[[Path], object]] = {
     "the tables": lambda outputs: any(outputs.glob(".run-*/*/data/*")),
     "the page": lambda outputs: any(outputs.glob(".run-*/*/report.html")),
     "the manifest": lambda outputs: any(outputs.glob(".run-*/*/manifest.json")),
-    "the first report in place": lambda outputs: any(outputs.glob("*/*/manifest.json")),
+    "the first report in place": lambda outputs: any(outputs.glob("[!.]*/*/manifest.json")),
     "the first line of the log": lambda outputs: (outputs / "run.log").exists(),
-    "the second report in place": lambda outputs: len(list(outputs.glob("*/*/report.html"))) > 1,
+    "the second report in place": lambda outputs: (
+        len(list(outputs.glob("[!.]*/*/report.html"))) > 1
+    ),
 }
 
 
@@ -129,7 +131,7 @@ def check(folder: Path, outputs: Path, wanted: dict[str, object], what: str) -> 
     """Give the same command again, and compare."""
     before = {
         file: file.stat().st_ino
-        for file in outputs.glob("*/*/manifest.json")
+        for file in outputs.glob("[!.]*/*/manifest.json")
         if json.loads(file.read_text(encoding="utf-8"))["status"] == "complete"
     }
     rest = subprocess.run(command(folder, outputs), capture_output=True, text=True, check=False)
@@ -142,9 +144,9 @@ def check(folder: Path, outputs: Path, wanted: dict[str, object], what: str) -> 
 def results(outputs: Path) -> dict[str, object]:
     """The tables of all reports, and what their manifests say, with the hashes of the pages."""
     found: dict[str, object] = {
-        str(file.relative_to(outputs)): file.read_bytes() for file in outputs.glob("*/*/data/*")
+        str(file.relative_to(outputs)): file.read_bytes() for file in outputs.glob("[!.]*/*/data/*")
     }
-    for file in outputs.glob("*/*/manifest.json"):
+    for file in outputs.glob("[!.]*/*/manifest.json"):
         manifest = json.loads(file.read_text(encoding="utf-8"))
         said = (manifest["status"], manifest["fingerprint"], manifest["report_sha256"])
         found[str(file.relative_to(outputs))] = said

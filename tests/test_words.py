@@ -20,9 +20,9 @@ SPACE = "\N{NO-BREAK SPACE}"
 def fixed_texts() -> set[str]:
     """Every text that the library, the page or a notebook shows in the reader's language."""
     texts: set[str] = set()
-    for file in (*PACKAGE.glob("*.py"), *(PACKAGE / "page_files").glob("*.j2")):
+    for file in (*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.j2")):
         source = file.read_text(encoding="utf-8")
-        texts |= set(re.findall(r'words\(\s*"([^"]+)"', source))
+        texts |= {text for _, text in re.findall(r"""words\(\s*(["'])(.+?)\1""", source)}
     for file in NOTEBOOKS.glob("*.ipynb"):
         for cell in nbformat.read(file, as_version=4).cells:
             if cell.cell_type == "markdown":

@@ -1,14 +1,18 @@
 """What every command has: two consoles, common options, and errors as sentences."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from insights_lib.errors import InsightsError
+from insights_lib.mail.recipients import read_recipients, specs_for
 from insights_lib.parameters import ReportSpec
 from insights_lib.reports_file import Asked, ReportsFile, read_reports_file, report_specs
 from insights_lib.store import reading
@@ -51,9 +55,30 @@ def reports_file(parameters: Path, partners: list[str] | None) -> ReportsFile:
     return read_reports_file(parameters)
 
 
-def specs_of(file: ReportsFile, asked: Asked) -> list[ReportSpec]:
-    """The reports that are asked for, of a store that is there."""
+def specs_of(parameters: Path, file: ReportsFile, asked: Asked) -> list[ReportSpec]:
+    """The reports that are asked for, of a store that is there.
+
+    Those that `recipients.yml` asks for are among them, unless filters or a language are given.
+    """
     specs = report_specs(file, asked)
+    if (parameters / "recipients.yml").exists() and not (asked.filters or asked.locale):
+        known = {(spec.partner, spec.date_range, spec.variant) for spec in specs}
+        specs += [
+            spec
+            for spec in specs_for(read_recipients(parameters), file, asked)
+            if (spec.partner, spec.date_range, spec.variant) not in known
+        ]
     with reading(specs[0].store):
         pass  # no store at all is told once, not for every report
     return specs
+
+
+def show(rows: list[dict[str, Any]], as_json: bool, columns: Iterable[str]) -> None:
+    """Show rows as JSON with all that they hold, or some columns of them as a table."""
+    if as_json:
+        out.print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    table = Table(*columns, box=None)
+    for row in rows:
+        table.add_row(*(Text(str(row[column])) for column in columns))
+    out.print(table)

@@ -1,6 +1,5 @@
 """`insights send` and `history`: reports to the people who are to have them."""
 
-import json
 import logging
 import os
 import re
@@ -9,11 +8,9 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from insights_lib.commands.frame import (
     AsOf,
@@ -27,12 +24,12 @@ from insights_lib.commands.frame import (
     out,
     reports_file,
     sentences,
+    show,
 )
 from insights_lib.errors import MailError
 from insights_lib.mail.delivery import Clock, Post, Result
 from insights_lib.mail.ledger import ledger
 from insights_lib.mail.letters import Planned, Writer, planned_letters
-from insights_lib.mail.pictures import Pictures, pictures
 from insights_lib.mail.recipients import RecipientsFile, read_recipients
 from insights_lib.mail.sending import (
     DONE,
@@ -46,6 +43,9 @@ from insights_lib.mail.sending import (
 from insights_lib.mail.server import read_login
 from insights_lib.mail.smtp import check_address
 from insights_lib.reports_file import Asked
+
+if TYPE_CHECKING:
+    from insights_lib.mail.pictures import Pictures
 
 LEDGER = "ledger.sqlite"
 
@@ -82,7 +82,7 @@ def send(
                 well = _test(planned, writer)
             else:
                 found = send_planned(planned, writer, wait)
-                show(found)
+                show_stands(found)
                 well = all(stand.state in DONE for stand in found)
         if not well:
             raise typer.Exit(1)
@@ -112,19 +112,17 @@ def history(
             }
             for entry in entries
         ]
-        if as_json:
-            out.print(json.dumps(rows, indent=2, ensure_ascii=False))
-            return
         columns = ("changed_at", "partner", "months", "recipient", "state", "reason")
-        _print(columns, ([row[column] for column in columns] for row in rows))
+        show(rows, as_json, columns)
 
 
-def show(found: list[Stand], as_json: bool = False) -> None:
+def show_stands(found: list[Stand], as_json: bool = False) -> None:
     """Show how planned deliveries stand."""
     rows = [
         {
             "partner": stand.planned.spec.partner,
             "months": stand.planned.months,
+            "variant": stand.planned.spec.variant,
             "recipient": stand.planned.person.address,
             "how": f"{stand.planned.person.message}, {stand.planned.person.how}",
             "state": stand.state,
@@ -133,18 +131,7 @@ def show(found: list[Stand], as_json: bool = False) -> None:
         }
         for stand in found
     ]
-    if as_json:
-        out.print(json.dumps(rows, indent=2, ensure_ascii=False))
-    else:
-        columns = ("partner", "months", "recipient", "how", "state", "since", "why")
-        _print(columns, (list(row.values()) for row in rows))
-
-
-def _print(columns: tuple[str, ...], rows: Any) -> None:
-    table = Table(*columns, box=None)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    out.print(table)
+    show(rows, as_json, ("partner", "months", "recipient", "how", "state", "since", "why"))
 
 
 def send_planned(planned: list[Planned], writer: Writer, wait: bool) -> list[Stand]:
@@ -179,7 +166,7 @@ def _dry_run(planned: list[Planned], writer: Writer) -> bool:
             for stand in found
             if stand.state in {DUE, "deferred", "withheld"}
         }
-    show(found)
+    show_stands(found)
     well = all(stand.state in DONE | {DUE} for stand in found)
     for letter in letters:
         first = letter.deliveries[0]
@@ -226,8 +213,10 @@ def _place(result: Result) -> str:
 
 
 @contextmanager
-def drawing(outputs: Path) -> Iterator[Pictures | None]:
+def drawing(outputs: Path) -> Iterator["Pictures | None"]:
     """What draws charts; that it cannot is told on the console and in the log of mails."""
+    from insights_lib.mail.pictures import pictures  # noqa: PLC0415 - for those who write mail
+
     outputs.mkdir(parents=True, exist_ok=True)
     told = logging.FileHandler(outputs / "mail.log", encoding="utf-8", delay=True)
     told.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

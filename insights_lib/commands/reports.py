@@ -1,15 +1,13 @@
 """`insights run` and `status`: the reports, and how they stand."""
 
-import json
 import os
 import signal
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from insights_lib.commands.frame import (
     AsOf,
@@ -23,14 +21,20 @@ from insights_lib.commands.frame import (
     out,
     reports_file,
     sentences,
+    show,
     specs_of,
 )
+from insights_lib.commands.mail import LEDGER, show_stands
 from insights_lib.commands.view import following, place_of, profile, summary
 from insights_lib.errors import ParameterError
+from insights_lib.mail.ledger import ledger
+from insights_lib.mail.letters import planned_letters
+from insights_lib.mail.recipients import read_recipients
+from insights_lib.mail.sending import stands
 from insights_lib.orders import Outcome
 from insights_lib.parameters import Filters, ReportSpec
 from insights_lib.place import folder_of
-from insights_lib.reports_file import Asked
+from insights_lib.reports_file import Asked, ReportsFile
 from insights_lib.runner import Settings, run_reports, standings
 
 
@@ -77,7 +81,7 @@ def run(
         )
         limits = (file.section_timeout_seconds, file.report_timeout_seconds)
         settings = Settings(outputs.absolute(), jobs, *limits, dask)
-        specs = specs_of(file, asked)
+        specs = specs_of(parameters, file, asked)
         wanted = specs if force else _without_fresh(specs, settings.outputs)
         outcomes = _render(wanted, settings, quiet) if wanted else []
         failed = _tell(outcomes)
@@ -94,24 +98,30 @@ def status(
     store: Store = Path("data/store"),
     outputs: Outputs = Path("outputs"),
     parameters: Parameters = Path("parameters"),
+    mail: Annotated[
+        bool, typer.Option("--mail", help="Tell who got which report, and who did not.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Tell of every report of the parameter file whether it is fresh, and if not, why."""
     with sentences(debug):
         file = reports_file(parameters, partner)
-        specs = specs_of(file, Asked(partners=tuple(partner or ()), as_of=as_of, store=store))
-        found = [
-            {"partner": s.partner, "months": s.months, "state": s.state, "why": s.why}
-            for s in standings(specs, outputs.absolute())
-        ]
-        if as_json:
-            out.print(json.dumps(found, indent=2, ensure_ascii=False))
+        asked = Asked(partners=tuple(partner or ()), as_of=as_of, store=store)
+        if mail:
+            _show_mail(parameters, file, asked, outputs.absolute(), as_json)
             return
-        table = Table("partner", "months", "state", "why", box=None)
-        for one in found:
-            table.add_row(*map(Text, one.values()))
-        out.print(table)
+        found = standings(specs_of(parameters, file, asked), outputs.absolute())
+        rows = [asdict(standing) for standing in found]
+        show(rows, as_json, ("partner", "months", "variant", "state", "why"))
+
+
+def _show_mail(
+    parameters: Path, file: ReportsFile, asked: Asked, outputs: Path, as_json: bool
+) -> None:
+    planned = planned_letters(read_recipients(parameters), file, asked, outputs)
+    with ledger(outputs / LEDGER) as book:
+        show_stands(stands(planned, book), as_json)
 
 
 def _render(specs: list[ReportSpec], settings: Settings, quiet: bool) -> list[Outcome]:

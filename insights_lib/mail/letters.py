@@ -2,26 +2,28 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 from uuid import uuid4
 
 from insights_lib.errors import MailError, ParameterError
 from insights_lib.freshness import Standing
-from insights_lib.mail.contents import CHARTS
 from insights_lib.mail.delivery import Clock, Letter
 from insights_lib.mail.ledger import Delivery
-from insights_lib.mail.message import Enclosed, Envelope, message_of
-from insights_lib.mail.pictures import Pictures
-from insights_lib.mail.recipients import MEGABYTE, Person, RecipientsFile, spec_for
+from insights_lib.mail.recipients import MEGABYTE, Person, RecipientsFile, wanted_specs
 from insights_lib.parameters import ReportSpec
 from insights_lib.place import folder_of
 from insights_lib.reports_file import Asked, ReportsFile
 from insights_lib.runner import standings
-from insights_lib.sections import Report, read_report
+
+if TYPE_CHECKING:  # seconds of imports, for those who write a letter
+    from insights_lib.mail.message import Envelope
+    from insights_lib.mail.pictures import Pictures
+    from insights_lib.sections import Report
 
 
 @dataclass(frozen=True)
@@ -51,17 +53,6 @@ class Planned:
         return Delivery(spec.partner, self.months, spec.variant, self.person.address, self.version)
 
 
-def specs_for(recipients: RecipientsFile, file: ReportsFile, asked: Asked) -> list[ReportSpec]:
-    """The reports that recipients get, each once.
-
-    Raises:
-        ParameterError: A recipient would get nothing, or a parameter is wrong.
-    """
-    specs = (spec for _, spec in _wanted(recipients, file, asked))
-    found = {(spec.partner, spec.date_range, spec.variant): spec for spec in specs}
-    return list(found.values())
-
-
 def planned_letters(
     recipients: RecipientsFile, file: ReportsFile, asked: Asked, outputs: Path
 ) -> list[Planned]:
@@ -70,7 +61,7 @@ def planned_letters(
     Raises:
         ParameterError: As of `specs_for`, or a copy has no message to be a copy of.
     """
-    wanted = list(_wanted(recipients, file, asked))
+    wanted = list(wanted_specs(recipients, file, asked))
     found = standings([spec for _, spec in wanted], outputs)
     planned = [
         _planned(person, spec, standing, outputs)
@@ -84,14 +75,6 @@ def planned_letters(
                 "gets the same report in a message of their own; write message: own."
             )
     return planned
-
-
-def _wanted(
-    recipients: RecipientsFile, file: ReportsFile, asked: Asked
-) -> Iterator[tuple[Person, ReportSpec]]:
-    for partner, people in recipients.partners.items():
-        if not asked.partners or partner in asked.partners:
-            yield from ((person, spec_for(partner, person, file, asked)) for person in people)
 
 
 def _planned(person: Person, spec: ReportSpec, standing: Standing, outputs: Path) -> Planned:
@@ -123,7 +106,7 @@ class Writer:
 
     recipients: RecipientsFile
     outputs: Path
-    pictures: Pictures | None
+    pictures: "Pictures | None"
     clock: Clock
     test_to: str | None = None
 
@@ -161,6 +144,9 @@ class Writer:
         Raises:
             MailError: The report is not what is to be sent, or the message cannot be.
         """
+        from insights_lib.mail.contents import CHARTS  # noqa: PLC0415 - as above
+        from insights_lib.mail.message import Enclosed, message_of  # noqa: PLC0415 - as above
+
         planned = people[0]
         try:
             before = (planned.folder / "manifest.json").read_bytes()
@@ -183,7 +169,9 @@ class Writer:
             raise MailError(f"{planned.folder}: was made anew at that moment; send it again.")
         return message
 
-    def _envelope(self, people: list[Planned], message_id: str) -> Envelope:
+    def _envelope(self, people: list[Planned], message_id: str) -> "Envelope":
+        from insights_lib.mail.message import Envelope  # noqa: PLC0415 - as above
+
         to, *copies = ((one.person.name, one.person.address) for one in people)
         mark = ""
         if self.test_to:
@@ -212,13 +200,15 @@ class Writer:
         return f"{self.recipients.base_url.rstrip('/')}/{quote(path)}"
 
 
-def checked_report(planned: Planned) -> tuple[Report, bytes]:
+def checked_report(planned: Planned) -> "tuple[Report, bytes]":
     """A report and the bytes of its page, right before they are sent.
 
     Raises:
         MailError: It is not complete, not of this partner, months, filters or data, or its page
             is not the one that was rendered.
     """
+    from insights_lib.sections import read_report  # noqa: PLC0415 - as above
+
     spec, manifest = planned.spec, _manifest(planned.folder)
     report = read_report(planned.folder / "notebooks")
     page = (planned.folder / "report.html").read_bytes()

@@ -2,7 +2,7 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -167,7 +167,27 @@ def read_recipients(folder: Path) -> RecipientsFile:
         raise ParameterError(f"{file}: {error}") from error
 
 
-def spec_for(partner: str, person: Person, file: ReportsFile, asked: Asked) -> ReportSpec:
+def specs_for(recipients: RecipientsFile, file: ReportsFile, asked: Asked) -> list[ReportSpec]:
+    """The reports that recipients get, each once.
+
+    Raises:
+        ParameterError: A recipient would get nothing, or a parameter is wrong.
+    """
+    specs = (spec for _, spec in wanted_specs(recipients, file, asked))
+    found = {(spec.partner, spec.date_range, spec.variant): spec for spec in specs}
+    return list(found.values())
+
+
+def wanted_specs(
+    recipients: RecipientsFile, file: ReportsFile, asked: Asked
+) -> Iterator[tuple[Person, ReportSpec]]:
+    """The people of the partners that are asked for, each with their report; see `specs_for`."""
+    for partner, people in recipients.partners.items():
+        if not asked.partners or partner in asked.partners:
+            yield from ((person, _spec_for(partner, person, file, asked)) for person in people)
+
+
+def _spec_for(partner: str, person: Person, file: ReportsFile, asked: Asked) -> ReportSpec:
     """The report that a person gets: never more than the partner's filters and theirs let through.
 
     Raises:

@@ -3,10 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from uuid import uuid4
 
+from insights_lib.errors import MailError
 from insights_lib.mail.delivery import Clock, Letter, Post, Result, deliver_letters
 from insights_lib.mail.ledger import Entry, Ledger
 from insights_lib.mail.letters import Planned
+from insights_lib.mail.recipients import clean_text
+from insights_lib.mail.smtp import Connection
 
 # What the ledger may say of a delivery, or why there is nothing to deliver.
 HINDERED, TOLD, DUE = "not ready", "no update wanted", "due"
@@ -90,3 +98,26 @@ def send_letters(
 def _open_tries(letters: Sequence[Letter], ledger: Ledger) -> list[datetime]:
     entries = (ledger.entry(delivery) for letter in letters for delivery in letter.deliveries)
     return [e.next_try for e in entries if e and e.state == "deferred" and e.next_try]
+
+
+def send_note(post: Post, sender_name: str, address: str, note: tuple[str, str]) -> None:
+    """Send a short message, subject and text, at once; the ledger is for reports.
+
+    Raises:
+        MailError: It cannot be sent.
+    """
+    subject, text = note
+    if address.rpartition("@")[2].lower() not in post.allowed_domains:
+        raise MailError(f"{address} is in none of the allowed_domains; it is not mailed.")
+    message = EmailMessage(SMTP.clone(cte_type="7bit"))
+    message["From"] = Address(sender_name, addr_spec=post.sender)
+    message["To"] = Address(addr_spec=address)
+    message["Subject"] = clean_text(subject, "the subject")
+    message["Date"] = format_datetime(Clock().now())
+    message["Message-ID"] = f"<{uuid4().hex}@{post.sender.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text)
+    with Connection(post.server, post.login) as connection:
+        answers = connection.deliver(post.sender, (address,), message.as_bytes(), lambda _: None)
+    if answers[address].outcome != "sent":
+        raise MailError(f"{address} was not mailed: {answers[address].reason}.")

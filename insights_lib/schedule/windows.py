@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from filelock import FileLock, Timeout
 
-from insights_lib.errors import ReportError
+from insights_lib.errors import BusyError, ReportError
 from insights_lib.schedule.plan import Group, cron_trigger
 
 _SCHEMA = """
@@ -136,14 +136,15 @@ def recording(outputs: Path, wait_seconds: float = 0) -> Iterator[Record]:
         wait_seconds: How long to wait for another scheduler to end.
 
     Raises:
-        ReportError: Another scheduler is still at work, or the record cannot be read.
+        BusyError: Another scheduler is still at work.
+        ReportError: The record cannot be read.
     """
     outputs.mkdir(parents=True, exist_ok=True)
     lock = FileLock(outputs / ".schedule.lock")
     try:
         lock.acquire(timeout=wait_seconds)
     except Timeout as error:
-        raise ReportError(
+        raise BusyError(
             f"{outputs}: another scheduler is at work here; what is due is done by that one."
         ) from error
     file = outputs / "schedule.sqlite"

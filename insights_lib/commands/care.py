@@ -1,0 +1,52 @@
+"""`insights prune` and `forget`: care of data."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from insights_lib.commands.frame import Debug, Outputs, Parameters, Store, out, sentences
+from insights_lib.commands.mail import LEDGER
+from insights_lib.mail.ledger import ledger
+from insights_lib.reports_file import read_reports_file
+from insights_lib.retention import forget as forget_customer
+from insights_lib.retention import prune_reports
+
+
+def prune(
+    outputs: Outputs = Path("outputs"),
+    parameters: Parameters = Path("parameters"),
+    debug: Debug = False,
+) -> None:
+    """Delete what is older than the retention of reports.yml: reports, and who was mailed."""
+    with sentences(debug):
+        kept = read_reports_file(parameters).retention
+        now = datetime.now(UTC)
+        for folder in prune_reports(outputs, timedelta(days=kept.reports_days), now):
+            out.print(f"deleted: {folder}")
+        if (outputs / LEDGER).exists():
+            with ledger(outputs / LEDGER) as book:
+                pruned = book.prune(now - timedelta(days=kept.ledger_days))
+            out.print(f"forgotten: who got {pruned} mails")
+
+
+def forget(
+    customer: Annotated[
+        str, typer.Option(help="Top parent id, tenant id or name, as the exports spell it.")
+    ],
+    store: Store = Path("data/store"),
+    outputs: Outputs = Path("outputs"),
+    debug: Debug = False,
+) -> None:
+    """Delete a customer from the store and from all reports; these are to be rendered again."""
+    with sentences(debug):
+        forgotten = forget_customer(customer, store, outputs)
+        rows = ", ".join(f"{count} with it as {kind}" for kind, count in forgotten.rows.items())
+        first, last = forgotten.months[0], forgotten.months[-1]
+        partners = ", ".join(forgotten.partners)
+        out.print(f"rows deleted: {rows}; {first:%Y-%m} to {last:%Y-%m}, partners {partners}")
+        for folder in forgotten.reports:
+            out.print(f"stale: {folder}; `insights run` makes it again")
+        for name in forgotten.exports:
+            out.print(f"still in the export file {name}: delete it, or it comes back with it")

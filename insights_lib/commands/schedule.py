@@ -1,0 +1,169 @@
+"""`insights schedule`: what is due at its time, once."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from insights_lib.commands.frame import (
+    Debug,
+    Outputs,
+    Parameters,
+    Store,
+    errors,
+    out,
+    sentences,
+    specs_of,
+)
+from insights_lib.commands.mail import LEDGER, drawing, post_of, send_planned
+from insights_lib.errors import BusyError, InsightsError
+from insights_lib.mail.delivery import Clock
+from insights_lib.mail.ledger import ledger
+from insights_lib.mail.letters import Writer, planned_letters
+from insights_lib.mail.recipients import read_recipients
+from insights_lib.mail.sending import DONE, send_note
+from insights_lib.reports_file import Asked, read_reports_file
+from insights_lib.runner import Settings, run_reports, standings
+from insights_lib.schedule.incoming import Folders, take_incoming
+from insights_lib.schedule.once import Finished, Step, run_due, stay
+from insights_lib.schedule.plan import Group, Plan, read_plan
+from insights_lib.schedule.windows import Window, due, recording
+
+
+def schedule(
+    once: Annotated[
+        bool, typer.Option("--once", help="Do all that is due, then end; else stay and do it.")
+    ] = False,
+    store: Store = Path("data/store"),
+    outputs: Outputs = Path("outputs"),
+    parameters: Parameters = Path("parameters"),
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Reports at a time; default the cores.")
+    ] = os.cpu_count() or 1,
+    debug: Debug = False,
+) -> None:
+    """Do what schedule.yml asks for at its time: take in exports, render, send."""
+    with sentences(debug):
+        read_plan(parameters)  # what is wrong with it is told before anything is begun
+        place = _Place(store, outputs.absolute(), parameters, jobs)
+        if not once:
+            stay(lambda: _go_on(place))
+            return
+        finished = _do_due(place)
+        if any(one.reasons for one in finished):
+            raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where everything is."""
+
+    store: Path
+    outputs: Path
+    parameters: Path
+    jobs: int
+
+
+def _go_on(place: _Place) -> None:
+    """Do what is due; whatever goes wrong, the next time may do better."""
+    try:
+        with suppress(BusyError):  # what is due is done by the other one
+            _do_due(place)
+    except (InsightsError, OSError) as error:
+        errors.print(str(error))
+
+
+def _do_due(place: _Place) -> list[Finished]:
+    plan = read_plan(place.parameters)
+    steps = _steps(place)
+    with recording(place.outputs) as record:
+        finished = run_due(plan, _now, steps, lambda *note: _alert(place, *note), record)
+        for one in finished:
+            window = one.window
+            told = "; ".join(one.reasons) or "done"
+            out.print(f"{window.group}, {window.local:%Y-%m-%d %H:%M} {window.time_zone}: {told}")
+        _send_deferred(plan, place, steps)
+    return finished
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _steps(place: _Place) -> Mapping[str, Step]:
+    """What each step of a plan does; it returns why it failed."""
+    return {
+        "ingest": lambda _, group: _ingest(group, place),
+        "run": lambda window, group: _run(window, group, place),
+        "send": lambda window, group: _send(window, group, place),
+    }
+
+
+def _ingest(group: Group, place: _Place) -> list[str]:
+    arrivals = take_incoming(Folders(group.incoming, place.store))
+    return [arrival.refusal for arrival in arrivals if arrival.refusal]
+
+
+def _asked(window: Window, group: Group, place: _Place) -> Asked:
+    return Asked(
+        partners=group.partners,
+        date_range=group.range,
+        as_of=window.local.date().isoformat(),
+        store=place.store,
+    )
+
+
+def _run(window: Window, group: Group, place: _Place) -> list[str]:
+    file = read_reports_file(place.parameters)
+    specs = specs_of(place.parameters, file, _asked(window, group, place))
+    limits = (file.section_timeout_seconds, file.report_timeout_seconds)
+    settings = Settings(place.outputs, place.jobs, *limits, wait=True)
+    found = zip(specs, standings(specs, place.outputs), strict=True)
+    wanted = [spec for spec, standing in found if standing.state != "fresh"]
+    outcomes = run_reports(wanted, settings, lambda _: None) if wanted else []
+    return [
+        f"partner {outcome.spec.partner}{section and ', section '}{section}: {reason}"
+        for outcome in outcomes
+        for section, reason in outcome.failures
+    ]
+
+
+def _send(window: Window, group: Group, place: _Place) -> list[str]:
+    """Send what is fresh; who is to be tried again later is no failure yet."""
+    recipients = read_recipients(place.parameters)
+    file = read_reports_file(place.parameters)
+    planned = planned_letters(recipients, file, _asked(window, group, place), place.outputs)
+    with drawing(place.outputs) as drawn:
+        found = send_planned(planned, Writer(recipients, place.outputs, drawn, Clock()), wait=False)
+    return [
+        f"partner {stand.planned.spec.partner}, {stand.planned.person.address}: {stand.state}"
+        f" ({stand.why})"
+        for stand in found
+        if stand.state not in DONE | {"deferred"}
+    ]
+
+
+def _send_deferred(plan: Plan, place: _Place, steps: Mapping[str, Step]) -> None:
+    """Try again what a mail server has put off, for the latest window of each group."""
+    if not (place.outputs / LEDGER).exists():
+        return
+    now = _now()
+    with ledger(place.outputs / LEDGER) as book:
+        tries = [entry.next_try for entry in book.entries() if entry.state == "deferred"]
+    if not any(moment and moment <= now for moment in tries):
+        return
+    for name, group in plan.groups.items():
+        windows = due(name, group, now)
+        if windows and "send" in group.steps:
+            for reason in steps["send"](windows[-1], group):
+                errors.print(reason)
+
+
+def _alert(place: _Place, address: str, subject: str, text: str) -> None:
+    recipients = read_recipients(place.parameters)
+    send_note(post_of(recipients), recipients.sender_name, address, (subject, text))
