@@ -96,6 +96,7 @@ def test_a_claim_that_fails_claims_none(book: Ledger) -> None:
 
 
 def test_nothing_is_noted_as_being_sent_that_was_not_claimed(book: Ledger) -> None:
+    settled(book, "sent", BERT)
     book.claim([ANNA], "<m@x>", NOW)
     with pytest.raises(MailError, match="partner 1 is no longer claimed") as raised:
         book.sending([ANNA, BERT], NOW)
@@ -171,8 +172,12 @@ def test_the_file_is_for_its_owner_and_group_and_keeps_what_a_method_has_written
         with ledger(tmp_path / "new" / "ledger.sqlite") as book:
             settled(book, "sent")
             modes = {f.name: f.stat().st_mode & 0o777 for f in book.file.parent.iterdir()}
-            assert book._db.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
-            assert book._db.execute("PRAGMA synchronous").fetchall() == [(2,)]
+            for pragma, value in {
+                "journal_mode": "wal",
+                "synchronous": 2,
+                "secure_delete": 1,
+            }.items():
+                assert book._db.execute(f"PRAGMA {pragma}").fetchall() == [(value,)]
     finally:
         os.umask(mask)
     assert "ledger.sqlite-wal" in modes
