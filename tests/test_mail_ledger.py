@@ -195,19 +195,19 @@ def test_a_file_that_is_no_ledger_is_told_in_a_sentence(tmp_path: Path) -> None:
 
 
 def test_of_several_that_claim_at_once_one_wins(tmp_path: Path) -> None:
-    file, won = tmp_path / "ledger.sqlite", []
-    with ledger(file):
-        pass
     start = Barrier(4)
 
-    def race() -> None:
+    def race(file: Path, won: list[str]) -> None:
+        start.wait(timeout=10)
         with ledger(file) as book:
-            start.wait(timeout=10)
-            won.extend(book.claim([ANNA, BERT], "<m@x>", NOW))
+            won += [e.delivery.recipient for e in book.claim([ANNA, BERT], "<m@x>", NOW)]
 
-    racers = [Thread(target=race) for _ in range(4)]
-    for racer in racers:
-        racer.start()
-    for racer in racers:
-        racer.join()
-    assert sorted(entry.delivery.recipient for entry in won) == [ANNA.recipient, BERT.recipient]
+    for number in range(30):
+        won: list[str] = []
+        given = (tmp_path / str(number) / "ledger.sqlite", won)
+        racers = [Thread(target=race, args=given) for _ in range(4)]
+        for racer in racers:
+            racer.start()
+        for racer in racers:
+            racer.join()
+        assert sorted(won) == [ANNA.recipient, BERT.recipient]

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from insights_lib.errors import InsightsError, MailError
-from insights_lib.mail.ledger import Delivery, Entry, Ledger, State
+from insights_lib.mail.ledger import Delivery, Entry, Ledger, State, lock_file
 from insights_lib.mail.server import Login, Server
 from insights_lib.mail.smtp import Answer, Connection, check_address
 
@@ -117,7 +117,7 @@ def deliver_letters(
 
 @contextmanager
 def _alone(file: Path, wait: bool) -> Iterator[None]:
-    lock = FileLock(file.with_name(f"{file.name}.lock"), mode=0o640)
+    lock = FileLock(lock_file(file), mode=0o640)
     try:
         lock.acquire(blocking=wait)
     except Timeout as error:
