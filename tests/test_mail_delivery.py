@@ -308,9 +308,10 @@ def test_only_who_was_accepted_is_in_doubt_when_a_send_is_stopped_in_the_gap(
         raise KeyboardInterrupt
 
     office.server.fails("RCPT", "450 4.2.1 busy", on=BERT)
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Ledger, "settle", stopped)
+    monkeypatch.setattr(Ledger, "settle", stopped)
+    with pytest.raises(KeyboardInterrupt):
         office.send(letter_to(ANNA, BERT))
+    monkeypatch.undo()
     states = {entry.delivery.recipient: entry.state for entry in office.book.entries()}
     assert states == {ANNA: "uncertain", BERT: "deferred"}
     office.server.works()
