@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -138,7 +138,7 @@ class _Turn:
     post: Post
     clock: Clock
     connection: Connection
-    last: datetime | None = field(default=None)  # when the last dialogue began
+    last: datetime | None = None  # when the last dialogue began
 
     def deliver(self, letter: Letter) -> Iterator[Result]:
         claimed = self.ledger.claim(
