@@ -15,7 +15,7 @@ from mail_server import DROP, TAKE_AND_DROP, MailServer, ca_file, mail_server
 
 from insights_lib.errors import MailError, ReportError
 from insights_lib.mail.delivery import Clock, Letter, Post, Result, deliver_letters
-from insights_lib.mail.ledger import Ledger, ledger
+from insights_lib.mail.ledger import Entry, Ledger, ledger
 from insights_lib.mail.server import Login
 
 ANNA, BERT, CARL = "anna@example.com", "bert@example.com", "carl@example.com"
@@ -299,6 +299,23 @@ def test_what_a_killed_process_has_left_is_known_to_the_next_one(
         assert results == {BERT: "sent"}
         assert entry.state == state
         assert office.received() == [(ANNA,)] * received + [(BERT,)]
+
+
+def test_only_who_was_accepted_is_in_doubt_when_a_send_is_stopped_in_the_gap(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_ledger: Ledger, _entry: Entry) -> None:
+        raise KeyboardInterrupt
+
+    office.server.fails("RCPT", "450 4.2.1 busy", on=BERT)
+    monkeypatch.setattr(Ledger, "settle", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        office.send(letter_to(ANNA, BERT))
+    monkeypatch.undo()
+    states = {entry.delivery.recipient: entry.state for entry in office.book.entries()}
+    assert states == {ANNA: "uncertain", BERT: "deferred"}
+    office.server.works()
+    assert office.states(letter_to(ANNA, BERT)) == {BERT: "sent"}
 
 
 @pytest.mark.parametrize("seed", [1, 2])

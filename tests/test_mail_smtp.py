@@ -107,6 +107,7 @@ def test_the_dot_comes_after_it_was_noted_and_never_if_that_fails(
 
     with pytest.raises(OSError, match="the ledger cannot be written"):
         connection.deliver(SENDER, (ANNA,), b"Message-ID: <m@x>\r\n\r\n", fails)
+    assert connection._smtp is None, "what comes next would be part of the message"
     assert Message(connection).outcomes == ["sent", "sent"]
     assert server.count("dot") == 1
     assert len(server.received) == 1
@@ -145,6 +146,8 @@ def test_a_step_that_fails_settles_the_message_and_the_next_one_goes(
     server.fails(step, verdict)
     message = Message(connection)
     assert message.outcomes == [outcome, outcome]
+    if verdict[0] in "45" and step != "AUTH":  # whose words are kept back
+        assert {answer.reason for answer in message.answers.values()} == {verdict}
     assert len(message.accepted) == (step == "dot")
     assert len(server.received) == (verdict == TAKE_AND_DROP)
     assert connection.failures == connections - 1
@@ -330,6 +333,14 @@ def test_a_server_without_a_login_is_told(connect: Callable[..., Connection]) ->
         mail_server(auth_exclude_mechanism=without) as server,
         pytest.raises(MailError, match="offers no login with a password; set `login: false`"),
     ):
+        Message(connect(server))
+
+
+def test_a_server_that_asks_for_a_login_in_no_known_way_is_told(
+    server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    server.fails("AUTH", "334 a")  # is no base64
+    with pytest.raises(MailError, match="offers no login with a password"):
         Message(connect(server))
 
 

@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from insights_lib.errors import InsightsError, MailError
-from insights_lib.mail.ledger import Delivery, Entry, Ledger, State
+from insights_lib.mail.ledger import Delivery, Entry, Ledger, State, lock_file
 from insights_lib.mail.server import Login, Server
 from insights_lib.mail.smtp import Answer, Connection, check_address
 
@@ -117,7 +117,7 @@ def deliver_letters(
 
 @contextmanager
 def _alone(file: Path, wait: bool) -> Iterator[None]:
-    lock = FileLock(file.with_name(f"{file.name}.lock"), mode=0o640)
+    lock = FileLock(lock_file(file), mode=0o640)
     try:
         lock.acquire(blocking=wait)
     except Timeout as error:
@@ -138,7 +138,7 @@ class _Turn:
     post: Post
     clock: Clock
     connection: Connection
-    last: datetime | None = field(default=None)  # when the last dialogue began
+    last: datetime | None = None  # when the last dialogue began
 
     def deliver(self, letter: Letter) -> Iterator[Result]:
         claimed = self.ledger.claim(

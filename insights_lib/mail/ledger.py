@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from filelock import FileLock
+
 from insights_lib.errors import MailError
 
 State = Literal["claimed", "sending", "sent", "deferred", "failed", "uncertain", "withheld"]
@@ -29,12 +31,6 @@ CREATE TABLE IF NOT EXISTS deliveries (
     changed_at TEXT NOT NULL, reason TEXT
 ) STRICT
 """
-_OPENING = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA secure_delete = ON",  # what is pruned is overwritten
-    _SCHEMA,
-)
 _CLAIM = """
 INSERT INTO deliveries VALUES (
     :key, :partner, :months, :variant, :recipient, :version,
@@ -241,8 +237,9 @@ def ledger(file: Path) -> Iterator[Ledger]:
     try:
         _make(file)
         with closing(sqlite3.connect(file, timeout=60, isolation_level=None)) as db:
-            for statement in _OPENING:
-                db.execute(statement)
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA secure_delete = ON")  # what is pruned is overwritten
+            db.execute(_SCHEMA)
             yield Ledger(file, db)
     except sqlite3.Error as error:
         raise MailError(
@@ -252,11 +249,23 @@ def ledger(file: Path) -> Iterator[Ledger]:
 
 
 def _make(file: Path) -> None:
+    """Make an empty ledger, if there is none."""
     try:
+        if file.exists() and file.stat().st_size:
+            return
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o640)  # SQLite would let everybody read who was mailed
+        # Two that switch a new file to WAL at once would lock each other out.
+        with FileLock(lock_file(file), mode=0o640):
+            file.touch(mode=0o640)  # SQLite would let everybody read who was mailed
+            with closing(sqlite3.connect(file, timeout=60)) as db:
+                db.execute("PRAGMA journal_mode = WAL")
     except OSError as error:
         raise sqlite3.OperationalError(error.strerror) from error
+
+
+def lock_file(file: Path) -> Path:
+    """What is locked by who makes a ledger or sends by it."""
+    return file.with_name(f"{file.name}.lock")
 
 
 def _entry(delivery: Delivery, *columns: Any) -> Entry:

@@ -241,7 +241,7 @@ class Connection:
                 f"{self._name}: {answer}, so nothing was sent; see that {USER} and {PASSWORD}, "
                 f"or the file {FILE}, are right."
             ) from None
-        except smtplib.SMTPException:
+        except (smtplib.SMTPException, ValueError):  # of a challenge that is no base64
             raise MailError(
                 f"{self._name}: offers no login with a password; set `login: false` if it wants "
                 "none, or ask whoever runs it."
