@@ -5,6 +5,7 @@ fails leaves a folder with the reason in its manifest, and without a page or tab
 """
 
 import atexit
+import gc
 import hashlib
 import json
 import logging
@@ -86,6 +87,7 @@ def render(order: Order) -> Outcome:
             report.seconds[name] = round(seconds, 3)
             if failure:
                 report.failures[name], report.tracebacks[name] = failure
+    gc.collect()  # the event loops of the lanes, whose files would stay open for many reports
     facts = {} if report.failures else _make_page(report)
     _write_manifest(report, facts)
     outcome = partial(
@@ -107,6 +109,7 @@ def render(order: Order) -> Outcome:
 def _warm_parent() -> None:
     """Let this process have warm kernels from now on."""
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    gc.freeze()  # what is there by now stays, and need not be looked at after every report
     stack = ExitStack()
     stack.enter_context(warm_kernels(*PRELOAD))
     atexit.register(stack.close)

@@ -214,9 +214,10 @@ def holdings(store: Path, partner: str) -> Holdings:
     Raises:
         StoreError: There is no store, or it holds nothing of this partner.
     """
+    parts = store / "parts"
     with reading(store) as db:
         rows = [
-            Part(export, dataset, date.fromisoformat(month), store / "parts" / file, *counts)
+            Part(export, dataset, date.fromisoformat(month), parts / file, *counts)
             for export, dataset, month, file, *counts in db.execute(_PARTS_OF, {"partner": partner})
         ]
         names = db.execute("SELECT max(name) FROM accounts WHERE account = ?", [partner]).fetchone()

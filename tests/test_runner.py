@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +32,33 @@ MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04")
 RANGE = "2025-02_2025-04"
 # A folder's name that means something to format strings, globs, URIs, SQL and shells.
 ODD = "a {b} {} {0} 'q' \"d\" [x] 100% #1?é$HOME"
+# Makes a report with kernels that are not forked, and tells how many of them were started.
+ORDINARY = f"""
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from insights_lib import runner, warm_kernels
+from insights_lib.parameters import ReportSpec
+
+runner.NOTEBOOKS, folder = map(Path, sys.argv[1:])
+runner._workers = lambda settings, most: ThreadPoolExecutor(1)
+warm_kernels.can_fork = lambda: False
+launch, started = LocalProvisioner.launch_kernel, []
+
+async def note(self, cmd, **kwargs):
+    started.append(cmd)
+    return await launch(self, cmd, **kwargs)
+
+LocalProvisioner.launch_kernel = note
+spec = ReportSpec(
+    partner="1", date_range="{RANGE}", as_of=date(2030, 1, 1), store=folder / "store"
+)
+settings = runner.Settings(folder / "ordinary", jobs=1)
+(outcome,) = runner.run_reports([spec], settings, lambda _: None)
+print(json.dumps({{"failures": outcome.failures, "ordinary kernels": len(started)}}))
+"""
 COLUMNS = {
     "summary": "metric, value, growth_pct, month",
     "summary_trend": "month, current_customers, active_customers, subscriptions, "
@@ -545,6 +573,40 @@ def test_the_same_data_makes_the_same_page(
         assert folder
         pages.add((folder / "report.html").read_bytes())
     assert len(pages) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are counted in /proc")
+def test_a_worker_has_no_more_files_open_after_many_reports(
+    own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    count = """\
+worker = int(open(f"/proc/{os.getppid()}/stat").read().rsplit(")", 1)[1].split()[1])
+with open(store + ".files", "a") as files:
+    print(len(os.listdir(f"/proc/{worker}/fd")), file=files)
+"""
+    notebook(own_notebooks, "01_fine", replay[0], count, *replay[1:])
+    months = [f"2025-0{first}_2025-04" for first in (1, 2, 3, 4)]
+    months += ["2025-02_2025-03", "2025-03_2025-03", "2025-02_2025-02"]
+    specs = [spec_of(tmp_path / "store", date_range=text) for text in months]
+    run(tmp_path / "outputs", *specs, jobs=1)
+    counts = [int(line) for line in (tmp_path / "store.files").read_text().split()]
+    assert len(counts) == len(months)
+    assert max(counts) <= counts[0] + 3  # the event loop of one report
+
+
+def test_without_forks_ordinary_kernels_make_the_same_report(
+    own_notebooks: Path, tmp_path: Path
+) -> None:
+    """In a process of its own, which makes the report itself."""
+    for name in ("01_summary", "06_distribution_trend"):
+        shutil.copy(NOTEBOOKS / f"{name}.ipynb", own_notebooks)
+    warm = run(tmp_path / "warm", spec_of(tmp_path / "store")).of("1").folder
+    program = [sys.executable, "-c", ORDINARY, str(own_notebooks), str(tmp_path)]
+    told = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert json.loads(told.stdout) == {"failures": [], "ordinary kernels": 2}
+    assert warm
+    for name in ("report.html", "data/summary.csv", "data/distribution_trend.csv"):
+        assert (tmp_path / "ordinary/1" / RANGE / name).read_bytes() == (warm / name).read_bytes()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")

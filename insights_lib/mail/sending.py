@@ -73,7 +73,7 @@ def send_letters(
     clock: Clock,
     stay: bool = False,
 ) -> Iterator[Result]:
-    """Send what is due of some letters.
+    """Send what is due of some letters, once nobody else sends by the same ledger.
 
     Args:
         letters: The letters.
@@ -89,7 +89,7 @@ def send_letters(
         MailError: As of `deliver_letters`.
     """
     while True:
-        yield from deliver_letters(letters, ledger, post, clock, wait=stay)
+        yield from deliver_letters(letters, ledger, post, clock, wait=True)
         if not stay or not (tries := _open_tries(letters, ledger)):
             return
         clock.sleep(max(0.0, (min(tries) - clock.now()).total_seconds()))
