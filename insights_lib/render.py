@@ -164,7 +164,7 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
         if time.monotonic() >= end:
             raise ReportError(late)
         parameters = notebook_parameters(order)
-        unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
+        unknown = parameters.keys() - _known_parameters(notebook)
         if unknown:
             raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
         with TemporaryDirectory(prefix="insights-") as sockets:
@@ -188,6 +188,13 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
         frames = getattr(error, "traceback", None) or traceback.format_exception(error)
         return _reason(error, late), _COLOURS.sub("", "\n".join(frames))
     return None
+
+
+@cache
+def _known_parameters(notebook: Path) -> frozenset[str]:
+    import papermill  # noqa: PLC0415 - as above
+
+    return frozenset(papermill.inspect_notebook(_literal(notebook)))
 
 
 def _raise_of_system(error: Exception) -> None:

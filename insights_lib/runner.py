@@ -65,6 +65,8 @@ def run_reports(
 ) -> list[Outcome]:
     """Render reports; one that fails does not keep the others from being rendered.
 
+    What a run that was killed has left is tidied up, also when there is nothing to render.
+
     Args:
         specs: The reports.
         settings: How to run.
@@ -102,6 +104,8 @@ def _outcomes(
             orders[sized[1].folder] = sized  # two ways to name the same months are one report
         except InsightsError as error:
             yield Outcome(spec, None, (("", str(error)),))
+    if not orders:
+        return
     # The largest first, so that none of them is what everybody waits for at the end.
     largest_first = sorted(orders.values(), key=lambda sized: -sized[0])
     with _workers(settings, len(orders)) as workers:

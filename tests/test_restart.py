@@ -113,7 +113,9 @@ def test_status_tells_what_a_run_would_do(command: list[str], tmp_path: Path) ->
     assert "never run" in table
     manifest = tmp_path / "outputs" / "1" / RANGE / "manifest.json"
     before = manifest.stat().st_ino
+    (tmp_path / "outputs" / ".run-killed").mkdir()
     again = subprocess.run(one, capture_output=True, text=True, check=True)
+    assert not (tmp_path / "outputs" / ".run-killed").exists()
     assert again.stderr.startswith("1 fresh already; ")
     assert manifest.stat().st_ino == before
     subprocess.run([*one, "--force"], check=True, capture_output=True)

@@ -83,7 +83,7 @@ def run(
         settings = Settings(outputs.absolute(), jobs, *limits, dask)
         specs = specs_of(parameters, file, asked)
         wanted = specs if force else _without_fresh(specs, settings.outputs)
-        outcomes = _render(wanted, settings, quiet) if wanted else []
+        outcomes = _render(wanted, settings, quiet)
         failed = _tell(outcomes)
         errors.print(summary(outcomes, len(specs) - len(wanted), started))
         if profiled:
@@ -126,7 +126,7 @@ def _show_mail(
 
 def _render(specs: list[ReportSpec], settings: Settings, quiet: bool) -> list[Outcome]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
-    with following(len(specs), settings.jobs, quiet) as follow:
+    with following(len(specs), settings.jobs, quiet or not specs) as follow:
         return run_reports(specs, settings, follow)
 
 

@@ -125,7 +125,7 @@ def _run(window: Window, group: Group, place: _Place) -> list[str]:
     settings = Settings(place.outputs, place.jobs, *limits, wait=True)
     found = zip(specs, standings(specs, place.outputs), strict=True)
     wanted = [spec for spec, standing in found if standing.state != "fresh"]
-    outcomes = run_reports(wanted, settings, lambda _: None) if wanted else []
+    outcomes = run_reports(wanted, settings, lambda _: None)
     return [
         f"partner {outcome.spec.partner}{section and ', section '}{section}: {reason}"
         for outcome in outcomes
