@@ -110,6 +110,7 @@ def _warm_parent() -> None:
     """Let this process have warm kernels from now on."""
     logging.getLogger("papermill").setLevel(logging.ERROR)
     gc.freeze()  # what is there by now stays, and need not be looked at after every report
+    atexit.register(gc.unfreeze)  # else libraries take it for leaked, and say so
     stack = ExitStack()
     stack.enter_context(warm_kernels(*PRELOAD))
     atexit.register(stack.close)

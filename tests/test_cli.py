@@ -410,6 +410,7 @@ def test_a_partner_that_the_store_does_not_know_leaves_the_others_rendered(here:
     assert "7654321" in failed[1]
     assert "It holds: 1." in failed[1]
     assert "Traceback" not in run.stderr
+    assert "leaked" not in run.stderr
     assert {p.name for p in (here / "outputs").iterdir()} == {".lock", "run.log", "1"}
 
 
