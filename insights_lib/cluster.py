@@ -28,7 +28,7 @@ def cluster(address: str) -> Iterator[Executor]:
         from distributed import Client  # noqa: PLC0415 - an extra that not everybody has
     except ImportError as error:
         raise ParameterError(
-            "--dask needs Dask, which is not installed; pip install 'partner-insights[dask]'."
+            "--dask needs Dask, which is not installed; run `pip install '.[dask]'` here."
         ) from error
     try:
         client = Client(address, timeout=_PATIENCE, set_as_default=False)

@@ -29,7 +29,7 @@ def claimed(outputs: Path, wait: bool = False) -> Iterator[Path]:
     Raises:
         BusyError: Another run has it.
     """
-    outputs.mkdir(parents=True, exist_ok=True)
+    outputs.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
     lock = FileLock(outputs / ".lock")
     try:
         lock.acquire(blocking=wait)

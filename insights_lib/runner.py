@@ -181,5 +181,6 @@ def _log(outcome: Outcome, file: Path) -> None:
         "failures": [{"section": name, "reason": reason} for name, reason in outcome.failures],
         "tracebacks": dict(outcome.tracebacks),
     }
+    file.touch(mode=0o640)
     with file.open("a", encoding="utf-8") as log:
         log.write(f"{json.dumps(line, ensure_ascii=False)}\n")
