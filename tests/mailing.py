@@ -46,8 +46,9 @@ def datasets() -> dict[str, list[dict[str, str]]]:
     return {"SeatsSubscriptionsAndRevenue": seats(), "OfficeUsage": usage, "Profile": [named]}
 
 
-def insights(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.app, list(arguments), env={"COLUMNS": "200", "NO_COLOR": "1"})
+def insights(*arguments: str, columns: int = 200) -> Result:
+    about = {"COLUMNS": str(columns), "NO_COLOR": "1"}
+    return CliRunner().invoke(cli.app, list(arguments), env=about)
 
 
 def sentences(result: Result) -> list[str]:

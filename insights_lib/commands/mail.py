@@ -78,6 +78,12 @@ def send(
         asked = Asked(partners=tuple(partner or ()), as_of=as_of, store=store)
         place = outputs.absolute()
         planned = planned_letters(recipients, reports_file(parameters, partner), asked, place)
+        if not planned:
+            raise ParameterError(
+                f"nobody in recipients.yml gets a report of partner {', '.join(asked.partners)}."
+                if asked.partners
+                else "nobody is in recipients.yml; list people below `partners`."
+            )
         with drawing(place) as drawn:
             writer = Writer(recipients, place, drawn, Clock(), test_to)
             if dry_run:
