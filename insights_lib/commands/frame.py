@@ -18,7 +18,6 @@ from insights_lib.reports_file import Asked, ReportsFile, read_reports_file, rep
 from insights_lib.store import reading
 
 out = Console(highlight=False, markup=False, soft_wrap=True)
-
 errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 WIDEST = 2000  # characters of a line that no screen has to show
