@@ -198,7 +198,7 @@ def test_a_persons_name_stays_one_mailbox(name: str, plain: Path) -> None:
     data = message_of(envelope, Enclosed(report, b"page")).as_bytes()
     assert [one.addr_spec for one in parsed(data)["To"].addresses] == ["a@example.com"]
     raw = message_from_bytes(data)["To"]  # the newer parser puts blanks into long names
-    shown = str(make_header(decode_header(raw))).removesuffix(" <a@example.com>")
+    shown = str(make_header(decode_header(raw.strip()))).removesuffix(" <a@example.com>")
     unquoted = re.sub(r"\\(.)", r"\1", shown.removeprefix('"').removesuffix('"'))
     assert unquoted == name
 
