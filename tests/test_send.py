@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ from insights_lib.mail.server import PASSWORD
 
 OSLO = person("oslo", locations=["OSLO"], locale="sv")
 REPORT = Path("outputs/1") / RANGE
+PATH = os.environ["PATH"]
 
 
 @pytest.fixture(scope="module")
@@ -538,3 +540,16 @@ def test_a_dry_run_and_a_test_exclude_each_other(
     both = send("--dry-run", "--test-to", "me@example.com")
     assert (both.exit_code, server.steps) == (2, [])
     assert "--dry-run and --test-to exclude each other" in both.stderr
+
+
+def test_with_a_chromium_every_message_has_pictures(
+    people: Callable[..., None], server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", PATH)
+    people(person("anna"), OSLO)
+    assert send().exit_code == 0
+    for message in received(server):
+        pngs = [part for part in message.walk() if part.get_content_type() == "image/png"]
+        assert len(pngs) == 3
+        assert told(message, "html").count("<thead>") == 1
+    assert not Path("outputs/mail.log").exists()

@@ -164,9 +164,10 @@ class Writer:
         except InsightsError:
             raise
         except Exception as error:  # whatever it is, this letter alone is withheld
+            why = " ".join(f"{type(error).__name__}: {error}".split())
             raise MailError(
-                f"{planned.folder}: is no whole report ({type(error).__name__}: {error}); "
-                "`insights run --force` makes it again."
+                f"{planned.folder}: is no whole report ({why}); `insights run --force` makes it "
+                "again."
             ) from error
         if changed:
             raise MailError(f"{planned.folder}: was made anew at that moment; send it again.")
