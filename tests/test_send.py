@@ -514,10 +514,9 @@ def test_files_of_reports_are_for_their_owner_and_group(
     send("--dry-run")
     entries = [*Path("outputs/1").rglob("*"), *Path("outputs/dry-run").rglob("*")]
     assert len(entries) > 40
-    for entry in (Path("outputs/1"), Path("outputs/dry-run"), *entries):
+    entries += [Path("outputs") / name for name in ("1", "dry-run", "run.log", "ledger.sqlite")]
+    for entry in entries:
         assert stat.S_IMODE(entry.stat().st_mode) == (0o750 if entry.is_dir() else 0o640), entry
-    ledger = Path("outputs/ledger.sqlite")
-    assert stat.S_IMODE(ledger.stat().st_mode) == 0o640
 
 
 def test_a_wrong_file_sends_nothing(
@@ -553,3 +552,18 @@ def test_with_a_chromium_every_message_has_pictures(
         assert len(pngs) == 3
         assert told(message, "html").count("<thead>") == 1
     assert not Path("outputs/mail.log").exists()
+
+
+def test_a_chromium_that_does_not_start_keeps_no_mail_back(
+    people: Callable[..., None], server: MailServer, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = here / "bin" / "chromium"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    people(person("anna"), OSLO)
+    assert send().exit_code == 0
+    assert [told(message, "html").count("<thead>") for message in received(server)] == [4, 4]
+    log = Path("outputs/mail.log").read_text(encoding="utf-8")
+    assert log.count("no pictures, so its message has tables") == 2
