@@ -326,8 +326,8 @@ def test_pictures_and_their_places_fit_and_have_words(sent: bytes, hostile_sent:
 def test_the_language_is_told_and_its_words_are_used(sent: bytes) -> None:
     html = told(parsed(sent), "html")
     assert '<html lang="sv">' in html
-    for text in ("Nuvarande kunder", "Vad som har ändrats", "Diagram: ", "Marknad"):
-        assert text in html or text in told(parsed(sent))
+    for text in ("Nuvarande kunder", "Vad som har ändrats", "Diagram: ", "Produkt"):
+        assert text in html
     for english in ("Customers", "Growth", "attached", "Chart:", "Key figures"):
         assert english not in html
         assert english not in told(parsed(sent))
@@ -339,7 +339,6 @@ def test_texts_from_data_stay_texts(hostile_sent: bytes, hostile: Path) -> None:
     assert not html.of("b")
     assert not html.of("a")
     assert any(HOSTILE[0][:20] in text for text in html.texts), "it is not shown at all"
-    assert "{{7*7}}" in "".join(html.texts) or "49" not in told(read)
     assert not set("\u2028\u202e\0") & {*told(read, "html"), *told(read)}
     assert len(table(hostile, "geographical_spread")) > 10_000
     assert len(told(read)) < 20_000

@@ -19,6 +19,7 @@ from mail_server import LOGIN, MailServer, mail_server
 from mailing import (
     AS_OF,
     ELSEWHERE,
+    PARTNER_NAME,
     RANGE,
     attached,
     content_of,
@@ -197,6 +198,19 @@ def other_notebooks(folder: Path) -> None:
         notebook.write_text(text.replace('"partner": "1"', '"partner": "2"'), encoding="utf-8")
 
 
+def named(name: str) -> Callable[[Path], None]:
+    """Notebooks that call the partner something else, as the data may."""
+
+    def rename(folder: Path) -> None:
+        for notebook in (folder / "notebooks").iterdir():
+            text = notebook.read_text(encoding="utf-8")
+            assert PARTNER_NAME in text
+            renamed = text.replace(PARTNER_NAME, json.dumps(name)[1:-1])
+            notebook.write_text(renamed, encoding="utf-8")
+
+    return rename
+
+
 def failed_notebook(folder: Path) -> None:
     notebook = folder / "notebooks" / "01_summary.ipynb"
     content = json.loads(notebook.read_text(encoding="utf-8"))
@@ -217,6 +231,10 @@ WITHHELD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no sum of the page": (lambda f: change_manifest(f, report_sha256=None), "the page is"),
     "another partner's notebooks": (other_notebooks, "the partner of the notebooks is 2"),
     "an error in a notebook": (failed_notebook, "failed with ValueError: x y"),
+    "a name like an address": (named("pay@example.org"), "holds an '@'"),
+    "a name with a header": (named("x\r\nBcc: y"), "holds the character '\\r'"),
+    "a name that is encoded": (named("=?utf-8?q?=0d=0aBcc:_y?="), "holds '=?'"),
+    "a name that turns": (named("\u202egro.elpmaxe"), "holds the character '\\u202e'"),
     "no notebook": (lambda f: (f / "notebooks/01_summary.ipynb").unlink(), "KeyError"),
     "half a notebook": (lambda f: (f / "notebooks/01_summary.ipynb").write_text("{"), "no whole"),
     "another notebook": (lambda f: (f / "notebooks/01_summary.ipynb").write_text("[]"), "whole"),

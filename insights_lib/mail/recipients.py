@@ -66,9 +66,10 @@ def clean_name(name: str) -> str:
     Raises:
         MailError: It holds an `@`, or a character that no name has.
     """
+    what = f"the name {name[:LONGEST_NAME]!r}"
     if "@" in unicodedata.normalize("NFKC", name):
-        raise MailError(f"the name {name!r} holds an '@' and could be taken for an address.")
-    return clean_text(name, f"the name {name!r}")
+        raise MailError(f"{what} holds an '@' and could be taken for an address.")
+    return clean_text(name, what)
 
 
 def _address(text: str) -> str:
