@@ -191,24 +191,20 @@ def broken_page(folder: Path) -> None:
     page.write_bytes(bytes(data))
 
 
-def other_notebooks(folder: Path) -> None:
-    """A manifest and page that fit, beside notebooks that speak of another partner."""
-    for notebook in (folder / "notebooks").iterdir():
-        text = notebook.read_text(encoding="utf-8")
-        notebook.write_text(text.replace('"partner": "1"', '"partner": "2"'), encoding="utf-8")
+def notebooks_with(old: str, new: str) -> Callable[[Path], None]:
+    """A manifest and a page that fit, beside notebooks that say something else."""
+
+    def rewrite(folder: Path) -> None:
+        for notebook in (folder / "notebooks").iterdir():
+            text = notebook.read_text(encoding="utf-8")
+            assert old in text
+            notebook.write_text(text.replace(old, new), encoding="utf-8")
+
+    return rewrite
 
 
 def named(name: str) -> Callable[[Path], None]:
-    """Notebooks that call the partner something else, as the data may."""
-
-    def rename(folder: Path) -> None:
-        for notebook in (folder / "notebooks").iterdir():
-            text = notebook.read_text(encoding="utf-8")
-            assert PARTNER_NAME in text
-            renamed = text.replace(PARTNER_NAME, json.dumps(name)[1:-1])
-            notebook.write_text(renamed, encoding="utf-8")
-
-    return rename
+    return notebooks_with(PARTNER_NAME, json.dumps(name)[1:-1])
 
 
 def failed_notebook(folder: Path) -> None:
@@ -229,7 +225,18 @@ WITHHELD: dict[str, tuple[Callable[[Path], Any], str]] = {
         "the filters is",
     ),
     "no sum of the page": (lambda f: change_manifest(f, report_sha256=None), "the page is"),
-    "another partner's notebooks": (other_notebooks, "the partner of the notebooks is 2"),
+    "another partner's notebooks": (
+        notebooks_with('"partner": "1"', '"partner": "2"'),
+        "the partner of the notebooks is 2",
+    ),
+    "notebooks of other months": (
+        notebooks_with('"last": "2025-06"', '"last": "2025-05"'),
+        "the months of the notebooks is 2025-01_2025-05",
+    ),
+    "notebooks with other filters": (
+        notebooks_with('"filters": {}', '"filters": {"product": ["x"]}'),
+        "the filters of the notebooks is",
+    ),
     "an error in a notebook": (failed_notebook, "failed with ValueError: x y"),
     "a name like an address": (named("pay@example.org"), "holds an '@'"),
     "a name with a header": (named("x\r\nBcc: y"), "holds the character '\\r'"),
