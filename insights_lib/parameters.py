@@ -262,14 +262,14 @@ def validated(model: type[Model], values: dict[str, Any], where: str) -> Model:
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     """The first thing that is wrong, where it stands, and what was allowed."""
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    name = str(first["loc"][-1])
+    place = ".".join(str(part) for part in first["loc"])  # empty, if it is the whole
     if first["type"] == "extra_forbidden":
-        return f"{unknown(name, _fields_at(model, first['loc'][:-1]))}."
+        *above, name = first["loc"]
+        return f"{unknown(str(name), _fields_at(model, tuple(above)))}."
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")
     if first["type"] == "string_type":
         reason += f", not {first['input']!r}; put it in quotes"
-    return f"{place}: {reason}."
+    return f"{place}: {reason}." if place else f"{reason}."
 
 
 def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from insights_lib.errors import BusyError
 from insights_lib.parameters import ReportSpec
 
-_FILE_MODE, _FOLDER_MODE = 0o640, 0o750  # reports are for their owner and group
+FILE_MODE, FOLDER_MODE = 0o640, 0o750  # reports are for their owner and group
 _WORK = ".run-"  # what folders begin with in which reports are made
 _AT_CWD, _RENAME_EXCHANGE = -100, 2
 
@@ -29,7 +29,7 @@ def claimed(outputs: Path, wait: bool = False) -> Iterator[Path]:
     Raises:
         BusyError: Another run has it.
     """
-    outputs.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
+    make_folder(outputs)
     lock = FileLock(outputs / ".lock")
     try:
         lock.acquire(blocking=wait)
@@ -54,6 +54,12 @@ def folder_of(outputs: Path, spec: ReportSpec, months: object) -> Path:
     return outputs.joinpath(spec.partner, *variant, str(months))
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for reports, with those above it that are missing."""
+    for made in (*reversed(folder.parents), folder):  # mkdir's own parents would be for everybody
+        made.mkdir(FOLDER_MODE, exist_ok=True)
+
+
 def move_into_place(made: Path, folder: Path) -> None:
     """Put a whole folder where the old one is, in one step where the system can do that.
 
@@ -61,9 +67,9 @@ def move_into_place(made: Path, folder: Path) -> None:
         OSError: It could not be moved; the old one is where it was.
     """
     for file in [*made.rglob("*"), made]:
-        file.chmod(_FOLDER_MODE if file.is_dir() else _FILE_MODE)
+        file.chmod(FOLDER_MODE if file.is_dir() else FILE_MODE)
         sync(file)
-    folder.parent.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
+    make_folder(folder.parent)
     if folder.exists():
         _exchange(made, folder)
         shutil.rmtree(made)

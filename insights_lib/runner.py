@@ -14,7 +14,7 @@ from insights_lib.errors import InsightsError, ReportError
 from insights_lib.freshness import Standing, fingerprint, standing
 from insights_lib.orders import Order, Outcome
 from insights_lib.parameters import ReportSpec
-from insights_lib.place import claimed, folder_of
+from insights_lib.place import FILE_MODE, claimed, folder_of
 from insights_lib.store import holdings
 from insights_lib.workers import WorkerDied, Workers
 
@@ -181,6 +181,6 @@ def _log(outcome: Outcome, file: Path) -> None:
         "failures": [{"section": name, "reason": reason} for name, reason in outcome.failures],
         "tracebacks": dict(outcome.tracebacks),
     }
-    file.touch(mode=0o640)
+    file.touch(FILE_MODE)  # tracebacks may hold what reports do
     with file.open("a", encoding="utf-8") as log:
         log.write(f"{json.dumps(line, ensure_ascii=False)}\n")

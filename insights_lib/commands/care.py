@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from insights_lib.commands.frame import Debug, Outputs, Parameters, Store, out, sentences
-from insights_lib.commands.mail import LEDGER
+from insights_lib.commands.mail import LEDGER, forget_dry_run
 from insights_lib.mail.ledger import ledger
 from insights_lib.reports_file import read_reports_file
 from insights_lib.retention import forget as forget_customer
@@ -22,6 +22,7 @@ def prune(
     """Delete what is older than the retention of reports.yml: reports, and who was mailed."""
     with sentences(debug):
         kept = read_reports_file(parameters).retention
+        forget_dry_run(outputs)
         now = datetime.now(UTC)
         for folder in prune_reports(outputs, timedelta(days=kept.reports_days), now):
             out.print(f"deleted: {folder}")
@@ -42,6 +43,7 @@ def forget(
     """Delete a customer from the store and from all reports; these are to be rendered again."""
     with sentences(debug):
         forgotten = forget_customer(customer, store, outputs)
+        forget_dry_run(outputs)
         rows = ", ".join(f"{count} with it as {kind}" for kind, count in forgotten.rows.items())
         first, last = forgotten.months[0], forgotten.months[-1]
         partners = ", ".join(forgotten.partners)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from insights_lib.errors import InsightsError
@@ -19,6 +19,8 @@ from insights_lib.store import reading
 
 out = Console(highlight=False, markup=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+WIDEST = 2000  # characters of a line that no screen has to show
 
 Store = Annotated[Path, typer.Option(help="Folder of the store.")]
 Outputs = Annotated[Path, typer.Option(help="Folder of the reports.")]
@@ -78,7 +80,9 @@ def show(rows: list[dict[str, Any]], as_json: bool, columns: Iterable[str]) -> N
     if as_json:
         out.print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    table = Table(*columns, box=None)
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)
     for row in rows:
         table.add_row(*(Text(str(row[column])) for column in columns))
-    out.print(table)
+    # A program that reads it has a line for each row.
+    wide = out if out.is_terminal else Console(file=out.file, width=WIDEST)
+    wide.print(table)

@@ -26,7 +26,7 @@ from insights_lib.commands.frame import (
     sentences,
     show,
 )
-from insights_lib.errors import MailError
+from insights_lib.errors import InsightsError, MailError, ParameterError
 from insights_lib.mail.delivery import Clock, Post, Result
 from insights_lib.mail.ledger import ledger
 from insights_lib.mail.letters import Planned, Writer, planned_letters
@@ -42,12 +42,14 @@ from insights_lib.mail.sending import (
 )
 from insights_lib.mail.server import read_login
 from insights_lib.mail.smtp import check_address
+from insights_lib.place import FILE_MODE, make_folder
 from insights_lib.reports_file import Asked
 
 if TYPE_CHECKING:
     from insights_lib.mail.pictures import Pictures
 
 LEDGER = "ledger.sqlite"
+DRY_RUN = "dry-run"  # folder of the messages that would be sent
 
 
 def send(
@@ -71,9 +73,17 @@ def send(
     """Mail fresh reports to the people of recipients.yml, each once."""
     with sentences(debug):
         recipients = read_recipients(parameters)
+        if dry_run and test_to:
+            raise ParameterError("--dry-run and --test-to exclude each other; give one of them.")
         asked = Asked(partners=tuple(partner or ()), as_of=as_of, store=store)
         place = outputs.absolute()
         planned = planned_letters(recipients, reports_file(parameters, partner), asked, place)
+        if not planned:
+            raise ParameterError(
+                f"nobody in recipients.yml gets a report of partner {', '.join(asked.partners)}."
+                if asked.partners
+                else "nobody is in recipients.yml; list people below `partners`."
+            )
         with drawing(place) as drawn:
             writer = Writer(recipients, place, drawn, Clock(), test_to)
             if dry_run:
@@ -167,23 +177,31 @@ def _dry_run(planned: list[Planned], writer: Writer) -> bool:
             if stand.state in {DUE, "deferred", "withheld"}
         }
     show_stands(found)
+    forget_dry_run(writer.outputs)
     well = all(stand.state in DONE | {DUE} for stand in found)
     for letter in letters:
         first = letter.deliveries[0]
         if not due & {delivery.key for delivery in letter.deliveries}:
             continue
-        folder = writer.outputs / "dry-run" / first.partner / first.months
+        folder = writer.outputs / DRY_RUN / first.partner / first.months
         file = folder / f"{_safe(first.recipient)}{first.variant and '-'}{first.variant}.eml"
         try:
             data = letter.build()
-        except MailError as error:
+        except InsightsError as error:
             errors.print(f"would be withheld: {first.recipient}: {error}")
             well = False
             continue
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
+        file.touch(FILE_MODE)
         file.write_bytes(data)
         out.print(str(file))
     return well
+
+
+def forget_dry_run(outputs: Path) -> None:
+    """Delete the messages of the dry run before."""
+    for file in (outputs / DRY_RUN).rglob("*.eml"):
+        file.unlink()
 
 
 def _safe(address: str) -> str:

@@ -1,10 +1,11 @@
 """`insights schedule`: what is due at its time, once."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -26,12 +27,12 @@ from insights_lib.mail.delivery import Clock
 from insights_lib.mail.ledger import ledger
 from insights_lib.mail.letters import Writer, planned_letters
 from insights_lib.mail.recipients import read_recipients
-from insights_lib.mail.sending import DONE, send_note
+from insights_lib.mail.sending import DONE, send_note, stands
 from insights_lib.reports_file import Asked, read_reports_file
 from insights_lib.runner import Settings, run_reports, standings
 from insights_lib.schedule.incoming import Folders, take_incoming
-from insights_lib.schedule.once import Finished, Step, run_due, stay
-from insights_lib.schedule.plan import Group, Plan, read_plan
+from insights_lib.schedule.once import Finished, Step, run_due, settle, stay
+from insights_lib.schedule.plan import LONGEST_CATCH_UP, Group, Plan, read_plan
 from insights_lib.schedule.windows import Window, due, recording
 
 
@@ -80,14 +81,16 @@ def _go_on(place: _Place) -> None:
 
 def _do_due(place: _Place) -> list[Finished]:
     plan = read_plan(place.parameters)
-    steps = _steps(place)
+    alert = partial(_alert, place)
     with recording(place.outputs) as record:
-        finished = run_due(plan, _now, steps, lambda *note: _alert(place, *note), record)
-        for one in finished:
-            window = one.window
-            told = "; ".join(one.reasons) or "done"
-            out.print(f"{window.group}, {window.local:%Y-%m-%d %H:%M} {window.time_zone}: {told}")
-        _send_deferred(plan, place, steps)
+        finished = run_due(plan, _now, _steps(place), alert, record)
+        for again in _send_deferred(plan, place):
+            settle(again, plan, _now, alert, record)
+            finished.append(again)
+    for one in finished:
+        window = one.window
+        told = "; ".join(one.reasons) or "done"
+        out.print(f"{window.group}, {window.local:%Y-%m-%d %H:%M} {window.time_zone}: {told}")
     return finished
 
 
@@ -133,11 +136,16 @@ def _run(window: Window, group: Group, place: _Place) -> list[str]:
     ]
 
 
-def _send(window: Window, group: Group, place: _Place) -> list[str]:
-    """Send what is fresh; who is to be tried again later is no failure yet."""
+def _send(window: Window, group: Group, place: _Place, again: bool = False) -> list[str]:
+    """Send what is fresh, or again what was put off; what is put off is no failure yet."""
     recipients = read_recipients(place.parameters)
     file = read_reports_file(place.parameters)
     planned = planned_letters(recipients, file, _asked(window, group, place), place.outputs)
+    if again:
+        with ledger(place.outputs / LEDGER) as book:
+            planned = [s.planned for s in stands(planned, book) if s.state == "deferred"]
+    if not planned:
+        return []
     with drawing(place.outputs) as drawn:
         found = send_planned(planned, Writer(recipients, place.outputs, drawn, Clock()), wait=False)
     return [
@@ -148,8 +156,8 @@ def _send(window: Window, group: Group, place: _Place) -> list[str]:
     ]
 
 
-def _send_deferred(plan: Plan, place: _Place, steps: Mapping[str, Step]) -> None:
-    """Try again what a mail server has put off, for the latest window of each group."""
+def _send_deferred(plan: Plan, place: _Place) -> Iterator[Finished]:
+    """Try again what a mail server has put off, of each group's latest window; tell of failures."""
     if not (place.outputs / LEDGER).exists():
         return
     now = _now()
@@ -158,10 +166,15 @@ def _send_deferred(plan: Plan, place: _Place, steps: Mapping[str, Step]) -> None
     if not any(moment and moment <= now for moment in tries):
         return
     for name, group in plan.groups.items():
-        windows = due(name, group, now)
+        # However short a group's catch-up is: this window was not missed.
+        windows = due(name, group.model_copy(update={"catch_up_hours": LONGEST_CATCH_UP}), now)
         if windows and "send" in group.steps:
-            for reason in steps["send"](windows[-1], group):
-                errors.print(reason)
+            try:
+                reasons = _send(windows[-1], group, place, again=True)
+            except (InsightsError, OSError) as error:
+                reasons = [str(error)]
+            if reasons:
+                yield Finished(windows[-1], tuple(reasons))
 
 
 def _alert(place: _Place, address: str, subject: str, text: str) -> None:

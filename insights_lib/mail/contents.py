@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from insights_lib.mail.recipients import is_unseen
 from insights_lib.sections import Report
 from insights_lib.words import UNKNOWN, Words
 
 MOST_ROWS = 10
 MOST_MONTHS = 12
 LONGEST_CELL = 60
+LONGEST_LINE = 300
+MOST_WARNINGS = 10
 ALL = "All"  # what adds_and_churns calls the rows of all products together
 
 # The charts of a message, in its order: the table behind each, and the columns that it shows.
@@ -91,7 +94,7 @@ def contents_of(report: Report, words: Words) -> Contents:
         changes=tuple(_changes(tables, words)),
         products=short[0],
         charts=tuple(short[1:]),
-        warnings=tuple(report.facts["warnings"]),
+        warnings=tuple(cut(w, LONGEST_LINE) for w in report.facts["warnings"][:MOST_WARNINGS]),
     )
 
 
@@ -140,16 +143,16 @@ def _changes(tables: dict[str, list[Row]], words: Words) -> Iterator[str]:
         ordered = sorted(grown, key=lambda row: (row["growth_pct"], row["product"]))
         least, most = ordered[0], ordered[-1]
         yield words("By product, {most} grew most ({up}) and {least} least ({down}).").format(
-            most=_cut(most["product"]),
+            most=cut(most["product"]),
             up=words.percent(most["growth_pct"], signed=True),
-            least=_cut(least["product"]),
+            least=cut(least["product"]),
             down=words.percent(least["growth_pct"], signed=True),
         )
     new = [r for r in tables["geographical_spread"] if r["new_customers"]]
     if new:
         first = max(new, key=lambda row: row["new_customers"])
         yield words("Most new customers came from {market}: {count}.").format(
-            market=_cut(first["customer_market"]), count=words.count(first["new_customers"])
+            market=cut(first["customer_market"]), count=words.count(first["new_customers"])
         )
 
 
@@ -165,10 +168,12 @@ def _table(name: str, title: str, rows: list[Row], words: Words) -> Table:
         name,
         title,
         tuple(words.name(column) for column in columns),
-        tuple(tuple(_cut(words.cell(row[c], c)) for c in columns) for row in shown),
+        tuple(tuple(cut(words.cell(row[c], c)) for c in columns) for row in shown),
         more=len(rows) - len(shown),
     )
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
+def cut(text: str, longest: int = LONGEST_CELL) -> str:
+    """A text of a stranger in one line that has an end."""
+    line = "".join(" " if is_unseen(character) else character for character in text)
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"

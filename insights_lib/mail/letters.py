@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from uuid import uuid4
 
-from insights_lib.errors import MailError, ParameterError
+from insights_lib.errors import InsightsError, MailError, ParameterError
 from insights_lib.freshness import Standing
 from insights_lib.mail.delivery import Clock, Letter
 from insights_lib.mail.ledger import Delivery
@@ -119,10 +119,11 @@ class Writer:
         letters = []
         for group in groups.values():
             copies = [one for one in group if one.person.message == "copy"]
-            for one in group:
-                if one.person.message == "own":
-                    letters.append(self._letter([one, *copies]))
-                    copies = []
+            own = [one for one in group if one.person.message == "own"]
+            # Who wants updates gets them, even if those with a message of their own do not.
+            first, *others = own or [copies.pop(0)]
+            letters.append(self._letter([first, *copies]))
+            letters += [self._letter([one]) for one in others]
         return letters
 
     def _letter(self, people: list[Planned]) -> Letter:
@@ -160,10 +161,13 @@ class Writer:
                 enclosed = replace(enclosed, link=self._served(planned))
                 message = message_of(envelope, enclosed).as_bytes()
             changed = (planned.folder / "manifest.json").read_bytes() != before
-        except (OSError, ValueError, KeyError) as error:
+        except InsightsError:
+            raise
+        except Exception as error:  # whatever it is, this letter alone is withheld
+            why = " ".join(f"{type(error).__name__}: {error}".split())
             raise MailError(
-                f"{planned.folder}: is no whole report ({type(error).__name__}: {error}); "
-                "`insights run --force` makes it again."
+                f"{planned.folder}: is no whole report ({why}); `insights run --force` makes it "
+                "again."
             ) from error
         if changed:
             raise MailError(f"{planned.folder}: was made anew at that moment; send it again.")

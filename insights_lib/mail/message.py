@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy, Policy
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
@@ -18,16 +18,15 @@ from markupsafe import Markup
 
 from insights_lib import theme
 from insights_lib.errors import MailError
-from insights_lib.mail.contents import contents_of
+from insights_lib.mail.contents import LONGEST_LINE, contents_of, cut
 from insights_lib.mail.pictures import Picture
-from insights_lib.mail.recipients import clean_name, clean_text
+from insights_lib.mail.recipients import LONGEST_NAME, clean_name, clean_text
 from insights_lib.sections import Report
 from insights_lib.words import Words
 
 MAIL_FILES = Path(__file__).parents[1] / "mail_files"
 # Bytes of the HTML; Gmail cuts off what is more than 102,000.
 LONGEST_HTML = 90_000
-_POLICY = SMTP.clone(cte_type="7bit")  # no server on the way has to know more
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,15 @@ def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
     """
     facts = enclosed.report.facts
     words = Words(facts["locale"])
-    name = clean_name(facts["partner_name"])
+    name = cut(clean_name(facts["partner_name"]), LONGEST_NAME)
     months = f"{words.month(facts['first'])} – {words.month(facts['last'])}"
     subject = clean_text(f"{envelope.mark}{name}: {words('Customers')}, {months}", "the subject")
     file_name = f"customers-{facts['partner']}-{facts['first']}_{facts['last']}.html"
-    cids = {chart: _cid(envelope.message_id, chart) for chart in enclosed.pictures}
+    pictures = {
+        chart: replace(picture, sentence=cut(picture.sentence, LONGEST_LINE))
+        for chart, picture in enclosed.pictures.items()
+    }
+    cids = {chart: _cid(envelope.message_id, chart) for chart in pictures}
     said = {
         "words": words,
         "locale": facts["locale"],
@@ -95,14 +98,14 @@ def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
         "link": enclosed.link,
         "file_name": file_name,
     }
-    message = EmailMessage(_POLICY)
+    message = EmailMessage(mail_policy())
     _address(message, envelope)
     message["Subject"] = subject
     message.set_content(_template("message.txt.j2").render(said))
-    html = _html({**said, "pictures": enclosed.pictures, "cids": cids})
+    html = _html({**said, "pictures": pictures, "cids": cids})
     message.add_alternative(html, subtype="html")
     html_part = message.get_payload()[1]  # type: ignore[index]
-    for chart, picture in enclosed.pictures.items():
+    for chart, picture in pictures.items():
         html_part.add_related(  # type: ignore[union-attr]
             picture.png, "image", "png", cid=f"<{cids[chart]}>", filename=f"{chart}.png"
         )
@@ -135,8 +138,7 @@ def _cid(message_id: str, chart: str) -> str:
 def _filters(filters: dict[str, list[str]], words: Words) -> str:
     """The filters of a report in a line that has an end."""
     texts = (f"{words.name(facet)}: {', '.join(values)}" for facet, values in filters.items())
-    line = " · ".join(texts)
-    return line if len(line) <= 300 else f"{line[:299]}…"
+    return cut(" · ".join(texts), LONGEST_LINE)
 
 
 def _html(said: Mapping[str, Any]) -> str:
@@ -153,6 +155,21 @@ def _html(said: Mapping[str, Any]) -> str:
             f"the text of the message has more than {LONGEST_HTML:,} bytes and would be cut off."
         )
     return html
+
+
+class _Whole(UnstructuredHeader, BaseHeader):
+    """A header of one word: folding would encode a long one, so that nobody can read it."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+@cache
+def mail_policy() -> "EmailPolicy[EmailMessage]":
+    """How messages are written: in seven bits, as no server on the way has to know more."""
+    headers = HeaderRegistry()
+    headers.map_to_type("list-unsubscribe", _Whole)
+    return SMTP.clone(cte_type="7bit", header_factory=headers)
 
 
 @cache

@@ -8,7 +8,7 @@ import logging
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
@@ -62,7 +62,7 @@ class Pictures:
                 page_file,
                 str(error).splitlines()[0],
             )
-            self._browser = None
+            self._close()
             return {}
 
     def _taken(self, page_file: Path, names: Iterable[str]) -> Iterator[Picture]:
@@ -85,6 +85,13 @@ class Pictures:
                 png = page.locator(f"#{name}-panel").screenshot(animations="disabled")
                 width, height = struct.unpack(">II", png[16:24])
                 yield Picture(name, sentence.strip(), png, width // 2, height // 2)
+
+    def _close(self) -> None:
+        """Let the next report have a new browser, whatever this one is waiting for."""
+        if self._browser is not None:
+            with suppress(Error):
+                self._browser.close()
+        self._browser = None
 
     def _started(self) -> Browser:
         if self._browser is None or not self._browser.is_connected():

@@ -3,6 +3,9 @@
 import hashlib
 import unicodedata
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from email.errors import HeaderParseError
+from email.headerregistry import Address as Mailbox
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,18 +33,26 @@ from insights_lib.reports_file import (
 )
 
 MEGABYTE = 1_000_000
-# Characters that end a header, hide in it, or turn its direction.
-_UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
+LONGEST_NAME = 80  # characters of a name in a header; a line there has an end
+# Characters that end a header, hide in it, turn its direction, or cannot be written.
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def is_unseen(character: str) -> bool:
+    """Whether a character ends a line, hides in it, turns its direction, or cannot be written."""
+    return unicodedata.category(character) in _UNSEEN
 
 
 def clean_text(text: str, what: str) -> str:
     """A text that may stand in a header or a file name, as it is.
 
     Raises:
-        MailError: It holds a character that no name has, such as a line feed.
+        MailError: It holds a character that no name has, such as a line feed, or looks encoded.
     """
+    if "=?" in text:  # whoever reads the header would decode it, to anything
+        raise MailError(f"{what} holds '=?', which begins an encoded text; write it without.")
     for character in text:
-        if unicodedata.category(character) in _UNSEEN:
+        if is_unseen(character):
             raise MailError(
                 f"{what} holds the character {character!a}, which cannot stand in a mail's "
                 "header; write it without."
@@ -55,14 +66,21 @@ def clean_name(name: str) -> str:
     Raises:
         MailError: It holds an `@`, or a character that no name has.
     """
-    if "@" in name:
-        raise MailError(f"the name {name!r} holds an '@' and could be taken for an address.")
-    return clean_text(name, f"the name {name!r}")
+    what = f"the name {name[:LONGEST_NAME]!r}"
+    if "@" in unicodedata.normalize("NFKC", name):
+        raise MailError(f"{what} holds an '@' and could be taken for an address.")
+    return clean_text(name, what)
 
 
 def _address(text: str) -> str:
     check_address(text)
-    return text
+    with suppress(ValueError, HeaderParseError):
+        if Mailbox(addr_spec=text).addr_spec == text:
+            return text
+    raise MailError(
+        f"{text!r} would be read as another address in a mail's header; write name@domain "
+        "without commas, brackets and quotes."
+    )
 
 
 def _domain(text: str) -> str:
@@ -79,7 +97,7 @@ def _places(value: object) -> object:
 
 
 Address = Annotated[str, AfterValidator(_address)]
-Name = Annotated[str, AfterValidator(clean_name)]
+Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(clean_name)]
 
 
 class Person(Strict):
@@ -206,8 +224,11 @@ def _spec_for(partner: str, person: Person, file: ReportsFile, asked: Asked) -> 
     inner = Filters.parse(filter_texts(person.filters))
     filters = _narrowed(wanted.filters, inner, who)
     filters = _narrowed(filters, Filters(partner_location=person.locations), who)
-    same = (filters, wanted.locale) == (ordinary[0].filters, ordinary[0].locale)
-    variant = "" if same else _variant(filters, wanted.locale)
+    # Whoever lists the same values in another order gets the same report.
+    filters = _ordered(filters)
+    if (filters, wanted.locale) == (_ordered(ordinary[0].filters), ordinary[0].locale):
+        return wanted
+    variant = _variant(filters, wanted.locale)
     return wanted.model_copy(update={"filters": filters, "variant": variant})
 
 
@@ -228,6 +249,10 @@ def _narrowed(outer: Filters, inner: Filters, who: str) -> Filters:
     return Filters(**both)
 
 
+def _ordered(filters: Filters) -> Filters:
+    return Filters(**{facet: tuple(sorted(set(values))) for facet, values in filters})
+
+
 def _variant(filters: Filters, locale: str) -> str:
-    parts = [locale, *(f"{facet}={value}" for facet, values in filters for value in sorted(values))]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    parts = "\0".join([locale, *filters.texts()])
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]

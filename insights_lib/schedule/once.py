@@ -47,12 +47,12 @@ def run_due(
     finished = []
     for window in _let_go(windows, record):
         finished.append(Finished(window, (_LET_GO,)))
-        _settle(finished[-1], plan, clock, alert, record)
+        settle(finished[-1], plan, clock, alert, record)
     for window in windows:
         if record.claim(window, clock()):
             reasons = tuple(_reasons(window, plan.groups[window.group], steps))
             finished.append(Finished(window, reasons))
-            _settle(finished[-1], plan, clock, alert, record)
+            settle(finished[-1], plan, clock, alert, record)
     return finished
 
 
@@ -74,8 +74,8 @@ def _reasons(window: Window, group: Group, steps: Mapping[str, Step]) -> Iterato
             return
 
 
-def _settle(finished: Finished, plan: Plan, clock: Clock, alert: Alert, record: Record) -> None:
-    """Write down how a window ended, and tell its owner if it failed."""
+def settle(finished: Finished, plan: Plan, clock: Clock, alert: Alert, record: Record) -> None:
+    """Write down how a window ended, and tell its owner if it failed; see `run_due`."""
     window, reason = finished.window, " ".join(finished.reasons)
     record.settle(window, reason, clock())
     group = plan.groups.get(window.group)
