@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import version
+from math import ceil
 from pathlib import Path
 from platform import node
 from tempfile import TemporaryDirectory, mkdtemp
@@ -177,7 +178,7 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
                 request_save_on_cell_execute=False,
                 stdout_file=printed,
                 stderr_file=printed,
-                timeout_func=lambda _: max(1, round(deadline - time.monotonic())),
+                timeout_func=lambda _: max(1, ceil(deadline - time.monotonic())),
                 start_timeout=max(60, order.section_timeout),
                 shutdown_kernel="immediate",  # it has nothing to say farewell to
                 extra_arguments=["--HistoryManager.enabled=False"],
