@@ -30,7 +30,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         manifest = {"status": "complete", "failures": [], "finished_at": finished.isoformat()}
         (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         (folder / "report.html").write_text("a", encoding="utf-8")
-    message = Path("outputs/dry-run/1/old/a@example.com.eml")
+    message = Path("outputs/_dry-run/1/old/a@example.com.eml")
     message.parent.mkdir(parents=True)
     message.write_text("report", encoding="utf-8")
     with ledger(Path("outputs/ledger.sqlite")) as book:

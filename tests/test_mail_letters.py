@@ -13,6 +13,7 @@ from insights_lib.errors import MailError
 from insights_lib.mail import message as message_module
 from insights_lib.mail.delivery import Clock, Letter
 from insights_lib.mail.letters import Planned, Writer, checked_report
+from insights_lib.mail.pictures import Picture, Pictures
 from insights_lib.mail.recipients import Person, RecipientsFile
 from insights_lib.parameters import ReportSpec, validated
 
@@ -27,6 +28,13 @@ def planned(name: str, version: str = "v1", variant: str = "", **of_person: Any)
     return Planned(person, spec, MONTHS, Path("/out put/1") / variant / MONTHS, version)
 
 
+class NoPictures(Pictures):
+    """As where there is no browser."""
+
+    def of(self, *_: object) -> dict[str, Picture]:
+        return {}
+
+
 def writer(**others: Any) -> Writer:
     values = {
         "sender": "reports@mail.example.com",
@@ -35,7 +43,7 @@ def writer(**others: Any) -> Writer:
         "base_url": "https://example.com/reports/",
     }
     recipients = validated(RecipientsFile, values, "recipients.yml")
-    return Writer(recipients, Path("/out put"), None, CLOCK, **others)
+    return Writer(recipients, Path("/out put"), NoPictures(), CLOCK, **others)
 
 
 def groups(letters: Sequence[Letter]) -> list[list[str]]:

@@ -21,7 +21,7 @@ from test_page_hostile import COLUMNS, HOSTILE, LONG, profile
 from insights_lib.errors import MailError
 from insights_lib.mail.contents import CHARTS, contents_of
 from insights_lib.mail.message import LONGEST_HTML, Enclosed, Envelope, message_of
-from insights_lib.mail.pictures import Picture, Pictures, pictures
+from insights_lib.mail.pictures import Picture, Pictures
 from insights_lib.sections import Report, read_report
 from insights_lib.words import UNKNOWN, Words
 
@@ -68,9 +68,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def drawn() -> Iterator[Pictures]:
-    with pictures() as taken:
-        assert taken
-        yield taken
+    taken = Pictures()
+    yield taken
+    taken.close()
 
 
 def message(folder: Path, drawn: Pictures | None, link: str | None = None) -> bytes:

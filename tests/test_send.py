@@ -393,7 +393,7 @@ def test_a_dry_run_writes_the_messages_and_sends_none(
         result = send("--dry-run")
         assert result.exit_code == 0
         assert result.stdout.count(" due ") == 3
-    files = sorted(Path("outputs/dry-run").rglob("*.eml"))
+    files = sorted(Path("outputs/_dry-run").rglob("*.eml"))
     assert [str(f.absolute()) for f in files] == sorted(result.stdout.split()[-2:])
     anna, oslo = (parsed(file.read_bytes()) for file in files)
     assert (str(anna["To"]), str(anna["Cc"])) == ("anna@example.com", "bo@example.com")
@@ -492,7 +492,7 @@ def test_without_a_chromium_tables_stand_for_charts_and_the_log_says_so(
     assert html.count("<thead>") == 4
     log = Path("outputs/mail.log").read_text(encoding="utf-8")
     assert "no Chromium is on the PATH" in log
-    assert "tables in place of charts" in log
+    assert "tables for charts" in log
 
 
 def test_what_is_said_of_mail_can_be_read_by_people_and_programs(
@@ -537,9 +537,9 @@ def test_files_of_reports_are_for_their_owner_and_group(
 ) -> None:
     people(person("anna"))
     send("--dry-run")
-    entries = [*Path("outputs/1").rglob("*"), *Path("outputs/dry-run").rglob("*")]
+    entries = [*Path("outputs/1").rglob("*"), *Path("outputs/_dry-run").rglob("*")]
     assert len(entries) > 40
-    entries += [Path("outputs") / name for name in ("1", "dry-run", "run.log", "ledger.sqlite")]
+    entries += [Path("outputs") / name for name in ("1", "_dry-run", "run.log", "ledger.sqlite")]
     for entry in entries:
         assert stat.S_IMODE(entry.stat().st_mode) == (0o750 if entry.is_dir() else 0o640), entry
 

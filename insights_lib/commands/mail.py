@@ -36,9 +36,9 @@ from insights_lib.mail.sending import (
     DUE,
     HINDERED,
     Stand,
+    open_letters,
     send_letters,
     stands,
-    to_be_sent,
 )
 from insights_lib.mail.server import read_login
 from insights_lib.mail.smtp import check_address
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from insights_lib.mail.pictures import Pictures
 
 LEDGER = "ledger.sqlite"
-DRY_RUN = "dry-run"  # folder of the messages that would be sent
+DRY_RUN = "_dry-run"  # folder of the messages that would be sent; no partner can be called so
 
 
 def send(
@@ -148,8 +148,8 @@ def send_planned(planned: list[Planned], writer: Writer, wait: bool) -> list[Sta
     """Send what is due, and tell how everything stands then."""
     recipients = writer.recipients
     with ledger(writer.outputs / LEDGER) as book:
-        letters = writer.letters(to_be_sent(planned, book))
-        if letters:
+        letters = open_letters(writer, stands(planned, book))
+        if letters:  # else no login is needed
             for result in send_letters(letters, book, post_of(recipients), writer.clock, wait):
                 errors.print(f"{_place(result)}: {result.state}")
         return stands(planned, book)
@@ -170,19 +170,11 @@ def _dry_run(planned: list[Planned], writer: Writer) -> bool:
     """Show how everything stands, and write the messages that would be sent."""
     with ledger(writer.outputs / LEDGER) as book:
         found = stands(planned, book)
-        letters = writer.letters(to_be_sent(planned, book))
-        due = {
-            stand.planned.delivery.key
-            for stand in found
-            if stand.state in {DUE, "deferred", "withheld"}
-        }
     show_stands(found)
     forget_dry_run(writer.outputs)
     well = all(stand.state in DONE | {DUE} for stand in found)
-    for letter in letters:
+    for letter in open_letters(writer, found):
         first = letter.deliveries[0]
-        if not due & {delivery.key for delivery in letter.deliveries}:
-            continue
         folder = writer.outputs / DRY_RUN / first.partner / first.months
         file = folder / f"{_safe(first.recipient)}{first.variant and '-'}{first.variant}.eml"
         try:
@@ -231,9 +223,9 @@ def _place(result: Result) -> str:
 
 
 @contextmanager
-def drawing(outputs: Path) -> Iterator["Pictures | None"]:
+def drawing(outputs: Path) -> Iterator["Pictures"]:
     """What draws charts; that it cannot is told on the console and in the log of mails."""
-    from insights_lib.mail.pictures import pictures  # noqa: PLC0415 - for those who write mail
+    from insights_lib.mail.pictures import Pictures  # noqa: PLC0415 - for those who write mail
 
     outputs.mkdir(parents=True, exist_ok=True)
     told = logging.FileHandler(outputs / "mail.log", encoding="utf-8", delay=True)
@@ -242,10 +234,11 @@ def drawing(outputs: Path) -> Iterator["Pictures | None"]:
     handlers: list[logging.Handler] = [told, logging.StreamHandler()]
     for handler in handlers:
         log.addHandler(handler)
+    drawn = Pictures()
     try:
-        with pictures() as drawn:
-            yield drawn
+        yield drawn
     finally:
+        drawn.close()
         for handler in handlers:
             log.removeHandler(handler)
             handler.close()

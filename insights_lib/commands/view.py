@@ -70,10 +70,14 @@ def _lines(total: int) -> Follow:
 
 def place_of(outcome: Outcome, section: str = "") -> str:
     """Which report an outcome is of, for a reader."""
-    months = [outcome.folder.name] if outcome.folder else []
-    return ", ".join(
-        [f"partner {outcome.spec.partner}", *months, *([f"section {section}"] if section else [])]
+    spec = outcome.spec
+    parts = (
+        f"partner {spec.partner}",
+        f"variant {spec.variant}" if spec.variant else "",
+        outcome.folder.name if outcome.folder else "",
+        f"section {section}" if section else "",
     )
+    return ", ".join(filter(None, parts))
 
 
 def summary(outcomes: list[Outcome], fresh: int, started: float) -> str:

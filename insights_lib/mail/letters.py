@@ -99,14 +99,14 @@ class Writer:
     Attributes:
         recipients: Sender and limits.
         outputs: Folder of the reports.
-        pictures: Draws charts; None to have tables in their place.
+        pictures: Draws charts.
         clock: Dates the messages.
         test_to: An address that gets every letter in place of those whom it is for.
     """
 
     recipients: RecipientsFile
     outputs: Path
-    pictures: "Pictures | None"
+    pictures: "Pictures"
     clock: Clock
     test_to: str | None = None
 
@@ -153,7 +153,7 @@ class Writer:
             before = (planned.folder / "manifest.json").read_bytes()
             report, page = checked_report(planned)
             file = planned.folder / "report.html"
-            drawn = self.pictures.of(file, CHARTS) if self.pictures else {}
+            drawn = self.pictures.of(file, CHARTS)
             enclosed = Enclosed(report, page, self._link(planned), drawn)
             envelope = self._envelope(people, message_id)
             message = message_of(envelope, enclosed).as_bytes()

@@ -8,7 +8,7 @@ import logging
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
@@ -42,28 +42,42 @@ class Picture:
 class Pictures:
     """Takes pictures with a browser, which is started when it is first needed."""
 
-    def __init__(self, playwright: Playwright, program: str) -> None:
-        self._playwright = playwright
-        self._program = program
+    def __init__(self) -> None:
+        self._program = next(filter(None, map(which, CHROMIUM)), None)
+        self._playwright: Playwright | None = None
         self._browser: Browser | None = None
+        self._told = False
 
     def of(self, page_file: Path, names: Iterable[str]) -> dict[str, Picture]:
-        """Pictures of charts of a report, by name; none if the browser fails.
+        """Pictures of charts of a report, by name; none if there is no browser, or if it fails.
+
+        The log tells so: of a missing browser once, of one that fails for each report.
 
         Args:
             page_file: The report's page.
             names: Names of tables; each is the name of the card that shows its chart.
         """
+        if self._program is None:
+            if not self._told:
+                known = ", ".join(CHROMIUM)
+                _log.warning(
+                    "no Chromium is on the PATH (%s), so messages have tables for charts", known
+                )
+            self._told = True
+            return {}
         try:
             return {picture.name: picture for picture in self._taken(page_file, names)}
-        except Error as error:
-            _log.warning(
-                "%s: no pictures, so its message has tables (%s)",
-                page_file,
-                str(error).splitlines()[0],
-            )
-            self._close()
+        except (Error, OSError) as error:
+            reason = str(error).splitlines()[0]
+            _log.warning("%s: no pictures, so its message has tables (%s)", page_file, reason)
+            self._close_browser()
             return {}
+
+    def close(self) -> None:
+        """End the browser, if it was ever started."""
+        self._close_browser()
+        if self._playwright is not None:
+            self._playwright.stop()
 
     def _taken(self, page_file: Path, names: Iterable[str]) -> Iterator[Picture]:
         # A page's own policy would keep out the style that hides its controls.
@@ -86,7 +100,7 @@ class Pictures:
                 width, height = struct.unpack(">II", png[16:24])
                 yield Picture(name, sentence.strip(), png, width // 2, height // 2)
 
-    def _close(self) -> None:
+    def _close_browser(self) -> None:
         """Let the next report have a new browser, whatever this one is waiting for."""
         if self._browser is not None:
             with suppress(Error):
@@ -94,24 +108,11 @@ class Pictures:
         self._browser = None
 
     def _started(self) -> Browser:
+        if self._playwright is None:
+            self._playwright = sync_playwright().start()
         if self._browser is None or not self._browser.is_connected():
             sandbox = ("--no-sandbox",) if os.name == "posix" and os.geteuid() == 0 else ()
             self._browser = self._playwright.chromium.launch(
                 executable_path=self._program, args=[*_ARGUMENTS, *sandbox]
             )
         return self._browser
-
-
-@contextmanager
-def pictures() -> Iterator[Pictures | None]:
-    """What takes pictures, or None where there is no Chromium; the log tells so."""
-    program = next(filter(None, map(which, CHROMIUM)), None)
-    if program is None:
-        _log.warning(
-            "no Chromium is on the PATH (%s), so messages have tables in place of charts",
-            ", ".join(CHROMIUM),
-        )
-        yield None
-        return
-    with sync_playwright() as playwright:
-        yield Pictures(playwright, program)

@@ -12,13 +12,14 @@ from uuid import uuid4
 from insights_lib.errors import MailError
 from insights_lib.mail.delivery import Clock, Letter, Post, Result, deliver_letters
 from insights_lib.mail.ledger import Entry, Ledger
-from insights_lib.mail.letters import Planned
+from insights_lib.mail.letters import Planned, Writer
 from insights_lib.mail.recipients import clean_text
 from insights_lib.mail.smtp import Connection
 
 # What the ledger may say of a delivery, or why there is nothing to deliver.
 HINDERED, TOLD, DUE = "not ready", "no update wanted", "due"
 DONE = {"sent", TOLD}
+OPEN = {DUE, "claimed", "sending", "deferred", "withheld"}  # the first two by a process that died
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,19 @@ def _stand(planned: Planned, ledger: Ledger, told: list[Entry]) -> Stand:
     return Stand(planned, DUE)
 
 
-def to_be_sent(planned: Sequence[Planned], ledger: Ledger) -> list[Planned]:
-    """What nothing speaks against; what was sent already the ledger itself passes over."""
-    return [s.planned for s in stands(planned, ledger) if s.state not in {HINDERED, TOLD}]
+def open_letters(writer: Writer, found: Sequence[Stand]) -> list[Letter]:
+    """The letters with something left to deliver, by how their deliveries stand.
+
+    Who has got a letter is still named in it; the ledger passes over them.
+    """
+    left = OPEN | ({"uncertain"} if writer.recipients.resend_uncertain else set())
+    keys = {stand.planned.delivery.key for stand in found if stand.state in left}
+    ready = [stand.planned for stand in found if stand.state not in {HINDERED, TOLD}]
+    return [
+        letter
+        for letter in writer.letters(ready)
+        if any(delivery.key in keys for delivery in letter.deliveries)
+    ]
 
 
 def send_letters(
