@@ -139,9 +139,9 @@ def _changes(tables: dict[str, list[Row]], words: Words) -> Iterator[str]:
             before=words.month(before["month"]),
         )
     grown = [r for r in tables["summary_products"] if r["growth_pct"] is not None]
-    if len(grown) > 1:
-        ordered = sorted(grown, key=lambda row: (row["growth_pct"], row["product"]))
-        least, most = ordered[0], ordered[-1]
+    grown.sort(key=lambda row: (row["growth_pct"], row["product"]))
+    if grown and grown[0]["growth_pct"] < grown[-1]["growth_pct"]:
+        least, most = grown[0], grown[-1]
         yield words("By product, {most} grew most ({up}) and {least} least ({down}).").format(
             most=cut(most["product"]),
             up=words.percent(most["growth_pct"], signed=True),
