@@ -105,6 +105,7 @@ def facts_of(data: Slice, words: Words) -> dict[str, Any]:
         "filters": data.spec.filters.chosen(),
         "active_states": list(data.spec.active_states),
         "warnings": list(_warnings(data, words)),
+        "unmatched_filters": list(data.unmatched_filters),
         "inputs": inputs_of(data),
     }
 

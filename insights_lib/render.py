@@ -62,6 +62,7 @@ class _Report:
     stages: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     tracebacks: dict[str, str] = field(default_factory=dict)
+    tables: str | None = None  # a digest of them
 
 
 def render(order: Order) -> Outcome:
@@ -166,7 +167,7 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
         if time.monotonic() >= end:
             raise ReportError(late)
         parameters = notebook_parameters(order)
-        unknown = parameters.keys() - _known_parameters(notebook)
+        unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
         if unknown:
             raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
         with TemporaryDirectory(prefix="insights-") as sockets:
@@ -190,13 +191,6 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
         frames = getattr(error, "traceback", None) or traceback.format_exception(error)
         return _reason(error, late), _COLOURS.sub("", "\n".join(frames))
     return None
-
-
-@cache
-def _known_parameters(notebook: Path) -> frozenset[str]:
-    import papermill  # noqa: PLC0415 - as above
-
-    return frozenset(papermill.inspect_notebook(_literal(notebook)))
 
 
 def _raise_of_system(error: Exception) -> None:
@@ -254,7 +248,7 @@ def _make_page(report: _Report) -> dict[str, Any]:
     try:
         content = read_report(order.workdir / "notebooks")
         _refuse_other(content.facts, order)
-        write_tables(content, order.workdir / "data")
+        report.tables = write_tables(content, order.workdir / "data")
         write_page(content, _rows(order, content.facts), order.workdir / "report.html")
     except Exception as error:  # noqa: BLE001 - this report alone has failed
         _raise_of_system(error)
@@ -320,6 +314,7 @@ def _write_manifest(report: _Report, facts: dict[str, Any]) -> None:
         "warnings": facts.get("warnings", []),
         "software": {name: version(name) for name in SOFTWARE},
         "fingerprint": order.fingerprint,
+        "tables_sha256": report.tables,
         "report_sha256": hashlib.sha256(page.read_bytes()).hexdigest() if page.exists() else None,
         "seconds": dict(sorted(report.seconds.items())),
         "stages": report.stages,

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import duckdb
 
 from insights_lib.errors import StoreError
+from insights_lib.mail.letters import LINKED
 from insights_lib.place import claimed
 from insights_lib.staging import counts_by_month, sql_path
 from insights_lib.store import move_into_store, reading, writing
@@ -43,6 +44,15 @@ def prune_reports(outputs: Path, older_than: timedelta, now: datetime) -> list[P
             folder.rename(work / str(number))  # so that no report is ever half there
             _remove_empty(folder.parent, outputs)
     return old
+
+
+def prune_linked(outputs: Path, older_than: timedelta, now: datetime) -> int:
+    """Delete pages that messages link to and that were put there longer ago; return how many."""
+    files = list((outputs / LINKED).glob("*"))
+    old = [f for f in files if now.timestamp() - f.stat().st_mtime > older_than.total_seconds()]
+    for file in old:
+        file.unlink()
+    return len(old)
 
 
 def _reports(outputs: Path) -> list[Path]:
@@ -116,7 +126,12 @@ def forget(key: str, store: Path, outputs: Path) -> Forgotten:
             with writing(store) as db:
                 found = _find(key, store)
                 forgotten = _forgotten(db, found, outputs)
-                for number, entry in enumerate(_contents(forgotten.reports)):
+                linked = [
+                    file
+                    for file in (outputs / LINKED).glob("*.html")
+                    if file.stem.rpartition("-")[0] in forgotten.partners
+                ]
+                for number, entry in enumerate([*_contents(forgotten.reports), *linked]):
                     entry.rename(work / str(number))
                 _rewrite(db, {one.file for one in found}, key, store)
                 _strike_out(db, key)

@@ -5,6 +5,7 @@ Everything is taken from the notebooks: their prose, and the figures and tables 
 """
 
 import csv
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -154,15 +155,23 @@ def _published(cell: NotebookNode) -> dict[str, Any]:
     return found
 
 
-def write_tables(report: Report, folder: Path) -> None:
-    """Write every published table as CSV: UTF-8, full precision, null empty, formulas inert."""
+def write_tables(report: Report, folder: Path) -> str:
+    """Write every published table as CSV: UTF-8, full precision, null empty, formulas inert.
+
+    Returns:
+        A SHA-256 of all of them, which tells whether two reports tell the same numbers.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in report.tables().items():
-        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as out:
+    digest = hashlib.sha256()
+    for name, table in sorted(report.tables().items()):
+        file = folder / f"{name}.csv"
+        with file.open("w", encoding="utf-8", newline="") as out:
             # CR LF, because before Python 3.13 a CR within a text is quoted only if it is in it.
             writer = csv.writer(out, lineterminator="\r\n")
             writer.writerow(table["columns"])
             writer.writerows([_inert(value) for value in row] for row in table["rows"])
+        digest.update(f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def _inert(value: Any) -> Any:

@@ -55,7 +55,7 @@ def test_prune_deletes_what_is_old_and_says_so(here: Path) -> None:
     assert recipients() == {"young@example.com"}
     assert result.stdout.splitlines() == [
         "deleted: outputs/1/old",
-        "forgotten: who got 1 mails",
+        "deleted: names and addresses of 1 mails",
     ]
 
 

@@ -48,6 +48,33 @@ def test_every_part_of_a_delivery_makes_it_another_one() -> None:
     assert all(one != other for one, other in combinations(keys, 2))
 
 
+def test_other_versions_of_a_report_are_known_also_when_they_are_pruned(book: Ledger) -> None:
+    settled(book, "sent")
+    newer = replace(ANNA, version="newer")
+    assert book.earlier(newer) == {"sent": NOW}
+    assert book.earlier(ANNA) == {}
+    assert book.earlier(replace(newer, months="2020-01_2020-12")) == {}
+    assert book.earlier(replace(newer, recipient="bert@example.com")) == {}
+    assert book.prune(NOW + timedelta(seconds=1)) == 1
+    assert book.earlier(newer) == {"sent": NOW}
+
+
+def test_newer_data_goes_in_place_of_what_was_put_off(book: Ledger) -> None:
+    settled(book, "deferred", next_try=NOW)
+    settled(book, "deferred", BERT, next_try=NOW)
+    newer = replace(ANNA, version="newer")
+    assert book.claim([newer], "<n@x>", NOW)
+    old, bert = book.entry(ANNA), book.entry(BERT)
+    assert old
+    assert (old.state, old.next_try, old.reason) == (
+        "withheld",
+        None,
+        "newer data went in its place",
+    )
+    assert bert
+    assert bert.state == "deferred"
+
+
 def test_only_the_domain_of_an_address_is_compared_without_case() -> None:
     assert replace(ANNA, recipient="anna@EXAMPLE.com").key == ANNA.key
     assert replace(ANNA, recipient="Anna@example.com").key != ANNA.key

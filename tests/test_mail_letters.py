@@ -1,5 +1,6 @@
 """Planned deliveries become letters: who shares one, what it is called, and where it links to."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -125,22 +126,30 @@ def test_a_manifest_that_says_nothing_withholds_its_letter(manifest: str, tmp_pa
         checked_report(one)
 
 
-def test_a_link_is_quoted_and_names_the_variant(
+def test_a_link_cannot_be_guessed_and_its_page_is_the_one_that_was_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[str | None] = []
+    """Not even by somebody who has the link to another report of the same partner and months."""
+    seen: list[str] = []
 
     def noted(_: object, enclosed: message_module.Enclosed) -> Any:
-        seen.append(enclosed.link)
+        seen.append(enclosed.link or "")
         return message_from_bytes(b"Subject: x\n\nx")
 
-    outputs = tmp_path / "out"
-    folder = outputs / "1" / "variants" / "ab c#?%&é" / MONTHS
-    folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text("{}", encoding="utf-8")
-    monkeypatch.setattr("insights_lib.mail.letters.checked_report", lambda _: (None, b""))
+    for folder in ("all", "few"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "manifest.json").write_text("{}", encoding="utf-8")
+    monkeypatch.setattr(
+        "insights_lib.mail.letters.checked_report", lambda one: (None, one.folder.name.encode())
+    )
     monkeypatch.setattr(message_module, "message_of", noted)
-    one = replace(planned("a", how="link"), folder=folder)
-    replace(writer(), outputs=outputs).letters([one])[0].build()
-    expected = f"1/variants/ab%20c%23%3F%25%26%C3%A9/{MONTHS}/report.html"
-    assert seen == [f"https://example.com/reports/{expected}"]
+    everything = replace(planned("a", how="link"), folder=tmp_path / "all")
+    part = replace(planned("b", "v2", variant="ab", how="link"), folder=tmp_path / "few")
+    for letter in replace(writer(), outputs=tmp_path).letters([everything, part]):
+        letter.build()
+    names = [link.removeprefix("https://example.com/reports/") for link in seen]
+    assert all(re.fullmatch(r"1-[0-9a-f]{64}\.html", name) for name in names)
+    assert len({name[:20] for name in names}) == 2
+    pages = [(tmp_path / "_linked" / name).read_bytes() for name in names]
+    assert pages == [b"all", b"few"]
+    assert len(list((tmp_path / "_linked").iterdir())) == 2

@@ -75,6 +75,13 @@ def test_who_would_see_nothing_is_refused(partners: Any, persons: Any) -> None:
         spec_of(partners, **persons)
 
 
+def test_people_of_a_partner_that_is_not_listed_get_nothing_rather_than_everything() -> None:
+    with pytest.raises(
+        ParameterError, match=r"partner 1 of recipients\.yml is not in reports\.yml"
+    ):
+        specs_for(recipients(person("a")), ReportsFile(partners=[Partner(id="2")]), Asked())
+
+
 def test_who_may_see_all_gets_the_ordinary_report() -> None:
     filters = {"product": ["Office 365", "Azure"]}
     assert spec_of(filters) == spec_of(filters, filters={"product": ["Azure", "Office 365"]})

@@ -122,7 +122,8 @@ FAILURES = [
     ("greeting", "450 4.3.2 busy", "later", 2),
     ("AUTH", "454 4.7.0 not now", "later", 2),
     *((step, "452 4.3.1 disk full", "later", 1) for step in ("MAIL", "DATA", "dot")),
-    *((step, "550 5.7.1 no", "refused", 1) for step in ("MAIL", "RCPT", "DATA", "dot")),
+    *((step, "550 5.7.1 no", "refused", 1) for step in ("RCPT", "DATA", "dot")),
+    ("MAIL", "552 5.3.4 too big", "refused", 1),
     ("dot", "552 5.3.4 too big", "refused", 1),
     *((step, DROP, "later", 2) for step in STEPS[:-2]),
     ("dot", DROP, "uncertain", 2),
@@ -348,9 +349,20 @@ def test_without_a_login_a_server_that_wants_one_is_told(
     connect: Callable[..., Connection],
 ) -> None:
     with mail_server(auth_required=True) as server:
-        with pytest.raises(MailError, match="wants a login first; set `login: true`"):
+        words = r"no mail from this sender \(530 .*see that sender and login are right"
+        with pytest.raises(MailError, match=words):
             Message(connect(server, None))
         assert Message(connect(server)).outcomes == ["sent", "sent"]
+
+
+def test_a_server_that_refuses_the_sender_refuses_no_recipient(
+    server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    server.fails("MAIL", "550 5.7.1 sender not permitted")
+    with pytest.raises(MailError, match=r"from this sender \(550 5\.7\.1 sender not permitted\)"):
+        Message(connect(server))
+    server.works()
+    assert Message(connect(server)).outcomes == ["sent", "sent"]
 
 
 @pytest.mark.parametrize("step", ["greeting", "STARTTLS"])

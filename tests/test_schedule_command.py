@@ -205,6 +205,58 @@ def test_trying_again_sends_nothing_that_was_never_begun(
     assert recipients(server) == [ANNA]
 
 
+def test_what_was_put_off_goes_with_newer_data_when_it_has_come_meanwhile(
+    plan: Callable[..., None], once: Callable[..., Result], server: MailServer
+) -> None:
+    server.fails("RCPT", "451 4.7.1 later", "anna@")
+    plan(person("anna"))
+    assert once().exit_code == 0
+    make_due()
+    with closing(sqlite3.connect("outputs/ledger.sqlite")) as db, db:
+        db.execute("UPDATE deliveries SET version = '0', key = key || '-'")
+    server.works()
+    assert once(days=0.5).exit_code == 0
+    assert recipients(server) == [ANNA]
+    with closing(sqlite3.connect("outputs/ledger.sqlite")) as db:
+        rows = db.execute("SELECT state FROM deliveries ORDER BY state").fetchall()
+    assert rows == [("sent",), ("withheld",)]
+
+
+def test_an_old_failure_fails_no_later_window(
+    plan: Callable[..., None], once: Callable[..., Result], server: MailServer
+) -> None:
+    server.fails("RCPT", "550 5.1.1 unknown", "anna@")
+    plan(person("anna"))
+    assert once().exit_code == 1
+    assert once(days=3).exit_code == 0
+    assert recipients(server) == [OPS]
+
+
+def test_a_refused_export_keeps_every_group_of_its_folder_from_going_on(
+    plan: Callable[..., None], once: Callable[..., Result], server: MailServer
+) -> None:
+    Path("data/incoming/SeatsSubscriptionsAndRevenue.tsv").write_text("a\tb\n1\n")
+    plan(person("anna"), steps=["ingest", "run", "send"])
+    file = Path("parameters/schedule.yml")
+    [group] = yaml.safe_load(file.read_text(encoding="utf-8"))["groups"].values()
+    file.write_text(yaml.safe_dump({"groups": {"one": group, "two": group}}), encoding="utf-8")
+    result = once()
+    assert result.exit_code == 1
+    assert recipients(server) == [OPS, OPS]
+    assert [line.split(",")[0] for line in result.stdout.splitlines()] == ["one", "two"]
+    assert result.stdout.count("ingest: ") == 2
+
+
+def test_an_owner_who_cannot_be_told_is_a_mistake_in_the_plan(
+    plan: Callable[..., None], once: Callable[..., Result], server: MailServer
+) -> None:
+    plan(person("anna"), alert_to="ops@elsewhere.example")
+    result = once()
+    assert result.exit_code == 2
+    assert "alert_to ops@elsewhere.example is in none of the allowed_domains" in result.stderr
+    assert server.received == []
+
+
 def test_mail_that_fails_when_it_is_tried_again_is_told_to_the_owner(
     plan: Callable[..., None], once: Callable[..., Result], server: MailServer
 ) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,13 @@ from conftest import seats_row, stored_rows, write_tsv
 from insights_lib.errors import ExportError
 from insights_lib.ingest import ingest_file
 from insights_lib.schedule import incoming
-from insights_lib.schedule.incoming import STABLE_SECONDS, Arrival, Folders, take_incoming
+from insights_lib.schedule.incoming import (
+    MOST_LOOKS,
+    STABLE_SECONDS,
+    Arrival,
+    Folders,
+    take_incoming,
+)
 
 
 @pytest.fixture
@@ -26,16 +33,13 @@ def export(file: Path, customer: str = "a") -> Path:
 
 
 def take(folders: Folders, between: Callable[[], object] = lambda: None) -> list[Arrival]:
-    """What is taken if something happens between the two looks."""
-    waited: list[float] = []
+    """What is taken if something happens between one look and the next."""
 
     def sleep(seconds: float) -> None:
-        waited.append(seconds)
+        assert seconds == STABLE_SECONDS
         between()
 
-    arrivals = take_incoming(folders, sleep)
-    assert waited in ([], [STABLE_SECONDS])
-    return arrivals
+    return take_incoming(folders, sleep)
 
 
 def names(folder: Path) -> list[str]:
@@ -70,23 +74,27 @@ def test_a_file_that_still_grows_stays_until_it_does_not(folders: Folders) -> No
         with file.open("ab") as out:
             out.write(more.splitlines()[1] + b"\n")
 
-    assert take(folders, grow) == []
+    [told] = take(folders, grow)
+    assert (told.file, "is still being written" in told.refusal) == (file, True)
     assert names(folders.incoming) == ["Seats.tsv"]
     assert not folders.store.exists()
     assert len(take(folders)) == 1
-    assert len(customers(folders)) == 2
+    assert len(customers(folders)) == 1 + MOST_LOOKS
 
 
-def test_a_file_of_the_same_size_that_was_written_again_stays(folders: Folders) -> None:
+def test_a_file_of_the_same_size_that_is_written_again_and_again_stays(folders: Folders) -> None:
     file = export(folders.incoming / "Seats.tsv")
-    assert take(folders, lambda: os.utime(file, ns=(1, 1))) == []
+    changes = count(1)
+    [told] = take(folders, lambda: os.utime(file, ns=(1, next(changes))))
+    assert "is still being written" in told.refusal
 
 
-def test_a_file_that_is_new_at_the_second_look_stays(folders: Folders) -> None:
+def test_a_file_that_is_new_at_the_second_look_is_waited_for(folders: Folders) -> None:
     export(folders.incoming / "1.tsv")
-    taken = take(folders, lambda: export(folders.incoming / "2.tsv"))
-    assert [arrival.file.name for arrival in taken] == ["1.tsv"]
-    assert names(folders.incoming) == ["2.tsv"]
+    late = iter([folders.incoming / "2.tsv"])
+    taken = take(folders, lambda: [export(file) for file in late])
+    assert [arrival.file.name for arrival in taken] == ["1.tsv", "2.tsv"]
+    assert names(folders.incoming) == []
 
 
 def test_a_file_that_grows_while_it_is_ingested_is_ingested_again(

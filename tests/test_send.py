@@ -2,16 +2,15 @@
 
 import base64
 import gzip
-import hashlib
 import json
 import os
+import re
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 from conftest import seats_row, write_tsv
@@ -29,6 +28,7 @@ from mailing import (
     person,
     received,
     rendered,
+    seats,
     sentences,
     told,
     without_browser,
@@ -355,10 +355,11 @@ def test_a_link_names_the_place_of_the_very_report(
         assert attached(message) == []
         [link] = [line for line in told(message).splitlines() if line.startswith("https:")]
         assert f'href="{link}"' in told(message, "html")
-        file = Path("outputs") / unquote(link.removeprefix(base))
-        sha = json.loads((file.parent / "manifest.json").read_text(encoding="utf-8"))
-        assert hashlib.sha256(file.read_bytes()).hexdigest() == sha["report_sha256"]
-        assert ("variants" in link) == ("oslo@" in str(message["To"]))
+        page = (Path("outputs/_linked") / link.removeprefix(base)).read_bytes()
+        limited = "oslo@" in str(message["To"])
+        [folder] = Path("outputs/1").glob(f"variants/*/{RANGE}" if limited else RANGE)
+        assert (folder / "report.html").read_bytes() == page
+        assert stat.S_IMODE((Path("outputs/_linked")).stat().st_mode) == 0o750
 
 
 def test_what_would_be_too_large_carries_a_link(
@@ -368,7 +369,7 @@ def test_what_would_be_too_large_carries_a_link(
     assert send().exit_code == 0
     [message] = received(server)
     assert attached(message) == []
-    assert f"https://reports.example.com/1/{RANGE}/report.html" in told(message)
+    assert re.search(r"https://reports\.example\.com/1-[0-9a-f]{64}\.html", told(message))
     assert len(server.received[0].content) < 500_000
 
 
@@ -437,9 +438,10 @@ def test_a_test_goes_to_addresses_that_mail_may_go_to(
 # New data
 
 
-def more_customers() -> None:
+def more_customers(**of_row: str) -> None:
     """Ingest an export that says more of the last month, and render again."""
-    rows = [seats_row("2025-06", f"new-{n}") for n in range(9)]
+    rows = [row for row in seats() if row["Month"].startswith("2025-06")]
+    rows += [seats_row("2025-06", f"new-{n}", **of_row) for n in range(9)]
     write_tsv(Path("SeatsSubscriptionsAndRevenue-2.tsv"), rows)
     assert insights("ingest", "SeatsSubscriptionsAndRevenue-2.tsv").exit_code == 0
     assert insights("run", "--as-of", AS_OF, "--quiet").exit_code == 0
@@ -468,13 +470,49 @@ def test_a_copy_that_wants_updates_gets_them_where_nobody_else_does(
 ) -> None:
     people(person("anna"), person("bo", message="copy", updates=True))
     assert send().exit_code == 0
-    other_fingerprint = "0" * 64  # as if new data had come and been rendered
-    with closing(sqlite3.connect("outputs/ledger.sqlite")) as db, db:
-        db.execute("UPDATE deliveries SET version = ?, key = key || '-'", [other_fingerprint])
+    as_if_of_other_data()
     assert states() == {"anna": "no update wanted", "bo": "due"}
     assert send().exit_code == 0
     assert server.received[-1].recipients == ("bo@example.com",)
     assert str(received(server)[-1]["To"]) == "bo@example.com"
+
+
+def as_if_of_other_data() -> None:
+    """Change the ledger as if new data had come and been rendered since."""
+    with closing(sqlite3.connect("outputs/ledger.sqlite")) as db, db:
+        db.execute("UPDATE deliveries SET version = '0', key = key || '-'")
+
+
+def test_who_wants_no_updates_gets_none_after_the_ledger_was_pruned_either(
+    people: Callable[..., None], server: MailServer
+) -> None:
+    people(person("anna"), person("bo", updates=True))
+    assert send().exit_code == 0
+    as_if_of_other_data()
+    with closing(sqlite3.connect("outputs/ledger.sqlite")) as db, db:
+        db.execute("UPDATE deliveries SET changed_at = '2020-01-01T00:00:00.000000+00:00'")
+    assert "addresses of 2 mails" in insights("prune").stdout
+    assert states() == {"anna": "no update wanted", "bo": "due"}
+
+
+def test_other_rows_with_the_same_numbers_are_no_news(
+    people: Callable[..., None], server: MailServer
+) -> None:
+    """Of a report of one location, when something changes in another one."""
+    people({**OSLO, "updates": True}, person("anna", updates=True))
+    assert send().exit_code == 0
+    more_customers(PartnerLocation="Bergen")
+    assert states() == {"oslo": "sent", "anna": "due"}
+
+
+def test_a_filter_that_nothing_matches_is_a_mistake_and_no_report_of_zeros(
+    people: Callable[..., None], server: MailServer
+) -> None:
+    people(person("nowhere", locations=["Oslo-"]))
+    assert insights("run", "--as-of", AS_OF, "--quiet").exit_code == 0
+    assert send().exit_code == 1
+    assert server.received == []
+    assert "no subscription has the partner_location Oslo-" in reason("nowhere")
 
 
 # Without trouble for others

@@ -11,7 +11,10 @@ from insights_lib.commands.mail import LEDGER, forget_dry_run
 from insights_lib.mail.ledger import ledger
 from insights_lib.reports_file import read_reports_file
 from insights_lib.retention import forget as forget_customer
-from insights_lib.retention import prune_reports
+from insights_lib.retention import prune_linked, prune_reports
+from insights_lib.schedule.windows import SCHEDULE, recording
+
+_PATIENCE = 600  # seconds to wait for a scheduler that is at work
 
 
 def prune(
@@ -26,10 +29,19 @@ def prune(
         now = datetime.now(UTC)
         for folder in prune_reports(outputs, timedelta(days=kept.reports_days), now):
             out.print(f"deleted: {folder}")
+        linked = prune_linked(outputs, timedelta(days=kept.reports_days), now)
+        before = now - timedelta(days=kept.ledger_days)
+        pruned = 0
         if (outputs / LEDGER).exists():
             with ledger(outputs / LEDGER) as book:
-                pruned = book.prune(now - timedelta(days=kept.ledger_days))
-            out.print(f"forgotten: who got {pruned} mails")
+                pruned = book.prune(before)
+        if (outputs / SCHEDULE).exists():
+            with recording(outputs, wait_seconds=_PATIENCE) as record:
+                record.prune(before)
+        if linked:
+            out.print(f"deleted: {linked} pages that mails link to")
+        if pruned:
+            out.print(f"deleted: names and addresses of {pruned} mails")
 
 
 def forget(
@@ -49,6 +61,8 @@ def forget(
         partners = ", ".join(forgotten.partners)
         out.print(f"rows deleted: {rows}; {first:%Y-%m} to {last:%Y-%m}, partners {partners}")
         for folder in forgotten.reports:
-            out.print(f"stale: {folder}; `insights run` makes it again")
+            out.print(f"stale: {folder}; `insights run` makes it again, if it is still asked for")
         for name in forgotten.exports:
-            out.print(f"still in the export file {name}: delete it, or it comes back with it")
+            out.print(f"still in the export file {name}")
+        out.print("Delete every export that holds the customer, also earlier and refused ones:")
+        out.print("whoever ingests one of them brings the customer back.")

@@ -227,8 +227,9 @@ def drawing(outputs: Path) -> Iterator["Pictures"]:
     """What draws charts; that it cannot is told on the console and in the log of mails."""
     from insights_lib.mail.pictures import Pictures  # noqa: PLC0415 - for those who write mail
 
-    outputs.mkdir(parents=True, exist_ok=True)
-    told = logging.FileHandler(outputs / "mail.log", encoding="utf-8", delay=True)
+    make_folder(outputs)
+    file = outputs / "mail.log"
+    told = logging.FileHandler(file, encoding="utf-8", delay=True)
     told.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log = logging.getLogger("insights_lib.mail")
     handlers: list[logging.Handler] = [told, logging.StreamHandler()]
@@ -239,6 +240,8 @@ def drawing(outputs: Path) -> Iterator["Pictures"]:
         yield drawn
     finally:
         drawn.close()
+        if file.exists():
+            file.chmod(FILE_MODE)
         for handler in handlers:
             log.removeHandler(handler)
             handler.close()

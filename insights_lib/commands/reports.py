@@ -158,5 +158,6 @@ def _tell(outcomes: list[Outcome]) -> int:
             continue
         failed += 1
         for section, reason in outcome.failures:
-            errors.print(f"failed: {place_of(outcome, section)}: {reason}")
+            place = place_of(outcome, section)
+            errors.print(f"failed: {place}: {reason.removeprefix(f'{place}: ')}")
     return failed

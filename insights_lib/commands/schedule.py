@@ -22,12 +22,12 @@ from insights_lib.commands.frame import (
     specs_of,
 )
 from insights_lib.commands.mail import LEDGER, drawing, post_of, send_planned
-from insights_lib.errors import BusyError, InsightsError
+from insights_lib.errors import BusyError, InsightsError, ParameterError
 from insights_lib.mail.delivery import Clock
 from insights_lib.mail.ledger import ledger
 from insights_lib.mail.letters import Writer, planned_letters
 from insights_lib.mail.recipients import read_recipients
-from insights_lib.mail.sending import DONE, send_note, stands
+from insights_lib.mail.sending import DONE, HINDERED, put_off, send_note
 from insights_lib.reports_file import Asked, read_reports_file
 from insights_lib.runner import Settings, run_reports, standings
 from insights_lib.schedule.incoming import Folders, take_incoming
@@ -50,7 +50,7 @@ def schedule(
 ) -> None:
     """Do what schedule.yml asks for at its time: take in exports, render, send."""
     with sentences(debug):
-        read_plan(parameters)  # what is wrong with it is told before anything is begun
+        _check(read_plan(parameters), parameters)
         place = _Place(store, outputs.absolute(), parameters, jobs)
         if not once:
             stay(lambda: _go_on(place))
@@ -58,6 +58,21 @@ def schedule(
         finished = _do_due(place)
         if any(one.reasons for one in finished):
             raise typer.Exit(1)
+
+
+def _check(plan: Plan, parameters: Path) -> None:
+    """See that owners can be told of failures, before anything is begun.
+
+    Raises:
+        ParameterError: An owner's address is in none of the allowed domains.
+    """
+    allowed = read_recipients(parameters).allowed_domains
+    for name, group in plan.groups.items():
+        if group.alert_to.rpartition("@")[2].lower() not in allowed:
+            raise ParameterError(
+                f"schedule.yml: group {name}: alert_to {group.alert_to} is in none of the "
+                f"allowed_domains of recipients.yml: {', '.join(allowed)}."
+            )
 
 
 @dataclass(frozen=True)
@@ -100,8 +115,15 @@ def _now() -> datetime:
 
 def _steps(place: _Place) -> Mapping[str, Step]:
     """What each step of a plan does; it returns why it failed."""
+    refused: dict[Path, list[str]] = {}  # by folder: several groups may look into the same one
+
+    def ingest(_: Window, group: Group) -> list[str]:
+        found = refused.setdefault(group.incoming, [])
+        found += _ingest(group, place)
+        return found
+
     return {
-        "ingest": lambda _, group: _ingest(group, place),
+        "ingest": ingest,
         "run": lambda window, group: _run(window, group, place),
         "send": lambda window, group: _send(window, group, place),
     }
@@ -143,16 +165,19 @@ def _send(window: Window, group: Group, place: _Place, again: bool = False) -> l
     planned = planned_letters(recipients, file, _asked(window, group, place), place.outputs)
     if again:
         with ledger(place.outputs / LEDGER) as book:
-            planned = [s.planned for s in stands(planned, book) if s.state == "deferred"]
+            planned = put_off(planned, book)
     if not planned:
         return []
+    clock = Clock()
+    started = clock.now()  # how older mail stands was told when it came to stand so
     with drawing(place.outputs) as drawn:
-        found = send_planned(planned, Writer(recipients, place.outputs, drawn, Clock()), wait=False)
+        found = send_planned(planned, Writer(recipients, place.outputs, drawn, clock), wait=False)
     return [
         f"partner {stand.planned.spec.partner}, {stand.planned.person.address}: {stand.state}"
         f" ({stand.why})"
         for stand in found
-        if stand.state not in DONE | {"deferred"}
+        if stand.state == HINDERED
+        or (stand.state not in DONE | {"deferred"} and stand.since and stand.since >= started)
     ]
 
 
@@ -179,4 +204,8 @@ def _send_deferred(plan: Plan, place: _Place) -> Iterator[Finished]:
 
 def _alert(place: _Place, address: str, subject: str, text: str) -> None:
     recipients = read_recipients(place.parameters)
-    send_note(post_of(recipients), recipients.sender_name, address, (subject, text))
+    try:
+        send_note(post_of(recipients), recipients.sender_name, address, (subject, text))
+    except InsightsError as error:
+        errors.print(f"{address} could not be told: {error}")
+        raise

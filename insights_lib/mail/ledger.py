@@ -23,6 +23,7 @@ State = Literal["claimed", "sending", "sent", "deferred", "failed", "uncertain",
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS deliveries (
     key TEXT PRIMARY KEY,                  -- what is left of a row that was pruned: this, …
+    report TEXT NOT NULL,                  -- … this, the key without the version, …
     partner TEXT, months TEXT, variant TEXT, recipient TEXT, version TEXT,
     state TEXT NOT NULL,                   -- … this, …
     was TEXT NOT NULL,                     -- the state before the claim, to go back to
@@ -33,7 +34,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
 """
 _CLAIM = """
 INSERT INTO deliveries VALUES (
-    :key, :partner, :months, :variant, :recipient, :version,
+    :key, :report, :partner, :months, :variant, :recipient, :version,
     'claimed', 'deferred', 0, :now, :message_id, :now, 'not tried yet'
 )
 ON CONFLICT (key) DO UPDATE SET
@@ -71,12 +72,12 @@ class Delivery:
     @property
     def key(self) -> str:
         """A SHA-256 of the attributes, each with its length, so that none runs into the next."""
-        parts = (self.partner, self.months, self.variant, self.recipient, self.version)
-        digest = hashlib.sha256()
-        for part in parts:
-            data = part.encode()
-            digest.update(f"{len(data)}:".encode() + data)
-        return digest.hexdigest()
+        return _digest(self.partner, self.months, self.variant, self.recipient, self.version)
+
+    @property
+    def report(self) -> str:
+        """The same without the version: what all versions of a report to a person have."""
+        return _digest(self.partner, self.months, self.variant, self.recipient)
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,18 @@ class Ledger:
         )
         return [_entry(Delivery(*row[:5]), *row[5:]) for row in rows.fetchall()]
 
+    def earlier(self, delivery: Delivery) -> dict[State, datetime]:
+        """The states of other versions of the same report to the same person, and since when.
+
+        What was pruned is among them.
+        """
+        rows = self._db.execute(
+            """SELECT state, max(changed_at) FROM deliveries WHERE report = ? AND key <> ?
+            GROUP BY state""",
+            [delivery.report, delivery.key],
+        )
+        return {state: datetime.fromisoformat(since) for state, since in rows.fetchall()}
+
     def claim(
         self,
         deliveries: Iterable[Delivery],
@@ -146,12 +159,20 @@ class Ledger:
                 given = {
                     **vars(one),
                     "key": one.key,
+                    "report": one.report,
                     "message_id": message_id,
                     "now": _text(now),
                     "again": resend_uncertain,
                 }
                 rows = self._db.execute(_CLAIM, given).fetchall()
                 claimed += [_entry(one, *row) for row in rows]
+                if rows:  # newer data goes in place of what was put off
+                    self._db.execute(
+                        """UPDATE deliveries SET state = 'withheld', next_try = NULL,
+                        reason = 'newer data went in its place'
+                        WHERE report = ? AND key <> ? AND state = 'deferred'""",
+                        [one.report, one.key],
+                    )
         return claimed
 
     def sending(self, deliveries: Iterable[Delivery], now: datetime) -> None:
@@ -266,6 +287,14 @@ def _make(file: Path) -> None:
 def lock_file(file: Path) -> Path:
     """What is locked by who makes a ledger or sends by it."""
     return file.with_name(f"{file.name}.lock")
+
+
+def _digest(*parts: str) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(f"{len(data)}:".encode() + data)
+    return digest.hexdigest()
 
 
 def _entry(delivery: Delivery, *columns: Any) -> Entry:

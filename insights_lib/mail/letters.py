@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from insights_lib.errors import InsightsError, MailError, ParameterError
@@ -16,7 +15,7 @@ from insights_lib.mail.delivery import Clock, Letter
 from insights_lib.mail.ledger import Delivery
 from insights_lib.mail.recipients import MEGABYTE, Person, RecipientsFile, wanted_specs
 from insights_lib.parameters import ReportSpec
-from insights_lib.place import folder_of
+from insights_lib.place import FILE_MODE, folder_of, make_folder
 from insights_lib.reports_file import Asked, ReportsFile
 from insights_lib.runner import standings
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:  # seconds of imports, for those who write a letter
     from insights_lib.mail.message import Envelope
     from insights_lib.mail.pictures import Pictures
     from insights_lib.sections import Report
+
+LINKED = "_linked"  # folder of the pages that messages link to; no partner can be called so
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Planned:
         spec: Which report.
         months: The months that it is of; empty if there is no data.
         folder: Where it is.
-        version: Digest of its data; empty if it is not there.
+        version: Digest of its tables; empty if it is not there.
         hindrance: Why it cannot be sent now, empty if it can.
     """
 
@@ -83,7 +84,7 @@ def _planned(person: Person, spec: ReportSpec, standing: Standing, outputs: Path
     if standing.state != "fresh":
         why = f"its report is {standing.state} ({standing.why}); `insights run` makes it"
         return replace(planned, hindrance=why)
-    return replace(planned, version=_manifest(folder)["fingerprint"]["data"])
+    return replace(planned, version=_manifest(folder)["tables_sha256"])
 
 
 def _message(planned: Planned) -> tuple[str, str, str, str, str]:
@@ -154,11 +155,14 @@ class Writer:
             report, page = checked_report(planned)
             file = planned.folder / "report.html"
             drawn = self.pictures.of(file, CHARTS)
-            enclosed = Enclosed(report, page, self._link(planned), drawn)
+            link = (
+                self._publish(planned, message_id, page) if planned.person.how == "link" else None
+            )
+            enclosed = Enclosed(report, page, link, drawn)
             envelope = self._envelope(people, message_id)
             message = message_of(envelope, enclosed).as_bytes()
             if len(message) > self.recipients.largest_message_mb * MEGABYTE and not enclosed.link:
-                enclosed = replace(enclosed, link=self._served(planned))
+                enclosed = replace(enclosed, link=self._publish(planned, message_id, page))
                 message = message_of(envelope, enclosed).as_bytes()
             changed = (planned.folder / "manifest.json").read_bytes() != before
         except InsightsError:
@@ -191,17 +195,27 @@ class Writer:
             mark=mark,
         )
 
-    def _link(self, planned: Planned) -> str | None:
-        return self._served(planned) if planned.person.how == "link" else None
+    def _publish(self, planned: Planned, message_id: str, page: bytes) -> str:
+        """Put a page where it is served, under a name that nobody can guess; return its address.
 
-    def _served(self, planned: Planned) -> str:
+        Raises:
+            MailError: Nothing is served.
+        """
         if not self.recipients.base_url:
             raise MailError(
                 f"the message has more than {self.recipients.largest_message_mb:g} MB, and no "
-                "base_url tells where the report is served, for a link; set one of the two."
+                "base_url tells where pages are served, for a link; set one of the two."
             )
-        path = (planned.folder / "report.html").relative_to(self.outputs).as_posix()
-        return f"{self.recipients.base_url.rstrip('/')}/{quote(path)}"
+        # Of the numbers' digest: who does not have them cannot make it up.
+        secret = hashlib.sha256(f"{message_id} page".encode()).hexdigest()
+        name = f"{planned.spec.partner}-{secret}.html"
+        make_folder(self.outputs / LINKED)
+        file = self.outputs / LINKED / name
+        unfinished = file.with_suffix(".tmp")
+        unfinished.touch(FILE_MODE)
+        unfinished.write_bytes(page)
+        unfinished.replace(file)
+        return f"{self.recipients.base_url.rstrip('/')}/{name}"
 
 
 def checked_report(planned: Planned) -> "tuple[Report, bytes]":
@@ -221,7 +235,7 @@ def checked_report(planned: Planned) -> "tuple[Report, bytes]":
         "status": (manifest["status"], "complete"),
         "partner": (manifest["partner"], spec.partner),
         "months": (f"{manifest['first']}_{manifest['last']}", planned.months),
-        "data": (manifest["fingerprint"]["data"], planned.version),
+        "tables": (manifest["tables_sha256"], planned.version),
         "filters": (manifest["parameters"]["filters"], spec.filters.texts()),
         "locale": (manifest["parameters"]["locale"], spec.locale),
         "page": (manifest["report_sha256"], hashlib.sha256(page).hexdigest()),
@@ -235,11 +249,16 @@ def checked_report(planned: Planned) -> "tuple[Report, bytes]":
                 f"{planned.folder}: the {what} is {found}, not {expected}; it is not sent. "
                 "Render it again with `insights run --force`."
             )
+    unmatched = set(facts["unmatched_filters"])
+    for facet, values in facts["filters"].items():
+        if unmatched.issuperset(f"{facet}={value}" for value in values):
+            raise MailError(
+                f"{planned.folder}: no subscription has the {facet} {' or '.join(values)}, so all "
+                "numbers are 0; see that it is spelt as in the exports."
+            )
     return report, page
 
 
-def _manifest(folder: Path) -> dict[str, dict[str, str]]:
-    manifest: dict[str, dict[str, str]] = json.loads(
-        (folder / "manifest.json").read_text(encoding="utf-8")
-    )
+def _manifest(folder: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     return manifest

@@ -135,7 +135,7 @@ class RecipientsFile(Strict):
         sender_name: Its display name.
         allowed_domains: Mail goes to addresses of these domains only.
         smtp: The mail server.
-        base_url: Where the folder of the reports is served, for links.
+        base_url: Where the folder `_linked` of the outputs is served, for links.
         largest_message_mb: What a message may have; a larger one carries a link instead.
         resend_uncertain: Whether to send again what may have been sent.
         unsubscribe: For the header List-Unsubscribe: an address or a web page.
@@ -200,8 +200,14 @@ def wanted_specs(
     recipients: RecipientsFile, file: ReportsFile, asked: Asked
 ) -> Iterator[tuple[Person, ReportSpec]]:
     """The people of the partners that are asked for, each with their report; see `specs_for`."""
+    listed = {partner.id for partner in file.partners}
     for partner, people in recipients.partners.items():
         if not asked.partners or partner in asked.partners:
+            if partner not in listed:
+                raise ParameterError(
+                    f"partner {partner} of recipients.yml is not in reports.yml, so nobody knows "
+                    "what its people may see; list it there, or take its people out."
+                )
             yield from ((person, _spec_for(partner, person, file, asked)) for person in people)
 
 

@@ -1,7 +1,7 @@
 """What is planned, what the ledger knows of it, and what is still to be sent."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from insights_lib.errors import MailError
 from insights_lib.mail.delivery import Clock, Letter, Post, Result, deliver_letters
-from insights_lib.mail.ledger import Entry, Ledger
+from insights_lib.mail.ledger import Ledger
 from insights_lib.mail.letters import Planned, Writer
 from insights_lib.mail.recipients import clean_text
 from insights_lib.mail.smtp import Connection
@@ -29,7 +29,8 @@ class Stand:
     Attributes:
         planned: Which one.
         state: A state of the ledger, or `due`, `not ready`, `no update wanted`.
-        since: When it came to stand so (UTC), None if it never was in the ledger.
+        since: When it came to stand so (UTC), None if it never was in the ledger; of what is due
+            or not ready, since when an earlier version of it has been put off.
         why: The reason, or the server's answer; empty if there is none.
     """
 
@@ -41,25 +42,32 @@ class Stand:
 
 def stands(planned: Sequence[Planned], ledger: Ledger) -> list[Stand]:
     """How each planned delivery stands, by the ledger."""
-    told: dict[str, list[Entry]] = {}
-    for entry in ledger.entries():
-        told.setdefault(entry.delivery.partner, []).append(entry)
-    return [_stand(one, ledger, told.get(one.spec.partner, [])) for one in planned]
+    return [_stand(one, ledger) for one in planned]
 
 
-def _stand(planned: Planned, ledger: Ledger, told: list[Entry]) -> Stand:
-    if planned.hindrance:
-        return Stand(planned, HINDERED, None, planned.hindrance)
+def _stand(planned: Planned, ledger: Ledger) -> Stand:
     own = planned.delivery
-    if entry := ledger.entry(own):
+    earlier = ledger.earlier(own)
+    if not planned.hindrance and (entry := ledger.entry(own)):
         until = f"; next try from {entry.next_try:%Y-%m-%d %H:%M} UTC" if entry.next_try else ""
         return Stand(planned, entry.state, entry.changed_at, f"{entry.reason}{until}")
-    for entry in told:
-        same = replace(entry.delivery, version=own.version) == own
-        if same and entry.state in {"sent", "uncertain"} and not planned.person.updates:
-            why = "these months were sent from earlier data, and `updates` is not set"
-            return Stand(planned, TOLD, entry.changed_at, why)
-    return Stand(planned, DUE)
+    told = earlier.get("sent") or earlier.get("uncertain")
+    if told and not planned.person.updates:
+        why = "these months were sent from earlier data, and `updates` is not set"
+        return Stand(planned, TOLD, told, why)
+    put_off = earlier.get("deferred")
+    if planned.hindrance:
+        return Stand(planned, HINDERED, put_off, planned.hindrance)
+    return Stand(planned, DUE, put_off, "in place of earlier data, put off" if put_off else "")
+
+
+def put_off(planned: Sequence[Planned], ledger: Ledger) -> list[Planned]:
+    """What a mail server has put off, be it this version or an earlier one."""
+    return [
+        stand.planned
+        for stand in stands(planned, ledger)
+        if stand.state == "deferred" or (stand.since and stand.state in {DUE, HINDERED})
+    ]
 
 
 def open_letters(writer: Writer, found: Sequence[Stand]) -> list[Letter]:

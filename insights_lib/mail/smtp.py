@@ -143,8 +143,11 @@ class Connection:
         """Say all but the final dot, and note who is not accepted; returns who is."""
         sender, *recipients = addresses
         reply = smtp.docmd("MAIL", f"FROM:<{sender}>{self._size(smtp, len(lines))}")
-        if reply[0] == 530:
-            raise MailError(f"{self._name}: wants a login first; set `login: true`.")
+        if reply[0] // 100 == 5 and reply[0] != 552:  # which is about the size of this message
+            raise MailError(
+                f"{self._name}: takes no mail from this sender ({_answered(reply)}), so nothing "
+                "was sent; see that sender and login are right."
+            )
         self._expect(2, reply)
         for recipient in recipients:
             try:

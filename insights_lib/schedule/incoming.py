@@ -18,6 +18,7 @@ from insights_lib.ingest import ingest_file
 from insights_lib.place import sync
 
 STABLE_SECONDS = 5.0
+MOST_LOOKS = 60  # at files that do not come to rest
 _UNFINISHED = (".tmp", ".part", ".crdownload")
 _LONGEST_NAME = 255  # bytes, on nearly every file system
 # Not the file's fault: the next time may do better.
@@ -52,21 +53,30 @@ class Arrival:
 def take_incoming(folders: Folders, sleep: Callable[[float], None] = time.sleep) -> list[Arrival]:
     """Ingest new exports, oldest first, and move them to the exports, or to the refused ones.
 
-    A file that changed between two looks stays for the next time, and so does one that could
-    not be taken for want of room. Hidden and unfinished files, folders and links are not taken.
+    A file that is still being written is waited for some minutes, and else stays for the next
+    time, as does one that could not be taken for want of room; both are told as refused. Hidden
+    and unfinished files, folders and links are not taken.
 
     Raises:
         ExportError: There is no such folder.
         OSError: A file could not be moved; it is taken again the next time.
     """
-    before = _looks(folders.incoming)
-    if not before:
-        return []
-    sleep(STABLE_SECONDS)
-    after = _looks(folders.incoming)
-    stable = {file: look for file, look in after.items() if before.get(file) == look}
+    before = after = _looks(folders.incoming)
+    stable: dict[Path, Look] = {}
+    for _ in range(MOST_LOOKS):
+        if not after:
+            return []
+        sleep(STABLE_SECONDS)
+        before, after = after, _looks(folders.incoming)
+        stable = {file: look for file, look in after.items() if before.get(file) == look}
+        if len(stable) == len(after):
+            break
     arrivals = [_take(file, stable[file], folders) for file in sorted(stable, key=_age(stable))]
-    return [arrival for arrival in arrivals if arrival]
+    growing = [
+        Arrival(file, f"{file}: is still being written; it is taken when that has ended.")
+        for file in sorted(after.keys() - stable.keys())
+    ]
+    return [arrival for arrival in arrivals if arrival] + growing
 
 
 def _age(looks: dict[Path, Look]) -> Callable[[Path], tuple[int, Path]]:

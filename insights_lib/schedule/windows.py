@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from insights_lib.errors import BusyError, ReportError
 from insights_lib.schedule.plan import Group, cron_trigger
 
+SCHEDULE = "schedule.sqlite"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS windows (
     name TEXT, scheduled TEXT, time_zone TEXT,
@@ -115,6 +116,10 @@ class Record:
         ).fetchone()
         return row or ("", "")
 
+    def prune(self, before: datetime) -> None:
+        """Forget the windows that ended before a moment: reasons may name people."""
+        self._db.execute("DELETE FROM windows WHERE finished_at < ?", [_text(before)])
+
     def may_alert(self, name: str, now: datetime, grace: timedelta) -> bool:
         """Whether the last alert for a group is longer ago than its grace period."""
         row = self._db.execute("SELECT alerted_at FROM alerts WHERE name = ?", [name]).fetchone()
@@ -147,13 +152,14 @@ def recording(outputs: Path, wait_seconds: float = 0) -> Iterator[Record]:
         raise BusyError(
             f"{outputs}: another scheduler is at work here; what is due is done by that one."
         ) from error
-    file = outputs / "schedule.sqlite"
+    file = outputs / SCHEDULE
     with lock:
         file.touch(mode=0o640)
         try:
             with closing(sqlite3.connect(file, timeout=60, isolation_level=None)) as db:
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = FULL")
+                db.execute("PRAGMA secure_delete = ON")
                 db.executescript(_SCHEMA)
                 db.execute("UPDATE windows SET state = 'interrupted' WHERE state = 'running'")
                 yield Record(db)
