@@ -43,7 +43,7 @@ from insights_lib.slices import open_slice
 from insights_lib.warm_kernels import warm_kernels
 
 # While one kernel waits for its client, another one works.
-LANES = 3
+LANES = 4
 STAGES = ("kernel", "data", "metrics", "figures", "page")
 MOST_PRINTED = 20_000_000  # characters that a section may print; they are kept in its notebook
 _DIED = "its kernel died; it was killed, perhaps for want of memory"
