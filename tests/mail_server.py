@@ -182,7 +182,7 @@ def mail_server(
 
     class Started(Controller):
         def factory(self) -> SMTP:
-            dialogues.append(_Dialogue(shown, **self.SMTP_kwargs))
+            dialogues.append(_Dialogue(shown, loop=self.loop, **self.SMTP_kwargs))
             return dialogues[-1]
 
     if security == "starttls":

@@ -211,6 +211,7 @@ def test_the_menus_are_used_by_keyboard(report: Path, reader: Any) -> None:
     menu = tab.locator("details.menu summary", has_text="Channels")
     menu.focus()
     menu.press("Enter")
+    expect(tab.locator("details.menu[open] input[type=checkbox]").first).to_be_visible()
     tab.keyboard.press("Tab")
     tab.keyboard.press("Space")
     assert tab.locator("#chips li").first.inner_text() == "Sales channel: CSP ✕"
