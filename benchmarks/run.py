@@ -104,7 +104,7 @@ def side_by_side(folder: Path, partners: list[str]) -> float:
 
 
 def without_notebooks(folder: Path, partners: list[str]) -> float:
-    """As much as a run does for a report, but for the notebooks: each section opens its slice."""
+    """As much as a run does for a report, but for the notebooks."""
     notebook.warm_up()
     reports = {p: next((folder / "outputs" / p).glob("*/notebooks")) for p in partners}
     one_report(folder, partners[0], reports[partners[0]])
@@ -115,10 +115,9 @@ def without_notebooks(folder: Path, partners: list[str]) -> float:
 
 
 def one_report(folder: Path, partner: str, executed: Path) -> None:
-    spec = report_spec(partner=partner, store=folder / "store")
+    data = open_slice(report_spec(partner=partner, store=folder / "store"))
     words = Words("en")
     for section in SECTIONS:
-        data = open_slice(spec)
         for table_name, chart_name in section:
             table = getattr(metrics, table_name)(data)
             table.to_html()
@@ -126,8 +125,7 @@ def one_report(folder: Path, partner: str, executed: Path) -> None:
                 charts.summary_cards(table, metrics.summary_trend(data), words).to_json()
             elif chart_name:
                 getattr(charts, chart_name)(table, words).to_json()
-    rows = compact_rows(open_slice(spec))
-    write_page(read_report(executed), rows, folder / "page.html")
+    write_page(read_report(executed), compact_rows(data), folder / "page.html")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from IPython.display import display
 
 from insights_lib.figures import plain, world_shapes
 from insights_lib.parameters import report_spec
+from insights_lib.saved_slices import saved_slice
 from insights_lib.slices import Slice, open_slice
 from insights_lib.stages import measured, taken
 from insights_lib.store import Part
@@ -43,7 +44,8 @@ def open_report(**parameters: Any) -> tuple[Slice, Words]:
         ParameterError: A parameter is wrong.
         StoreError: The store holds nothing for them.
     """
-    data = open_slice(report_spec(**parameters))
+    spec = report_spec(**parameters)
+    data = saved_slice(spec) or open_slice(spec)
     words = Words(data.spec.locale)
     facts = facts_of(data, words)
     months = f"{words.month(facts['first'])} – {words.month(facts['last'])}"

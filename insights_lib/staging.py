@@ -112,9 +112,14 @@ class Staged:
         return [(line, why) for line, (_, why) in zip(lines, found, strict=True)]
 
 
+def sql_text(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def sql_path(path: Path) -> str:
-    """A path as an SQL text that stands for this one file."""
-    return "'" + glob_escape(str(path)).replace("'", "''") + "'"
+    """A path as an SQL text that stands for this one file, where a pattern could stand too."""
+    return sql_text(glob_escape(str(path)))
 
 
 def counts_by_month(

@@ -16,6 +16,7 @@ processes cannot be forked safely, as on Windows and macOS, kernels start as the
 This module knows nothing of the rest of the package.
 """
 
+import asyncio
 import contextlib
 import ctypes
 import gc
@@ -141,6 +142,14 @@ class WarmProvisioner(LocalProvisioner):
         self.pid, self.pgid, self.cwd = forked.pid, forked.pid, cwd
         return self.connection_info
 
+    async def kill(self, restart: bool = False) -> None:
+        """End the kernel, and see to it that it has; the manager looks every tenth of a second."""
+        await super().kill(restart)
+        for _ in range(500):
+            if await self.poll() is not None:
+                break
+            await asyncio.sleep(0.002)
+
 
 def can_fork() -> bool:
     """Whether processes with native libraries in them can be forked here; macOS advises not to."""
@@ -182,9 +191,9 @@ def serve(descriptor: int, preload: list[str]) -> None:
     """
     connection = Connection(descriptor)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    connection.send(_warm(["ipykernel.kernelapp", "ipykernel.debugger", *preload]))
     kernels: dict[int, int | None] = {}
     try:
+        connection.send(_warm(["ipykernel.kernelapp", "ipykernel.debugger", *preload]))
         while True:
             what, *details = connection.recv()
             if what == "fork":
@@ -197,8 +206,8 @@ def serve(descriptor: int, preload: list[str]) -> None:
             else:
                 _reap(kernels)
                 connection.send(kernels[details[0]])
-    except EOFError:
-        pass
+    except (EOFError, BrokenPipeError):
+        pass  # whoever asked has ended
     finally:
         for pid, status in kernels.items():
             if status is None:

@@ -16,10 +16,11 @@ PACKAGE = Path(__file__).parents[1] / "insights_lib"
 # package: a new module gets its place here first.
 ORDER = (
     *("errors", "parameters", "reports_file", "datasets", "counting", "exports", "staging"),
-    *("store", "ingest", "stages", "slices", "countries", "rows"),
+    *("store", "ingest", "stages", "slices", "saved_slices", "countries", "rows"),
     *("metrics", "words", "theme", "figures", "charts", "notebook"),
     *("sections", "assets", "page"),
-    *("place", "workers", "cluster", "warm_kernels", "freshness", "orders", "render", "runner"),
+    *("place", "workers", "cluster", "warm_kernels", "freshness"),
+    *("orders", "execution", "render", "runner"),
     *("mail.ledger", "mail.server", "mail.smtp", "mail.delivery"),
     *(
         "mail.recipients",

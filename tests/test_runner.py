@@ -31,7 +31,7 @@ SECTIONS = sorted(file.stem for file in NOTEBOOKS.glob("*.ipynb"))
 MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04")
 RANGE = "2025-02_2025-04"
 # A folder's name that means something to format strings, globs, URIs, SQL and shells.
-ODD = "a {b} {} {0} 'q' \"d\" [x] 100% #1?é$HOME"
+ODD = "a {b} {} {0} 'q' \"d\" [x] 100% #1é$HOME"
 # Makes a report with kernels that are not forked, and tells how many of them were started.
 ORDINARY = f"""
 import json, sys
@@ -266,7 +266,7 @@ def test_the_manifest_tells_software_and_seconds_per_section(complete: Run) -> N
     manifest = complete.manifest("1")
     assert {"papermill", "nbconvert", "pandas", "plotly", "duckdb"} <= set(manifest["software"])
     assert all(manifest["software"][name] == version(name) for name in manifest["software"])
-    assert list(manifest["seconds"]) == [*SECTIONS, "page"]
+    assert list(manifest["seconds"]) == [*SECTIONS, "data", "page"]
     assert all(seconds > 0 for seconds in manifest["seconds"].values())
 
 
@@ -475,9 +475,9 @@ def test_a_notebook_that_lacks_a_parameter_fails_rather_than_ignores_it(
     assert "locale" not in reason
 
 
-def test_exports_ingested_between_two_sections_fail_the_report_rather_than_mix(
-    own_notebooks: Path, replay: list[str], tmp_path: Path
-) -> None:
+@pytest.fixture
+def ingesting(own_notebooks: Path, replay: list[str], tmp_path: Path) -> ReportSpec:
+    """A report whose second section opens its data after other data has been ingested."""
     later = write_tsv(tmp_path / "later.tsv", [seats_row("2025-04", "new")])
     ingest = "from insights_lib.ingest import ingest_file\nfrom pathlib import Path\n"
     ingest += f"ingest_file(Path({str(later)!r}), Path(store))"
@@ -485,13 +485,29 @@ def test_exports_ingested_between_two_sections_fail_the_report_rather_than_mix(
     opening = f"from insights_lib.notebook import open_report\nopen_report({names})"
     notebook(own_notebooks, "01_before", *replay)
     notebook(own_notebooks, "02_after", ingest, opening)
-    spec = spec_of(tmp_path / "store", partner_name='A "B" {c}')
-    outcome = run(tmp_path / "outputs", spec, jobs=1).of("1")
+    return spec_of(tmp_path / "store", partner_name='A "B" {c}')
+
+
+def test_all_sections_see_the_same_data_whatever_is_ingested_between_them(
+    ingesting: ReportSpec, tmp_path: Path
+) -> None:
+    result = run(tmp_path / "outputs", ingesting, jobs=1)
+    assert result.of("1").failures == ()
+    before = json.loads(ingesting.store.with_suffix(".inputs").read_text(encoding="utf-8"))["1"]
+    assert result.manifest("1")["inputs"] == before
+    assert inputs_of(slice_of(ingesting.store, RANGE)) != before
+
+
+def test_sections_that_have_to_open_their_data_themselves_do_not_mix_it(
+    ingesting: ReportSpec, tmp_path: Path
+) -> None:
+    """In a folder with a question mark no slice can be saved for them."""
+    outcome = run(tmp_path / "what?", ingesting, jobs=1).of("1")
     [(_, reason)] = outcome.failures
     assert "02_after" in reason
     assert "ingested during the run" in reason
     assert {".lock", "run.log", "01_before.ipynb", "02_after.ipynb", "manifest.json"} == {
-        Path(name).name for name in files_in(tmp_path / "outputs")
+        Path(name).name for name in files_in(tmp_path / "what?")
     }
 
 

@@ -1,0 +1,150 @@
+"""Executing the notebook of one section, in a kernel of its own and within its limits."""
+
+import os
+import re
+import time
+import traceback
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import nbformat
+from traitlets.config import Config
+
+from insights_lib.errors import InsightsError, ReportError
+from insights_lib.orders import Order
+from insights_lib.sections import refuse_unfinished
+
+MOST_PRINTED = 20_000_000  # characters that a section may print; they are kept in its notebook
+_DIED = "its kernel died; it was killed, perhaps for want of memory"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class _Printed:
+    """Takes note of what a notebook prints, and ends it when that is too much to keep."""
+
+    def __init__(self) -> None:
+        self.left = MOST_PRINTED
+
+    def write(self, text: str) -> None:
+        """Take note of a text."""
+        self.left -= len(text)
+        if self.left < 0:
+            raise ReportError(f"it printed more than {MOST_PRINTED:,} characters")
+
+    def flush(self) -> None:
+        """Do nothing: nothing is kept here."""
+
+
+def run_section(
+    order: Order, end: float, notebook: Path
+) -> tuple[str, float, tuple[str, str] | None]:
+    """Execute one notebook in a kernel of its own, and once more if its kernel was killed.
+
+    Args:
+        order: What is to be made.
+        end: When the report's time is over, by the monotonic clock.
+        notebook: The section.
+
+    Returns:
+        The section, the seconds it took, and why it failed, with a traceback, or None.
+    """
+    started = time.perf_counter()
+    failure = _try_section(order, end, notebook)
+    if failure and failure[0] == _DIED:
+        failure = _try_section(order, end, notebook)
+    return notebook.stem, time.perf_counter() - started, failure
+
+
+def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | None:
+    import papermill  # noqa: PLC0415 - importing it opens a socket, to look for IPv6
+
+    output = order.workdir / "notebooks" / notebook.name
+    deadline = min(time.monotonic() + order.section_timeout, end)
+    late = f"it ran for more than {order.section_timeout} seconds"
+    if deadline == end:
+        late = f"the report took more than {order.report_timeout} seconds"
+    printed = _Printed()
+    try:
+        if time.monotonic() >= end:
+            raise ReportError(late)
+        parameters = notebook_parameters(order)
+        unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
+        if unknown:
+            raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
+        with TemporaryDirectory(prefix="insights-") as sockets:
+            papermill.execute_notebook(
+                _literal(notebook),
+                _literal(output),
+                parameters=parameters,
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                stdout_file=printed,
+                stderr_file=printed,
+                timeout_func=lambda _: max(1, ceil(deadline - time.monotonic())),
+                start_timeout=max(60, order.section_timeout),
+                shutdown_kernel="immediate",  # it has nothing to say farewell to
+                extra_arguments=["--HistoryManager.enabled=False", _saved_slice(order)],
+                config=Config({"KernelManager": _transport(sockets)}),
+            )
+        refuse_unfinished(notebook.stem, nbformat.read(output, as_version=4))  # type: ignore[no-untyped-call]
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
+        raise_of_system(error)
+        frames = getattr(error, "traceback", None) or traceback.format_exception(error)
+        return reason_of(error, late), _COLOURS.sub("", "\n".join(frames))
+    return None
+
+
+def raise_of_system(error: Exception) -> None:
+    """Hand on what the system refused, such as to write: that is no fault of the report's.
+
+    A notebook's own errors come as papermill's, and a timeout has no number of the system's.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
+
+
+def _transport(folder: str) -> dict[str, str]:
+    """Talk to the kernel through files of its own, not through ports that anybody can reach."""
+    return {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}
+
+
+def _saved_slice(order: Order) -> str:
+    """Tell a kernel where the report's slice is; the notebook itself goes without."""
+    call = f"use_saved_slice({str(order.workdir / 'slice')!r})"
+    return f"--IPKernelApp.exec_lines=from insights_lib.saved_slices import use_saved_slice; {call}"
+
+
+def _literal(path: Path) -> str:
+    """A path that papermill takes as it is, though it fills in {parameters} in paths."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def notebook_parameters(order: Order) -> dict[str, Any]:
+    """What the notebooks of a report are given."""
+    spec = order.spec
+    return {
+        "partner": spec.partner,
+        "partner_name": spec.partner_name,
+        "date_range": str(order.date_range),
+        "as_of": spec.as_of.isoformat(),
+        "filters": spec.filters.texts(),
+        "locale": spec.locale,
+        "active_states": list(spec.active_states),
+        "store": str(spec.store),
+    }
+
+
+def reason_of(error: Exception, late: str = "") -> str:
+    """Why a section failed, in a sentence without frames."""
+    kind = type(error).__name__
+    if kind == "DeadKernelError":
+        return _DIED
+    if kind == "CellTimeoutError":
+        return late
+    if kind == "PapermillExecutionError":
+        # A sentence is one line; some errors have none, or several.
+        text = " ".join(str(error.evalue).split())  # type: ignore[attr-defined]
+        return f"{error.ename}: {text}".rstrip(": ")  # type: ignore[attr-defined]
+    return str(error) if isinstance(error, InsightsError) else f"{kind}: {error}"
