@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import papermill
 from nbconvert import HTMLExporter
 
-from insights_lib import charts, metrics, notebook
+from insights_lib import charts, metrics
 from insights_lib.demo import write_demo
 from insights_lib.ingest import files_of, ingest_file
 from insights_lib.page import write_page
@@ -33,6 +33,7 @@ from insights_lib.runner import notebooks
 from insights_lib.sections import read_report
 from insights_lib.slices import open_slice
 from insights_lib.store import reading
+from insights_lib.warming import warm_up
 from insights_lib.words import Words
 
 # What each section shows: its tables, and the chart of each.
@@ -105,7 +106,7 @@ def side_by_side(folder: Path, partners: list[str]) -> float:
 
 def without_notebooks(folder: Path, partners: list[str]) -> float:
     """As much as a run does for a report, but for the notebooks."""
-    notebook.warm_up()
+    warm_up()
     reports = {p: next((folder / "outputs" / p).glob("*/notebooks")) for p in partners}
     one_report(folder, partners[0], reports[partners[0]])
     started = time.perf_counter()

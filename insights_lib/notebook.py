@@ -88,13 +88,6 @@ def _display(bundle: dict[str, Any], name: str) -> None:
     display(bundle, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
 
 
-def warm_up() -> None:
-    """Do once what takes longer for the first time, before kernels are forked."""
-    figure = go.Figure().add_bar(x=["a"], y=[1]).add_pie(values=[1]).add_choropleth()
-    pd.DataFrame({"a": [1]}).to_html()
-    figure.to_json()
-
-
 def facts_of(data: Slice, words: Words) -> dict[str, Any]:
     """What a report says of itself, and of the data that it was made from."""
     return {

@@ -45,7 +45,7 @@ from insights_lib.words import Words
 LANES = 4
 STAGES = ("kernel", "data", "metrics", "figures", "page")
 _warming = Lock()  # some who call this have several threads
-PRELOAD = ("insights_lib.metrics", "insights_lib.charts", "insights_lib.notebook:warm_up")
+PRELOAD = ("insights_lib.metrics", "insights_lib.notebook", "insights_lib.warming:warm_up")
 
 
 @dataclass

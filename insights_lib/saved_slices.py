@@ -20,6 +20,7 @@ _DATABASE, _FIELDS = "slice.duckdb", "slice.pickle"
 _BLOCK_SIZE = 16_384  # bytes, the least there is: most slices are small
 
 _folder: Path | None = None  # of the one slice that this process may take
+_spare: list[duckdb.DuckDBPyConnection] = []
 
 
 def save_slice(data: Slice, folder: Path) -> None:
@@ -51,6 +52,15 @@ def use_saved_slice(folder: str) -> None:
     _folder = Path(folder)
 
 
+def open_spare_database() -> None:
+    """Open a database for the forks of this process: it takes longer than all that follows.
+
+    It has no threads, which would not survive a fork.
+    """
+    _spare.append(duckdb.connect(config={"threads": 1, "async_threads": 0}))
+    _spare[0].execute("SELECT 1 AS one").df()
+
+
 @measured("data")
 def saved_slice(spec: ReportSpec) -> Slice | None:
     """The slice that was saved for this process, or None if it is not the one asked for.
@@ -62,7 +72,15 @@ def saved_slice(spec: ReportSpec) -> Slice | None:
     saved: Slice = pickle.loads((_folder / _FIELDS).read_bytes())  # noqa: S301 - our own
     if saved.spec != spec:
         return None
-    database = duckdb.connect()
+    database = _database()
     database.execute(f"ATTACH {sql_text(str(_folder / _DATABASE))} AS saved (READ_ONLY)")
     database.execute("SET search_path = 'memory.main,saved.main'")
     return replace(saved, database=database)
+
+
+def _database() -> duckdb.DuckDBPyConnection:
+    if not _spare:
+        return duckdb.connect()
+    database = _spare.pop()
+    database.execute("RESET threads; RESET async_threads")
+    return database

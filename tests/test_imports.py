@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "insights_lib"
 ORDER = (
     *("errors", "parameters", "reports_file", "datasets", "counting", "exports", "staging"),
     *("store", "ingest", "stages", "slices", "saved_slices", "countries", "rows"),
-    *("metrics", "words", "theme", "figures", "charts", "notebook"),
+    *("metrics", "words", "theme", "figures", "charts", "notebook", "warming"),
     *("sections", "assets", "page"),
     *("place", "workers", "cluster", "warm_kernels", "freshness"),
     *("orders", "execution", "render", "runner"),

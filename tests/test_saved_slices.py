@@ -64,7 +64,9 @@ def test_a_kernel_cannot_change_what_the_next_one_sees(data: Slice, tmp_path: Pa
         second.database.execute("DELETE FROM saved.runs")
 
 
-@pytest.mark.parametrize("asked", [{"partner": "2"}, {"locale": "sv"}, {"filters": {"product": ["Azure"]}}])
+@pytest.mark.parametrize(
+    "asked", [{"partner": "2"}, {"locale": "sv"}, {"filters": {"product": ["Azure"]}}]
+)
 def test_no_other_slice_is_taken_for_the_one_asked_for(
     asked: dict[str, object], data: Slice, tmp_path: Path
 ) -> None:

@@ -1,0 +1,26 @@
+"""What takes longer for the first time, done once before kernels are forked."""
+
+import pandas as pd
+
+from insights_lib import charts
+from insights_lib.countries import country_codes
+from insights_lib.saved_slices import open_spare_database
+from insights_lib.stages import taken
+from insights_lib.words import Words
+
+
+def warm_up() -> None:
+    """Draw charts of made-up tables, and open a database; starts no thread."""
+    words = Words("en")
+    spread = {"customer_market": ["Sweden"], "country_code": country_codes(["Sweden"])}
+    counts = ("current", "active", "new")
+    numbers = {f"{kind}_{unit}": [1] for kind in counts for unit in ("customers", "pct")}
+    charts.world_map(pd.DataFrame({**spread, **numbers}), words).to_json()
+    share = {"customers": [1], "share_pct": [100.0]}
+    sold = pd.DataFrame({"product": ["a"], "sku": [""], **share})
+    charts.products(sold, words).to_json()
+    sold.to_html()
+    by_month = {"dimension": ["sku"], "value": ["a"], "month": ["2025-01"], "customers": [1]}
+    charts.distribution_trend(pd.DataFrame(by_month), words).to_json()
+    open_spare_database()
+    taken()  # the seconds of this are no report's
