@@ -11,7 +11,7 @@ import argparse
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from mail_server import DROP, HANG, LOGIN, TAKE_AND_DROP, MailServer, ca_file, m
 
 from insights_lib.errors import MailError, ReportError
 from insights_lib.mail.delivery import Clock, Letter, Post, deliver_letters
-from insights_lib.mail.ledger import Delivery, Entry, Ledger, ledger
+from insights_lib.mail.ledger import Delivery, Entry, Ledger, State, ledger
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 FINAL = {"sent", "failed", "uncertain"}
@@ -132,9 +132,9 @@ class MortalLedger(Ledger):
         deliveries: Iterable[Delivery],
         message_id: str,
         now: datetime,
-        resend_uncertain: bool = False,
+        again: Collection[State] = (),
     ) -> list[Entry]:
-        claimed = super().claim(deliveries, message_id, now, resend_uncertain)
+        claimed = super().claim(deliveries, message_id, now, again)
         if claimed:
             self._survive("after the claim")
         return claimed

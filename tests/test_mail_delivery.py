@@ -190,7 +190,7 @@ def test_what_may_have_been_sent_is_sent_again_only_if_asked_for_with_its_messag
     office.server.works()
     office.now += timedelta(days=1)
     assert office.send(letter_to(ANNA)) == {}
-    office.post = replace(office.post, resend_uncertain=True)
+    office.post = replace(office.post, again=("uncertain",))
     assert office.states(letter_to(ANNA)) == {ANNA: "sent"}
     assert {m.message_id for m in office.server.received} == {letter_to(ANNA).message_id}
     assert len(office.server.received) == 1 + (verdict == TAKE_AND_DROP)
@@ -201,7 +201,7 @@ def test_what_may_have_been_sent_stays_uncertain_while_it_cannot_be_sent_again(
 ) -> None:
     office.server.fails("dot", TAKE_AND_DROP)
     office.send(letter_to(ANNA))
-    asks, office.post = office.post, replace(office.post, resend_uncertain=True)
+    asks, office.post = office.post, replace(office.post, again=("uncertain",))
     office.server.fails("MAIL", "451 4.3.0 again")
     assert office.send(letter_to(ANNA)) == {ANNA: ("uncertain", "451 4.3.0 again")}
     office.now += timedelta(hours=1)

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
@@ -27,12 +27,12 @@ def book(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def settled(book: Ledger, state: State, delivery: Delivery = ANNA, **others: object) -> None:
-    (entry,) = book.claim([delivery], "<m@x>", NOW, resend_uncertain=True)
+    (entry,) = book.claim([delivery], "<m@x>", NOW, again=["uncertain"])
     values = {"next_try": None, **others}
     book.settle(replace(entry, state=state, changed_at=NOW, **values))  # type: ignore[arg-type]
 
 
-def claims(book: Ledger, now: datetime = LATER, again: bool = False) -> bool:
+def claims(book: Ledger, now: datetime = LATER, again: Collection[State] = ()) -> bool:
     return bool(book.claim([ANNA], "<m@x>", now, again))
 
 
@@ -100,19 +100,31 @@ def test_what_was_sent_or_refused_or_may_have_been_sent_is_not_claimed_again(
 
 def test_what_may_have_been_sent_is_claimed_where_the_caller_says_so(book: Ledger) -> None:
     settled(book, "uncertain", tries=1)
-    assert claims(book, again=True)
+    assert claims(book, again=["uncertain"])
     for state in ("sent", "failed"):
         book.recover(NOW)
         settled(book, state)
-        assert not claims(book, again=True)
+        assert not claims(book, again=["uncertain"])
         book._db.execute("DELETE FROM deliveries")
+
+
+def test_what_has_failed_begins_anew_where_the_caller_says_so(book: Ledger) -> None:
+    settled(book, "failed", tries=10)
+    assert not claims(book)
+    (entry,) = book.claim([ANNA], "<new@x>", LATER, again=["failed"])
+    assert (entry.state, entry.tries) == ("failed", 0)
+    book.recover(LATER)
+    assert book.entry(ANNA).state == "failed"  # type: ignore[union-attr]
+    book._db.execute("DELETE FROM deliveries")
+    settled(book, "sent")
+    assert not claims(book, again=["failed", "uncertain"])
 
 
 @pytest.mark.parametrize("state", ["deferred", "uncertain"])
 def test_another_try_waits_for_its_moment(state: State, book: Ledger) -> None:
     settled(book, state, tries=1, next_try=LATER)
-    assert not claims(book, LATER - timedelta(seconds=1), again=True)
-    (entry,) = book.claim([ANNA], "<new@x>", LATER, resend_uncertain=True)
+    assert not claims(book, LATER - timedelta(seconds=1), again=["uncertain"])
+    (entry,) = book.claim([ANNA], "<new@x>", LATER, again=["uncertain"])
     assert (entry.state, entry.tries, entry.next_try) == (state, 1, LATER)
 
 
@@ -148,7 +160,7 @@ def test_a_settled_delivery_is_told_as_it_was_settled(book: Ledger, tmp_path: Pa
 def test_a_claim_of_a_dead_process_counts_as_nothing_sent(book: Ledger) -> None:
     book.claim([ANNA], "<m@x>", NOW)
     settled(book, "uncertain", BERT, tries=1)
-    book.claim([BERT], "<m@x>", LATER, resend_uncertain=True)
+    book.claim([BERT], "<m@x>", LATER, again=["uncertain"])
     book.recover(LATER)
     states = {e.delivery: (e.state, e.tries, e.next_try) for e in book.entries()}
     assert states == {ANNA: ("deferred", 0, NOW), BERT: ("uncertain", 1, None)}
@@ -185,7 +197,7 @@ def test_pruning_forgets_who_and_what_but_not_that_it_was_sent(book: Ledger) -> 
     written = b"".join(f.read_bytes() for f in book.file.parent.glob("ledger.sqlite*"))
     assert b"anna" not in written
     assert b"bert" in written
-    assert not claims(book, again=True)
+    assert not claims(book, again=["uncertain", "failed"])
     entry = book.entry(ANNA)
     assert entry is not None
     assert (entry.state, entry.message_id, entry.reason) == ("sent", "<m@x>", "")

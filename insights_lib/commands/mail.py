@@ -28,7 +28,7 @@ from insights_lib.commands.frame import (
 )
 from insights_lib.errors import InsightsError, MailError, ParameterError
 from insights_lib.mail.delivery import Clock, Post, Result
-from insights_lib.mail.ledger import ledger
+from insights_lib.mail.ledger import State, ledger
 from insights_lib.mail.letters import Planned, Writer, planned_letters
 from insights_lib.mail.recipients import RecipientsFile, read_recipients
 from insights_lib.mail.sending import (
@@ -68,6 +68,9 @@ def send(
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay until nothing is left to be tried again.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try also what has failed for good, anew.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Mail fresh reports to the people of recipients.yml, each once."""
@@ -91,7 +94,7 @@ def send(
             elif test_to:
                 well = _test(planned, writer)
             else:
-                found = send_planned(planned, writer, wait)
+                found = send_planned(planned, writer, wait, retry_failed)
                 show_stands(found)
                 well = all(stand.state in DONE for stand in found)
         if not well:
@@ -144,25 +147,34 @@ def show_stands(found: list[Stand], as_json: bool = False) -> None:
     show(rows, as_json, ("partner", "months", "recipient", "how", "state", "since", "why"))
 
 
-def send_planned(planned: list[Planned], writer: Writer, wait: bool) -> list[Stand]:
+def send_planned(
+    planned: list[Planned], writer: Writer, wait: bool, retry_failed: bool = False
+) -> list[Stand]:
     """Send what is due, and tell how everything stands then."""
-    recipients = writer.recipients
+    again = _again(writer.recipients, retry_failed)
     with ledger(writer.outputs / LEDGER) as book:
-        letters = open_letters(writer, stands(planned, book))
+        letters = open_letters(writer, stands(planned, book), again)
         if letters:  # else no login is needed
-            for result in send_letters(letters, book, post_of(recipients), writer.clock, wait):
+            post = post_of(writer.recipients, again)
+            for result in send_letters(letters, book, post, writer.clock, wait):
                 errors.print(f"{_place(result)}: {result.state}")
         return stands(planned, book)
 
 
-def post_of(recipients: RecipientsFile) -> Post:
+def _again(recipients: RecipientsFile, retry_failed: bool = False) -> tuple[State, ...]:
+    """The states of deliveries that are over, but to be sent again."""
+    wanted: dict[State, bool] = {"uncertain": recipients.resend_uncertain, "failed": retry_failed}
+    return tuple(state for state in wanted if wanted[state])
+
+
+def post_of(recipients: RecipientsFile, again: tuple[State, ...] = ()) -> Post:
     """How mail is sent, by the parameters and the login of the environment."""
     return Post(
         server=recipients.smtp,
         login=read_login(os.environ) if recipients.smtp.login else None,
         sender=recipients.sender,
         allowed_domains=recipients.allowed_domains,
-        resend_uncertain=recipients.resend_uncertain,
+        again=again,
     )
 
 
@@ -173,7 +185,7 @@ def _dry_run(planned: list[Planned], writer: Writer) -> bool:
     show_stands(found)
     forget_dry_run(writer.outputs)
     well = all(stand.state in DONE | {DUE} for stand in found)
-    for letter in open_letters(writer, found):
+    for letter in open_letters(writer, found, _again(writer.recipients)):
         first = letter.deliveries[0]
         folder = writer.outputs / DRY_RUN / first.partner / first.months
         file = folder / f"{_safe(first.recipient)}{first.variant and '-'}{first.variant}.eml"

@@ -50,14 +50,14 @@ class Post:
         login: Who logs in there, if anybody.
         sender: Address for the envelope.
         allowed_domains: Mail goes to addresses of these domains only.
-        resend_uncertain: Whether to send again what may have been sent.
+        again: States from which to send again: `uncertain`, which may have been sent, `failed`.
     """
 
     server: Server
     login: Login | None
     sender: str
     allowed_domains: tuple[str, ...]
-    resend_uncertain: bool = False
+    again: tuple[State, ...] = ()
 
 
 def _now() -> datetime:
@@ -142,7 +142,7 @@ class _Turn:
 
     def deliver(self, letter: Letter) -> Iterator[Result]:
         claimed = self.ledger.claim(
-            letter.deliveries, letter.message_id, self.clock.now(), self.post.resend_uncertain
+            letter.deliveries, letter.message_id, self.clock.now(), self.post.again
         )
         open_entries = []
         for entry in claimed:

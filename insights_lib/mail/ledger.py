@@ -6,8 +6,9 @@ deferred, failed, uncertain or withheld. What a dead process has left tells how 
 """
 
 import hashlib
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,9 +40,10 @@ INSERT INTO deliveries VALUES (
 )
 ON CONFLICT (key) DO UPDATE SET
     partner = :partner, months = :months, variant = :variant, recipient = :recipient,
-    version = :version, was = state, state = 'claimed', message_id = :message_id, changed_at = :now
-WHERE state = 'withheld'
-    OR coalesce(next_try, '') <= :now AND (state = 'deferred' OR state = 'uncertain' AND :again)
+    version = :version, was = state, state = 'claimed', message_id = :message_id, changed_at = :now,
+    tries = iif(state = 'failed', 0, tries)
+WHERE state = 'withheld' OR coalesce(next_try, '') <= :now
+    AND (state = 'deferred' OR state IN (SELECT value FROM json_each(:again)))
 RETURNING was, tries, next_try, message_id, changed_at, reason
 """
 _COLUMNS = "state, tries, next_try, message_id, changed_at, reason"
@@ -142,12 +144,12 @@ class Ledger:
         deliveries: Iterable[Delivery],
         message_id: str,
         now: datetime,
-        resend_uncertain: bool = False,
+        again: Collection[State] = (),
     ) -> list[Entry]:
         """Note that deliveries are about to be sent: all that may be, or after an error none.
 
-        Not to be claimed are those claimed already, sent, failed or deferred to a later moment,
-        and uncertain ones unless `resend_uncertain`.
+        Not to be claimed are those claimed already, sent or deferred to a later moment, and failed
+        or uncertain ones unless that state is among those to be claimed `again`.
 
         Returns:
             Those claimed, as they stood before; settled so, they are as if never claimed.
@@ -162,7 +164,7 @@ class Ledger:
                     "report": one.report,
                     "message_id": message_id,
                     "now": _text(now),
-                    "again": resend_uncertain,
+                    "again": json.dumps([*again]),
                 }
                 rows = self._db.execute(_CLAIM, given).fetchall()
                 claimed += [_entry(one, *row) for row in rows]

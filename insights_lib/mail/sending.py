@@ -1,6 +1,6 @@
 """What is planned, what the ledger knows of it, and what is still to be sent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -70,12 +70,15 @@ def put_off(planned: Sequence[Planned], ledger: Ledger) -> list[Planned]:
     ]
 
 
-def open_letters(writer: Writer, found: Sequence[Stand]) -> list[Letter]:
+def open_letters(
+    writer: Writer, found: Sequence[Stand], again: Collection[str] = ()
+) -> list[Letter]:
     """The letters with something left to deliver, by how their deliveries stand.
 
-    Who has got a letter is still named in it; the ledger passes over them.
+    What stands in one of the states `again` is left, too. Who has got a letter is still named in
+    it; the ledger passes over them.
     """
-    left = OPEN | ({"uncertain"} if writer.recipients.resend_uncertain else set())
+    left = OPEN.union(again)
     keys = {stand.planned.delivery.key for stand in found if stand.state in left}
     ready = [stand.planned for stand in found if stand.state not in {HINDERED, TOLD}]
     return [
