@@ -36,6 +36,7 @@ POINTS: dict[str, Callable[[Path], object]] = {
     "the folder is claimed": lambda outputs: (outputs / ".lock").exists(),
     "the work folder is there": lambda outputs: any(outputs.glob(".run-*")),
     "a report is begun": lambda outputs: any(outputs.glob(".run-*/*/notebooks")),
+    "the slice": lambda outputs: any(outputs.glob(".run-*/*/slice/*")),
     "sockets of a kernel": lambda _: any(Path(tempfile.gettempdir()).glob("insights-*/*")),
     "the first notebook": lambda outputs: any(outputs.glob(".run-*/*/notebooks/*")),
     "the fourth notebook": lambda outputs: len(list(outputs.glob(".run-*/*/notebooks/*"))) > 3,

@@ -404,6 +404,7 @@ def test_a_dry_run_writes_the_messages_and_sends_none(
     assert "oslo" in str(oslo["To"])
     assert not server.steps
     assert set(states().values()) == {"due"}
+    assert not list(Path("outputs").glob("ledger*"))
     people(person("anna"))
     send("--dry-run")
     assert [f for f in files if f.exists()] == [files[0]], "a plan of before was left"
@@ -578,6 +579,7 @@ def test_files_of_reports_are_for_their_owner_and_group(
 ) -> None:
     people(person("anna"))
     send("--dry-run")
+    send()
     entries = [*Path("outputs/1").rglob("*"), *Path("outputs/_dry-run").rglob("*")]
     assert len(entries) > 40
     entries += [Path("outputs") / name for name in ("1", "_dry-run", "run.log", "ledger.sqlite")]

@@ -28,7 +28,7 @@ from insights_lib.commands.frame import (
 )
 from insights_lib.errors import InsightsError, MailError, ParameterError
 from insights_lib.mail.delivery import Clock, Post, Result
-from insights_lib.mail.ledger import State, ledger
+from insights_lib.mail.ledger import Ledger, State, ledger
 from insights_lib.mail.letters import Planned, Writer, planned_letters
 from insights_lib.mail.recipients import RecipientsFile, read_recipients
 from insights_lib.mail.sending import (
@@ -129,6 +129,15 @@ def history(
         show(rows, as_json, columns)
 
 
+@contextmanager
+def ledger_as_it_is(outputs: Path) -> Iterator[Ledger]:
+    """The ledger of a folder for those who only look at it: where there is none, none is made."""
+    with TemporaryDirectory() as empty:
+        place = outputs if (outputs / LEDGER).exists() else Path(empty)
+        with ledger(place / LEDGER) as book:
+            yield book
+
+
 def show_stands(found: list[Stand], as_json: bool = False) -> None:
     """Show how planned deliveries stand."""
     rows = [
@@ -180,7 +189,7 @@ def post_of(recipients: RecipientsFile, again: tuple[State, ...] = ()) -> Post:
 
 def _dry_run(planned: list[Planned], writer: Writer) -> bool:
     """Show how everything stands, and write the messages that would be sent."""
-    with ledger(writer.outputs / LEDGER) as book:
+    with ledger_as_it_is(writer.outputs) as book:
         found = stands(planned, book)
     show_stands(found)
     forget_dry_run(writer.outputs)

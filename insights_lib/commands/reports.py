@@ -24,10 +24,9 @@ from insights_lib.commands.frame import (
     show,
     specs_of,
 )
-from insights_lib.commands.mail import LEDGER, show_stands
+from insights_lib.commands.mail import ledger_as_it_is, show_stands
 from insights_lib.commands.view import following, place_of, profile, summary
 from insights_lib.errors import ParameterError
-from insights_lib.mail.ledger import ledger
 from insights_lib.mail.letters import planned_letters
 from insights_lib.mail.recipients import read_recipients
 from insights_lib.mail.sending import stands
@@ -120,7 +119,7 @@ def _show_mail(
     parameters: Path, file: ReportsFile, asked: Asked, outputs: Path, as_json: bool
 ) -> None:
     planned = planned_letters(read_recipients(parameters), file, asked, outputs)
-    with ledger(outputs / LEDGER) as book:
+    with ledger_as_it_is(outputs) as book:
         show_stands(stands(planned, book), as_json)
 
 
