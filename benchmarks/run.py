@@ -5,7 +5,8 @@ Demo partners of 400 customers are ingested into a temporary store. Compared are
 - the loop that one would write by hand: `papermill.execute_notebook` for each notebook, and
   nbconvert for its HTML; for a few partners only, as each takes it the better part of a minute;
 - two such loops as processes side by side;
-- the same work in one warm process without any notebook: slice, tables, figures, page.
+- the least that a report takes, in one warm process without any notebook: one slice, its tables,
+  figures and page.
 
     python benchmarks/run.py [--partners 20] [--looped 2]
 """
@@ -105,7 +106,7 @@ def side_by_side(folder: Path, partners: list[str]) -> float:
 
 
 def without_notebooks(folder: Path, partners: list[str]) -> float:
-    """As much as a run does for a report, but for the notebooks."""
+    """The least that a report takes: one slice, whose tables build on each other, no notebook."""
     warm_up()
     reports = {p: next((folder / "outputs" / p).glob("*/notebooks")) for p in partners}
     one_report(folder, partners[0], reports[partners[0]])

@@ -15,7 +15,9 @@ from traitlets.config import Config
 from insights_lib.errors import InsightsError, ReportError
 from insights_lib.orders import Order
 from insights_lib.sections import refuse_unfinished
+from insights_lib.warm_kernels import scratch_folder
 
+MOST_PATH = 90  # characters of a folder in which sockets can be; systems allow 104 with the name
 MOST_PRINTED = 20_000_000  # characters that a section may print; they are kept in its notebook
 _DIED = "its kernel died; it was killed, perhaps for want of memory"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -73,7 +75,7 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
         unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
         if unknown:
             raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
-        with TemporaryDirectory(prefix="insights-") as sockets:
+        with TemporaryDirectory(prefix="", dir=scratch_folder()) as sockets:
             papermill.execute_notebook(
                 _literal(notebook),
                 _literal(output),
@@ -107,7 +109,13 @@ def raise_of_system(error: Exception) -> None:
 
 def _transport(folder: str) -> dict[str, str]:
     """Talk to the kernel through files of its own, not through ports that anybody can reach."""
-    return {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}
+    if len(folder) > MOST_PATH:
+        raise ReportError(
+            f"{folder} is too long a path for sockets; set TMPDIR to a folder of at most "
+            f"{MOST_PATH - 30} characters."
+        )
+    files = {"connection_file": f"{folder}/connection.json"}
+    return {**files, "transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else files
 
 
 def _saved_slice(order: Order) -> str:
@@ -147,4 +155,5 @@ def reason_of(error: Exception, late: str = "") -> str:
         # A sentence is one line; some errors have none, or several.
         text = " ".join(str(error.evalue).split())  # type: ignore[attr-defined]
         return f"{error.ename}: {text}".rstrip(": ")  # type: ignore[attr-defined]
-    return str(error) if isinstance(error, InsightsError) else f"{kind}: {error}"
+    text = str(error) if isinstance(error, InsightsError) else f"{kind}: {error}"
+    return " ".join(text.split())

@@ -17,7 +17,7 @@ class Order:
         workdir: A folder to make it in, on the file system of `folder`.
         folder: Where it belongs.
         section_timeout: Seconds that a section may take.
-        report_timeout: Seconds that all of them together may take.
+        report_timeout: Seconds that it may take to read the data and execute all sections.
         fingerprint: As of `freshness.fingerprint`.
     """
 

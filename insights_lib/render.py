@@ -15,7 +15,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -114,15 +114,14 @@ def _make_report(report: _Report) -> dict[str, Any]:
     saved = order.workdir / "slice"
     saved.mkdir()
     end = time.monotonic() + order.report_timeout
-    with report.noted("data"):
-        data = open_slice(report_spec(**notebook_parameters(order)))
-        save_slice(data, saved)
-    if report.failures:
-        shutil.rmtree(saved)
-        return {}
-    with closing(data.database):
-        _run_sections(report, end)
-        shutil.rmtree(saved)
+    with ExitStack() as kept:
+        kept.callback(shutil.rmtree, saved)
+        with report.noted("data"):
+            data = open_slice(report_spec(**notebook_parameters(order)))
+            kept.callback(data.database.close)
+            save_slice(data, saved)
+        if not report.failures:
+            _run_sections(report, end)
         return {} if report.failures else _make_page(report, data)
 
 

@@ -29,7 +29,7 @@ class Settings:
         outputs: Folder for the reports.
         jobs: How many reports to make at a time.
         section_timeout: Seconds that a section may take.
-        report_timeout: Seconds that the sections of a report may take together.
+        report_timeout: Seconds that a report's data and sections may take together.
         dask: Address of a Dask scheduler whose workers are to make the reports instead.
         wait: Whether to wait for another run in the same folder to end.
     """

@@ -17,6 +17,8 @@ from insights_lib.stages import measured
 from insights_lib.staging import sql_text
 
 _DATABASE, _FIELDS = "slice.duckdb", "slice.pickle"
+# What DuckDB raises where a file cannot be written: by itself, or as it commits and checkpoints.
+_NOT_WRITTEN = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException)
 _BLOCK_SIZE = 16_384  # bytes, the least there is: most slices are small
 
 _folder: Path | None = None  # of the one slice that this process may take
@@ -39,9 +41,9 @@ def save_slice(data: Slice, folder: Path) -> None:
         data.database.execute(f"ATTACH {file} AS saved (BLOCK_SIZE {_BLOCK_SIZE})")
         data.database.execute("COPY FROM DATABASE memory TO saved")
         data.database.execute("DETACH saved")
-    except duckdb.Error as error:
+    except _NOT_WRITTEN as error:
         reason = str(error).split("Original error: ")[-1]
-        raise OSError(errno.EIO, reason) from error
+        raise OSError(errno.EIO, " ".join(reason.split())) from error
     fields = pickle.dumps(replace(data, database=None))  # type: ignore[arg-type]
     (folder / _FIELDS).write_bytes(fields)
 
@@ -81,6 +83,6 @@ def saved_slice(spec: ReportSpec) -> Slice | None:
 def _database() -> duckdb.DuckDBPyConnection:
     if not _spare:
         return duckdb.connect()
-    database = _spare.pop()
-    database.execute("RESET threads; RESET async_threads")
-    return database
+    spare = _spare.pop()
+    spare.execute("RESET threads; RESET async_threads")
+    return spare.cursor()  # with random numbers of its own, not those of every fork

@@ -66,6 +66,9 @@ class Slice:
     - `active`: month, customer; the active customers A(m), in months with usage data.
     - `added`: month, customer; those of C(m) that are not in C(m-1), in months with flows.
 
+    What else is created in it must have other names, and these tables are not to be changed: in
+    the notebooks of a run they are in a file that can only be read.
+
     Attributes:
         spec: What was asked for.
         date_range: The months that the spec's range means for this partner.

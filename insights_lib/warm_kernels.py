@@ -21,15 +21,17 @@ import contextlib
 import ctypes
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from multiprocessing.connection import Connection
 from pathlib import Path
 from socket import socketpair
+from tempfile import mkdtemp
 from threading import Lock
 from typing import Any
 
@@ -41,7 +43,7 @@ NAME = "warm-provisioner"
 LAUNCHER = ["-m", "ipykernel_launcher"]
 # A library that starts threads as it is imported could hold a lock at the moment of a fork.
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_MAIN = f"import sys; from {__name__} import serve; serve(int(sys.argv[1]), sys.argv[2:])"
+_MAIN = f"import sys; from {__name__} import serve; serve(int(sys.argv[1]), *sys.argv[2:])"
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -82,13 +84,18 @@ class WarmParent:
     Args:
         preload: Modules to import, or `module:function` to import and call as well. Nothing of
             this may start a thread.
+
+    Attributes:
+        folder: For what is of use as long as there are kernels, such as their sockets. It goes
+            with the parent, and so also when this process is killed.
     """
 
     def __init__(self, *preload: str) -> None:
+        self.folder = mkdtemp(prefix="kernels-")
         ours, theirs = socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this very module, in this very Python
-                [sys.executable, "-c", _MAIN, str(theirs.fileno()), *preload],
+                [sys.executable, "-c", _MAIN, str(theirs.fileno()), self.folder, *preload],
                 pass_fds=[theirs.fileno()],
                 env=os.environ | ONE_THREAD | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
                 start_new_session=True,
@@ -124,6 +131,7 @@ class WarmParent:
         """End the parent and every kernel that it forked."""
         self._connection.close()
         self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)  # if the parent was killed
 
 
 class WarmProvisioner(LocalProvisioner):
@@ -182,11 +190,18 @@ def warm_kernels(*preload: str) -> Iterator[WarmParent | None]:
         parent.close()
 
 
-def serve(descriptor: int, preload: list[str]) -> None:
+def scratch_folder() -> str | None:
+    """Where what belongs to the kernels goes with their parent; None if there is no parent."""
+    parent = WarmProvisioner.parent_process
+    return parent.folder if parent else None
+
+
+def serve(descriptor: int, folder: str, *preload: str) -> None:
     """Be the parent: import, say so, and fork a kernel whenever asked, until nobody can ask.
 
     Args:
         descriptor: Of the socket over which kernels are asked for.
+        folder: To be deleted in the end.
         preload: As of `WarmParent`.
     """
     connection = Connection(descriptor)
@@ -212,10 +227,11 @@ def serve(descriptor: int, preload: list[str]) -> None:
         for pid, status in kernels.items():
             if status is None:
                 _end_group(pid)
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)  # there is nothing to tidy up, and libraries only complain
 
 
-def _warm(preload: list[str]) -> str | None:
+def _warm(preload: Iterable[str]) -> str | None:
     """Import and call what is to be preloaded; why no kernel can be forked then, or None."""
     try:
         for name in preload:

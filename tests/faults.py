@@ -37,7 +37,7 @@ POINTS: dict[str, Callable[[Path], object]] = {
     "the work folder is there": lambda outputs: any(outputs.glob(".run-*")),
     "a report is begun": lambda outputs: any(outputs.glob(".run-*/*/notebooks")),
     "the slice": lambda outputs: any(outputs.glob(".run-*/*/slice/*")),
-    "sockets of a kernel": lambda _: any(Path(tempfile.gettempdir()).glob("insights-*/*")),
+    "sockets of a kernel": lambda _: any(Path(tempfile.gettempdir()).glob("kernels-*/*/*")),
     "the first notebook": lambda outputs: any(outputs.glob(".run-*/*/notebooks/*")),
     "the fourth notebook": lambda outputs: len(list(outputs.glob(".run-*/*/notebooks/*"))) > 3,
     "the last notebook": lambda outputs: any(outputs.glob(".run-*/*/notebooks/07*")),
@@ -111,6 +111,8 @@ def disturb(
     while any(Path(f"/proc/{pid}").exists() for pid in found):
         assert time.monotonic() < until, f"{victim} at {point}: processes are left: {found}"
         time.sleep(0.01)
+    left = [*Path(tempfile.gettempdir()).iterdir()]
+    assert not left, f"{victim} at {point}: {left}"
 
 
 def below(pid: int) -> list[int]:

@@ -16,6 +16,7 @@ from mail_server import DROP, TAKE_AND_DROP, MailServer, ca_file, mail_server
 from insights_lib.errors import MailError, ReportError
 from insights_lib.mail.delivery import Clock, Letter, Post, Result, deliver_letters
 from insights_lib.mail.ledger import Entry, Ledger, ledger
+from insights_lib.mail.sending import send_letters
 from insights_lib.mail.server import Login
 
 ANNA, BERT, CARL = "anna@example.com", "bert@example.com", "carl@example.com"
@@ -209,6 +210,45 @@ def test_what_may_have_been_sent_stays_uncertain_while_it_cannot_be_sent_again(
     office.server.works()
     office.post = asks
     assert office.send(letter_to(ANNA)) == {}
+
+
+def test_what_has_failed_is_tried_anew_if_asked_for_and_stays_failed_until_it_is_offered(
+    office: Office,
+) -> None:
+    office.server.fails("RCPT", "550 5.1.1 unknown")
+    assert office.states(letter_to(ANNA)) == {ANNA: "failed"}
+    office.server.works()
+    office.now += timedelta(days=1)
+    asks, office.post = office.post, replace(office.post, again=("failed",))
+    assert office.states(failing(ANNA, ReportError("stale"))) == {ANNA: "failed"}
+    office.post = asks
+    assert office.send(letter_to(ANNA)) == {}
+    office.post = replace(asks, again=("failed",))
+    office.server.fails("RCPT", "452 4.2.2 full")
+    assert office.states(letter_to(ANNA)) == {ANNA: "deferred"}
+    assert [entry.tries for entry in office.book.entries()] == [1]
+
+
+def test_what_fails_while_others_are_waited_for_is_not_tried_anew(office: Office) -> None:
+    """Anna is refused; Bert is put off twice, and waited for."""
+
+    def fault(step: str, argument: str) -> str:
+        if step == "RCPT" and ANNA in argument:
+            return "550 5.1.1 unknown"
+        put_off = step == "RCPT" and office.server.count("RCPT") <= 3
+        return "452 4.2.2 full" if put_off else ""
+
+    office.server.fault = fault
+    post = replace(office.post, again=("failed", "uncertain"))
+    clock = Clock(lambda: office.now, office.sleep)
+    letters = [letter_to(ANNA), letter_to(BERT)]
+    results = list(send_letters(letters, office.book, post, clock, stay=True))
+    assert [(r.delivery.recipient, r.state) for r in results] == [
+        (ANNA, "failed"),
+        (BERT, "deferred"),
+        (BERT, "deferred"),
+        (BERT, "sent"),
+    ]
 
 
 def test_messages_leave_no_faster_than_the_server_allows(office: Office) -> None:

@@ -6,7 +6,9 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from conftest import fill_store, seats_row
@@ -15,6 +17,14 @@ from waiting import descendants, gone
 PROGRAM = [sys.executable, "-c", "from insights_lib.cli import app; app()"]
 MONTHS = [f"2025-{m:02d}" for m in range(1, 5)]
 RANGE = "2025-02_2025-04"
+
+
+@pytest.fixture
+def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for temporary files; that of a test has too long a path for sockets."""
+    with TemporaryDirectory() as name:
+        monkeypatch.setenv("TMPDIR", name)
+        yield Path(name)
 
 
 @pytest.fixture
@@ -35,7 +45,7 @@ def states(outputs: Path) -> dict[str, str]:
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_run_leaves_nothing_and_the_same_command_does_the_rest(
-    number: signal.Signals, command: list[str], tmp_path: Path
+    number: signal.Signals, command: list[str], scratch: Path, tmp_path: Path
 ) -> None:
     outputs = tmp_path / "outputs"
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as run:
@@ -48,6 +58,7 @@ def test_a_stopped_run_leaves_nothing_and_the_same_command_does_the_rest(
         _, said = run.communicate(timeout=20)
     assert run.returncode == (-9 if number == signal.SIGKILL else 130)
     assert [pid for pid in below if not gone(pid)] == []
+    assert list(scratch.iterdir()) == []
     finished = states(outputs)
     assert set(finished.values()) == {"complete"}
     assert len(finished) < 3
@@ -80,6 +91,17 @@ def test_without_room_to_write_the_old_report_stays(
     assert "Traceback" not in run.stderr
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
     assert list((tmp_path / "outputs").glob(".run-*")) == []
+
+
+def test_a_path_that_is_too_long_for_sockets_is_refused_rather_than_waited_for(
+    command: list[str], tmp_path: Path
+) -> None:
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    env = os.environ | {"TMPDIR": str(long)}
+    run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "is too long a path for sockets; set TMPDIR to a folder of at most 60" in run.stderr
 
 
 def test_a_second_run_at_the_same_time_says_so_and_writes_nothing(

@@ -1,10 +1,12 @@
 """A slice that one process saves and another takes."""
 
+import os
 import pickle
 import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from conftest import fill_store, seats_row, slice_of, usage_row
 from pandas.testing import assert_frame_equal
@@ -13,6 +15,23 @@ from insights_lib import metrics, saved_slices
 from insights_lib.rows import compact_rows
 from insights_lib.saved_slices import save_slice, saved_slice, use_saved_slice
 from insights_lib.slices import Slice
+
+# Opens a spare database, and tells what it is in two forks.
+FORKS = """
+import os
+from insights_lib import saved_slices
+saved_slices.open_spare_database()
+print("threads", len(os.listdir("/proc/self/task")), flush=True)
+for _ in range(2):
+    pid = os.fork()
+    if pid == 0:
+        database = saved_slices._database()
+        assert not saved_slices._spare
+        print("drawn", *database.execute("SELECT random(), uuid()").fetchone())
+        print("of", *database.execute("SELECT current_setting('threads')").fetchone(), flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+"""
 
 RANGE = "2025-02_2025-04"
 MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04")
@@ -83,6 +102,19 @@ def test_without_a_slice_or_with_a_question_mark_there_is_none(data: Slice, tmp_
     use_saved_slice(str(folder))
     assert saved_slice(data.spec) is None
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are looked up in /proc")
+def test_forks_take_the_spare_database_with_threads_and_random_numbers_of_their_own() -> None:
+    run = [sys.executable, "-c", FORKS]
+    env = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # as the parent of the kernels has it
+    told = subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout
+    first, *lines = told.splitlines()
+    assert first == "threads 1"
+    drawn = [line for line in lines if line.startswith("drawn")]
+    assert len(set(drawn)) == 2
+    usual = duckdb.connect().execute("SELECT current_setting('threads')").fetchone()
+    assert lines[1::2] == [f"of {usual[0]}"] * 2  # type: ignore[index]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is set as on Linux")

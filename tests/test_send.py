@@ -152,6 +152,9 @@ def test_of_two_in_one_message_one_can_be_refused(
     server.works()
     assert send().exit_code == 1
     assert len(server.received) == 1
+    assert send("--dry-run").stdout.count(".eml") == 0
+    assert send("--dry-run", "--retry-failed").stdout.count(".eml") == 1
+    assert send("--retry-failed", "--test-to", "me@example.com").exit_code == 2
     assert send("--retry-failed").exit_code == 0
     assert server.received[1].recipients == ("anna@example.com",)
     assert states() == {"anna": "sent", "bo": "sent"}

@@ -1,5 +1,6 @@
 """Warm kernels: as fresh as ordinary ones, sooner there, and gone when they should be."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,11 +12,12 @@ from typing import Any
 import nbformat
 import papermill
 import pytest
+from jupyter_client.manager import KernelManager
 from nbformat.v4 import new_code_cell, new_notebook
 from waiting import gone
 
 from insights_lib import warm_kernels as module
-from insights_lib.warm_kernels import WarmParent, warm_kernels
+from insights_lib.warm_kernels import WarmParent, WarmProvisioner, warm_kernels
 
 pytestmark = pytest.mark.skipif(not module.can_fork(), reason="processes cannot be forked here")
 
@@ -132,6 +134,21 @@ def test_a_module_that_starts_threads_is_refused_with_a_reason(
     with pytest.raises(RuntimeError, match="has started 1 threads; forks need none"):
         parent.ask("poll", 1)
     parent.close()
+
+
+def test_a_kernel_that_was_killed_is_gone_and_with_the_parent_goes_its_folder() -> None:
+    """Nobody else asks what became of it, so until it is looked at it would stay a zombie."""
+    manager = KernelManager()
+    with warm_kernels() as parent:
+        assert parent
+        manager.start_kernel()
+        provisioner = manager.provisioner
+        assert isinstance(provisioner, WarmProvisioner)
+        (Path(parent.folder) / "socket").touch()
+        asyncio.run(provisioner.kill())
+        assert not Path(f"/proc/{provisioner.pid}").exists()
+        manager.cleanup_resources()
+    assert not Path(parent.folder).exists()
 
 
 def test_a_module_that_cannot_be_imported_is_named() -> None:

@@ -78,6 +78,8 @@ def send(
         recipients = read_recipients(parameters)
         if dry_run and test_to:
             raise ParameterError("--dry-run and --test-to exclude each other; give one of them.")
+        if retry_failed and test_to:
+            raise ParameterError("--test-to sends everything; give it without --retry-failed.")
         asked = Asked(partners=tuple(partner or ()), as_of=as_of, store=store)
         place = outputs.absolute()
         planned = planned_letters(recipients, reports_file(parameters, partner), asked, place)
@@ -90,7 +92,7 @@ def send(
         with drawing(place) as drawn:
             writer = Writer(recipients, place, drawn, Clock(), test_to)
             if dry_run:
-                well = _dry_run(planned, writer)
+                well = _dry_run(planned, writer, retry_failed)
             elif test_to:
                 well = _test(planned, writer)
             else:
@@ -170,7 +172,7 @@ def send_planned(
         return stands(planned, book)
 
 
-def _again(recipients: RecipientsFile, retry_failed: bool = False) -> tuple[State, ...]:
+def _again(recipients: RecipientsFile, retry_failed: bool) -> tuple[State, ...]:
     """The states of deliveries that are over, but to be sent again."""
     wanted: dict[State, bool] = {"uncertain": recipients.resend_uncertain, "failed": retry_failed}
     return tuple(state for state in wanted if wanted[state])
@@ -187,14 +189,14 @@ def post_of(recipients: RecipientsFile, again: tuple[State, ...] = ()) -> Post:
     )
 
 
-def _dry_run(planned: list[Planned], writer: Writer) -> bool:
+def _dry_run(planned: list[Planned], writer: Writer, retry_failed: bool) -> bool:
     """Show how everything stands, and write the messages that would be sent."""
     with ledger_as_it_is(writer.outputs) as book:
         found = stands(planned, book)
     show_stands(found)
     forget_dry_run(writer.outputs)
     well = all(stand.state in DONE | {DUE} for stand in found)
-    for letter in open_letters(writer, found, _again(writer.recipients)):
+    for letter in open_letters(writer, found, _again(writer.recipients, retry_failed)):
         first = letter.deliveries[0]
         folder = writer.outputs / DRY_RUN / first.partner / first.months
         file = folder / f"{_safe(first.recipient)}{first.variant and '-'}{first.variant}.eml"

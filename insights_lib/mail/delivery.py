@@ -199,6 +199,8 @@ class _Turn:
 
     def _answered(self, entry: Entry, answer: Answer) -> Result:
         tried = replace(entry, tries=entry.tries + 1)
+        if entry.state == "failed":
+            tried = replace(entry, tries=1, state="deferred")  # it begins anew
         if answer.outcome != "later":
             return self._settle(tried, _STATES[answer.outcome], answer.reason)
         if tried.tries >= MOST_TRIES:
@@ -214,6 +216,8 @@ class _Turn:
     ) -> Result:
         if entry.state == "uncertain" and state in {"deferred", "withheld"}:
             state = "uncertain"  # as it may have been sent before, whatever came of this try
+        if entry.state == "failed" and state in {"deferred", "withheld"}:
+            state, wait = "failed", None  # it was not even offered
         now = self.clock.now()
         next_try = None if wait is None else now + wait
         self.ledger.settle(

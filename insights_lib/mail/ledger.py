@@ -40,8 +40,7 @@ INSERT INTO deliveries VALUES (
 )
 ON CONFLICT (key) DO UPDATE SET
     partner = :partner, months = :months, variant = :variant, recipient = :recipient,
-    version = :version, was = state, state = 'claimed', message_id = :message_id, changed_at = :now,
-    tries = iif(state = 'failed', 0, tries)
+    version = :version, was = state, state = 'claimed', message_id = :message_id, changed_at = :now
 WHERE state = 'withheld' OR coalesce(next_try, '') <= :now
     AND (state = 'deferred' OR state IN (SELECT value FROM json_each(:again)))
 RETURNING was, tries, next_try, message_id, changed_at, reason

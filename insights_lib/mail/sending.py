@@ -1,7 +1,7 @@
 """What is planned, what the ledger knows of it, and what is still to be sent."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -114,6 +114,7 @@ def send_letters(
         yield from deliver_letters(letters, ledger, post, clock, wait=True)
         if not stay or not (tries := _open_tries(letters, ledger)):
             return
+        post = replace(post, again=())  # what has failed just now has failed
         clock.sleep(max(0.0, (min(tries) - clock.now()).total_seconds()))
 
 
