@@ -109,13 +109,15 @@ def raise_of_system(error: Exception) -> None:
 
 def _transport(folder: str) -> dict[str, str]:
     """Talk to the kernel through files of its own, not through ports that anybody can reach."""
+    files = {"connection_file": f"{folder}/connection.json"}
+    if os.name != "posix":
+        return files
     if len(folder) > MOST_PATH:
         raise ReportError(
             f"{folder} is too long a path for sockets; set TMPDIR to a folder of at most "
             f"{MOST_PATH - 30} characters."
         )
-    files = {"connection_file": f"{folder}/connection.json"}
-    return {**files, "transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else files
+    return {**files, "transport": "ipc", "ip": f"{folder}/kernel"}
 
 
 def _saved_slice(order: Order) -> str:
