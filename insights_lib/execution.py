@@ -15,7 +15,7 @@ from traitlets.config import Config
 from insights_lib.errors import InsightsError, ReportError
 from insights_lib.orders import Order
 from insights_lib.sections import refuse_unfinished
-from insights_lib.warm_kernels import scratch_folder
+from insights_lib.warm_kernels import WarmProvisioner
 
 MOST_PATH = 90  # characters of a folder in which sockets can be; systems allow 104 with the name
 MOST_PRINTED = 20_000_000  # characters that a section may print; they are kept in its notebook
@@ -68,6 +68,7 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
     if deadline == end:
         late = f"the report took more than {order.report_timeout} seconds"
     printed = _Printed()
+    parent = WarmProvisioner.parent_process
     try:
         if time.monotonic() >= end:
             raise ReportError(late)
@@ -75,7 +76,7 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
         unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
         if unknown:
             raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
-        with TemporaryDirectory(prefix="", dir=scratch_folder()) as sockets:
+        with TemporaryDirectory(prefix="", dir=parent.folder if parent else None) as sockets:
             papermill.execute_notebook(
                 _literal(notebook),
                 _literal(output),

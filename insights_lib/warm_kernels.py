@@ -47,6 +47,10 @@ _MAIN = f"import sys; from {__name__} import serve; serve(int(sys.argv[1]), *sys
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
+class ParentDied(RuntimeError):  # noqa: N818 - it tells what has happened
+    """The process from which kernels are forked has ended; it was killed, perhaps."""
+
+
 class ForkedKernel:
     """A kernel as the provisioner wants it: like a `subprocess.Popen`, of the parent's child."""
 
@@ -58,12 +62,12 @@ class ForkedKernel:
 
     def poll(self) -> int | None:
         """The exit status, None while it runs, negative for a signal."""
-        status: int | None = self._parent.ask("poll", self.pid)
-        return status
+        try:
+            return self._parent.ask("poll", self.pid)  # type: ignore[no-any-return]
+        except ParentDied:
+            return -signal.SIGKILL  # it goes with its parent
 
-    def wait(self) -> int | None:
-        """As `poll`; the provisioner calls it when the kernel has ended."""
-        return self.poll()
+    wait = poll  # the provisioner calls it when the kernel has ended
 
     def send_signal(self, number: int) -> None:
         """Send a signal to the kernel alone."""
@@ -92,16 +96,21 @@ class WarmParent:
 
     def __init__(self, *preload: str) -> None:
         self.folder = mkdtemp(prefix="kernels-")
+        self._preload = preload
+        self._lock = Lock()
+        self._start()
+
+    def _start(self) -> None:
+        Path(self.folder).mkdir(mode=0o700, exist_ok=True)
         ours, theirs = socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this very module, in this very Python
-                [sys.executable, "-c", _MAIN, str(theirs.fileno()), self.folder, *preload],
+                [sys.executable, "-c", _MAIN, str(theirs.fileno()), self.folder, *self._preload],
                 pass_fds=[theirs.fileno()],
                 env=os.environ | ONE_THREAD | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
                 start_new_session=True,
             )
         self._connection = Connection(ours.detach())
-        self._lock = Lock()
         self._broken: str | None = None
         self._ready = False
 
@@ -109,28 +118,43 @@ class WarmParent:
         """Have the parent do something, and wait for its answer.
 
         Raises:
-            RuntimeError: The parent has died, or could not be warmed.
+            ParentDied: The parent has died, and all its kernels with it.
+            RuntimeError: The parent could not be warmed.
         """
         with self._lock:
-            try:
-                if not self._ready:
-                    self._broken = self._connection.recv()
-                    self._ready = True
-                if self._broken:
-                    raise RuntimeError(self._broken)
-                self._connection.send(request)
-                return self._connection.recv()
-            except (EOFError, OSError) as error:
-                raise RuntimeError("the warm parent of the kernels has died") from error
+            return self._ask(request)
+
+    def _ask(self, request: tuple[Any, ...]) -> Any:
+        try:
+            if not self._ready:
+                self._broken = self._connection.recv()
+                self._ready = True
+            if self._broken:
+                raise RuntimeError(self._broken)
+            self._connection.send(request)
+            return self._connection.recv()
+        except (EOFError, OSError) as error:
+            raise ParentDied("the warm parent of the kernels has died") from error
 
     def fork(self, arguments: list[str], cwd: str, env: dict[str, str]) -> ForkedKernel:
-        """Start a kernel with these arguments of ipykernel."""
-        return ForkedKernel(self, self.ask("fork", arguments, cwd, env))
+        """Start a kernel with these arguments of ipykernel; a parent that has died is replaced."""
+        request = ("fork", arguments, cwd, env)
+        with self._lock:
+            try:
+                pid = self._ask(request)
+            except ParentDied:
+                self._end()
+                self._start()
+                pid = self._ask(request)
+        return ForkedKernel(self, pid)
+
+    def _end(self) -> None:
+        self._connection.close()
+        self._process.wait()
 
     def close(self) -> None:
         """End the parent and every kernel that it forked."""
-        self._connection.close()
-        self._process.wait()
+        self._end()
         shutil.rmtree(self.folder, ignore_errors=True)  # if the parent was killed
 
 
@@ -190,12 +214,6 @@ def warm_kernels(*preload: str) -> Iterator[WarmParent | None]:
         parent.close()
 
 
-def scratch_folder() -> str | None:
-    """Where what belongs to the kernels goes with their parent; None if there is no parent."""
-    parent = WarmProvisioner.parent_process
-    return parent.folder if parent else None
-
-
 def serve(descriptor: int, folder: str, *preload: str) -> None:
     """Be the parent: import, say so, and fork a kernel whenever asked, until nobody can ask.
 
@@ -220,13 +238,13 @@ def serve(descriptor: int, folder: str, *preload: str) -> None:
                 connection.send(pid)
             else:
                 _reap(kernels)
-                connection.send(kernels[details[0]])
+                # Those of a parent that died before have died with it.
+                connection.send(kernels.get(details[0], -signal.SIGKILL))
     except (EOFError, BrokenPipeError):
         pass  # whoever asked has ended
     finally:
-        for pid, status in kernels.items():
-            if status is None:
-                _end_group(pid)
+        for pid in [pid for pid, status in kernels.items() if status is None]:
+            _end_group(pid)
         shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)  # there is nothing to tidy up, and libraries only complain
 

@@ -626,11 +626,11 @@ def test_without_forks_ordinary_kernels_make_the_same_report(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")
-@pytest.mark.parametrize("victim", ["os.getpid()", "worker"])
+@pytest.mark.parametrize("victim", ["os.getpid()", "os.getppid()", "worker"])
 def test_what_was_killed_once_is_tried_again(
     victim: str, own_notebooks: Path, replay: list[str], tmp_path: Path
 ) -> None:
-    """The kernel, or the process above it and its warm parent."""
+    """The kernel, its warm parent, or the process above them."""
     kill = f"""\
 worker = int(open(f"/proc/{{os.getppid()}}/stat").read().rsplit(")", 1)[1].split()[1])
 if not os.path.exists(store + ".killed"):

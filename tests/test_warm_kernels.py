@@ -13,6 +13,7 @@ import nbformat
 import papermill
 import pytest
 from jupyter_client.manager import KernelManager
+from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 from waiting import gone
 
@@ -91,6 +92,16 @@ def test_a_kernel_that_is_killed_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="Kernel died"):
         printed(tmp_path, "import os; os.kill(os.getpid(), 9)")
     assert printed(tmp_path, "print('the next one works')") == ["the next one works"]
+
+
+def test_a_parent_that_is_killed_takes_its_kernels_with_it_and_is_replaced(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(DeadKernelError):
+        printed(
+            tmp_path, "import os, threading; os.kill(os.getppid(), 9); threading.Event().wait()"
+        )
+    assert printed(tmp_path, "import sys; print('colorsys' in sys.modules)") == ["True"]
 
 
 def test_a_kernel_is_the_first_to_go_when_memory_runs_out(tmp_path: Path) -> None:
