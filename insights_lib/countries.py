@@ -2,8 +2,8 @@
 
 import logging
 import re
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterable
+from functools import cache, lru_cache
 
 import pandas as pd
 from country_converter import CountryConverter
@@ -14,17 +14,17 @@ _NAME = re.compile(r"[\w\s.,'’()-]{2,60}")
 _NO_CODE = "-"  # the converter returns the name itself where this is empty
 
 
-def country_codes(names: Sequence[str]) -> list[str]:
+def country_codes(names: Iterable[str]) -> list[str]:
     """ISO 3166 alpha-3 codes, one for each name; empty where a name is no country's."""
-    plausible = [name for name in dict.fromkeys(names) if _NAME.fullmatch(name)]
-    if not plausible:
-        return [""] * len(names)
-    found = _converter().convert(plausible, to="ISO3", not_found=_NO_CODE, enforce_list=True)
-    codes = {
-        name: codes[0] if len(codes) == 1 and codes[0] != _NO_CODE else ""
-        for name, codes in zip(plausible, found, strict=True)
-    }
-    return [codes.get(name, "") for name in names]
+    return [_country_code(name) for name in names]
+
+
+@lru_cache(maxsize=1000)
+def _country_code(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        return ""
+    (codes,) = _converter().convert([name], to="ISO3", not_found=_NO_CODE, enforce_list=True)
+    return codes[0] if len(codes) == 1 and codes[0] != _NO_CODE else ""
 
 
 @cache

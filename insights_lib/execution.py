@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import nbformat
 from traitlets.config import Config
 
 from insights_lib.errors import InsightsError, ReportError
@@ -19,6 +18,7 @@ from insights_lib.warm_kernels import WarmProvisioner
 
 MOST_PATH = 90  # characters of a folder in which sockets can be; systems allow 104 with the name
 MOST_PRINTED = 20_000_000  # characters that a section may print; they are kept in its notebook
+CLIENT = "insights_lib.prompt_client.PromptClient"
 _DIED = "its kernel died; it was killed, perhaps for want of memory"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -77,7 +77,7 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
         if unknown:
             raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
         with TemporaryDirectory(prefix="", dir=parent.folder if parent else None) as sockets:
-            papermill.execute_notebook(
+            executed = papermill.execute_notebook(
                 _literal(notebook),
                 _literal(output),
                 parameters=parameters,
@@ -89,9 +89,9 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
                 start_timeout=max(60, order.section_timeout),
                 shutdown_kernel="immediate",  # it has nothing to say farewell to
                 extra_arguments=["--HistoryManager.enabled=False", _saved_slice(order)],
-                config=Config({"KernelManager": _transport(sockets)}),
+                config=Config({"KernelManager": _connection(sockets)}),
             )
-        refuse_unfinished(notebook.stem, nbformat.read(output, as_version=4))  # type: ignore[no-untyped-call]
+        refuse_unfinished(notebook.stem, executed)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
         raise_of_system(error)
         frames = getattr(error, "traceback", None) or traceback.format_exception(error)
@@ -108,17 +108,17 @@ def raise_of_system(error: Exception) -> None:
         raise error
 
 
-def _transport(folder: str) -> dict[str, str]:
-    """Talk to the kernel through files of its own, not through ports that anybody can reach."""
-    files = {"connection_file": f"{folder}/connection.json"}
+def _connection(folder: str) -> dict[str, str]:
+    """Talk to the kernel promptly, and through files, not through ports that anybody can reach."""
+    settings = {"client_factory": CLIENT, "connection_file": f"{folder}/connection.json"}
     if os.name != "posix":
-        return files
+        return settings
     if len(folder) > MOST_PATH:
         raise ReportError(
             f"{folder} is too long a path for sockets; set TMPDIR to a folder of at most "
             f"{MOST_PATH - 30} characters."
         )
-    return {**files, "transport": "ipc", "ip": f"{folder}/kernel"}
+    return {**settings, "transport": "ipc", "ip": f"{folder}/kernel"}
 
 
 def _saved_slice(order: Order) -> str:

@@ -26,6 +26,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partialmethod
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from multiprocessing.connection import Connection
@@ -41,6 +42,11 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 NAME = "warm-provisioner"
 LAUNCHER = ["-m", "ipykernel_launcher"]
+_OF_EVERY_KERNEL = (
+    *("faulthandler", "tornado.platform.asyncio", "ipykernel.kernelapp", "ipykernel.debugger"),
+    *(f"IPython.core.{name}" for name in ("completerlib", "debugger", "logger", "oinspect")),
+    "IPython.extensions.storemagic",
+)
 # A library that starts threads as it is imported could hold a lock at the moment of a fork.
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _MAIN = f"import sys; from {__name__} import serve; serve(int(sys.argv[1]), *sys.argv[2:])"
@@ -73,13 +79,8 @@ class ForkedKernel:
         """Send a signal to the kernel alone."""
         os.kill(self.pid, number)
 
-    def kill(self) -> None:
-        """End the kernel at once."""
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        """Ask the kernel to end."""
-        self.send_signal(signal.SIGTERM)
+    kill = partialmethod(send_signal, signal.SIGKILL)
+    terminate = partialmethod(send_signal, signal.SIGTERM)
 
 
 class WarmParent:
@@ -226,7 +227,7 @@ def serve(descriptor: int, folder: str, *preload: str) -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     kernels: dict[int, int | None] = {}
     try:
-        connection.send(_warm(["ipykernel.kernelapp", "ipykernel.debugger", *preload]))
+        connection.send(_warm([*_OF_EVERY_KERNEL, *preload]))
         while True:
             what, *details = connection.recv()
             if what == "fork":
@@ -299,17 +300,13 @@ def _reseed() -> None:
 
 def _reap(kernels: dict[int, int | None]) -> None:
     """Note which kernels have ended, and end what they have left behind."""
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        if pid in kernels:
-            kernels[pid] = os.waitstatus_to_exitcode(status)
-            _end_group(pid)
-            _end_adopted(kernels)
+    with contextlib.suppress(ChildProcessError):  # there are none
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = ended
+            if pid in kernels:
+                kernels[pid] = os.waitstatus_to_exitcode(status)
+                _end_group(pid)
+                _end_adopted(kernels)
 
 
 def _end_group(pid: int) -> None:

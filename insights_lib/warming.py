@@ -1,6 +1,7 @@
 """What takes longer for the first time, done once before kernels are forked."""
 
 import pandas as pd
+import plotly.graph_objects as go
 
 from insights_lib import charts
 from insights_lib.countries import country_codes
@@ -20,6 +21,8 @@ def warm_up() -> None:
     sold = pd.DataFrame({"product": ["a"], "sku": [""], **share})
     charts.products(sold, words).to_json()
     sold.to_html()
+    sold.to_string()
+    go.Figure(go.Scatter(line={})).add_annotation(font={})
     by_month = {"dimension": ["sku"], "value": ["a"], "month": ["2025-01"], "customers": [1]}
     charts.distribution_trend(pd.DataFrame(by_month), words).to_json()
     open_spare_database()

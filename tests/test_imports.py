@@ -19,7 +19,7 @@ ORDER = (
     *("store", "ingest", "stages", "slices", "saved_slices", "countries", "rows"),
     *("metrics", "words", "theme", "figures", "charts", "notebook", "warming"),
     *("sections", "assets", "page"),
-    *("place", "workers", "cluster", "warm_kernels", "freshness"),
+    *("place", "workers", "cluster", "warm_kernels", "prompt_client", "freshness"),
     *("orders", "execution", "render", "runner"),
     *("mail.ledger", "mail.server", "mail.smtp", "mail.delivery"),
     *(
