@@ -4,6 +4,7 @@ Its workers need this package in the same version, and see the store and the out
 paths. A worker that dies is replaced by another one: Dask gives its report to that.
 """
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ def cluster(address: str) -> Iterator[Executor]:
             "--dask needs Dask, which is not installed; run `pip install '.[dask]'` here."
         ) from error
     try:
+        asyncio.run(_call(address))
         client = Client(address, timeout=_PATIENCE, set_as_default=False)
     except ValueError as error:
         raise ParameterError(
@@ -51,3 +53,10 @@ def cluster(address: str) -> Iterator[Executor]:
             executor.shutdown(wait=False)
             raise
         executor.shutdown()
+
+
+async def _call(address: str) -> None:
+    """See that somebody answers: a client that finds nobody goes on trying when it is given up."""
+    from distributed.comm.core import connect  # noqa: PLC0415 - as above
+
+    await (await connect(address, timeout=_PATIENCE)).close()

@@ -20,6 +20,7 @@ MOST_PATH = 90  # characters of a folder in which sockets can be; systems allow 
 MOST_PRINTED = 20_000_000  # characters that a section may print; they are kept in its notebook
 CLIENT = "insights_lib.prompt_client.PromptClient"
 _DIED = "its kernel died; it was killed, perhaps for want of memory"
+LONGEST_REASON, LONGEST_TRACEBACK = 2_000, 100_000  # characters
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -95,7 +96,7 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
         raise_of_system(error)
         frames = getattr(error, "traceback", None) or traceback.format_exception(error)
-        return reason_of(error, late), _COLOURS.sub("", "\n".join(frames))
+        return reason_of(error, late), _COLOURS.sub("", "\n".join(frames))[-LONGEST_TRACEBACK:]
     return None
 
 
@@ -149,14 +150,16 @@ def notebook_parameters(order: Order) -> dict[str, Any]:
 
 def reason_of(error: Exception, late: str = "") -> str:
     """Why a section failed, in a sentence without frames."""
+    reason = " ".join(_reason(error, late).split())  # some errors have several lines
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…"
+
+
+def _reason(error: Exception, late: str) -> str:
     kind = type(error).__name__
     if kind == "DeadKernelError":
         return _DIED
     if kind == "CellTimeoutError":
         return late
     if kind == "PapermillExecutionError":
-        # A sentence is one line; some errors have none, or several.
-        text = " ".join(str(error.evalue).split())  # type: ignore[attr-defined]
-        return f"{error.ename}: {text}".rstrip(": ")  # type: ignore[attr-defined]
-    text = str(error) if isinstance(error, InsightsError) else f"{kind}: {error}"
-    return " ".join(text.split())
+        return f"{error.ename}: {error.evalue}".rstrip(": ")  # type: ignore[attr-defined]
+    return str(error) if isinstance(error, InsightsError) else f"{kind}: {error}"

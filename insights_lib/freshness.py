@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import version
@@ -51,18 +51,30 @@ def standing(spec: ReportSpec, outputs: Path, notebooks: Iterable[Path]) -> Stan
     found = partial(Standing, spec.partner, str(date_range), variant=spec.variant)
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        if manifest["status"] != "complete":
+            reasons = [f"{one['section']}: {one['reason']}" for one in manifest["failures"]]
+            return found("failed", "; ".join(reasons))
+        now, then = fingerprint(spec, held, date_range, notebooks), manifest["fingerprint"]
+        changed = [name for name, digest in now.items() if then[name] != digest]
+        changed += _changed_files(folder, manifest["report_sha256"])
+    except OSError:
         return found("never run", "there is no report")
-    if manifest["status"] != "complete":
-        reasons = [f"{one['section']}: {one['reason']}" for one in manifest["failures"]]
-        return found("failed", "; ".join(reasons))
-    now, then = fingerprint(spec, held, date_range, notebooks), manifest.get("fingerprint", {})
-    changed = [name for name, digest in now.items() if then.get(name) != digest]
-    if not (folder / "report.html").is_file():
-        changed.append("report.html, which is gone")
+    except (ValueError, KeyError, TypeError):
+        return found("never run", "its manifest.json is none")
     if changed:
         return found("stale", f"changed: {', '.join(changed)}")
     return found("fresh")
+
+
+def _changed_files(folder: Path, page_sha256: str) -> Iterator[str]:
+    """What of a report is not there as it was made."""
+    page = folder / "report.html"
+    if not page.is_file():
+        yield "report.html, which is gone"
+    elif hashlib.sha256(page.read_bytes()).hexdigest() != page_sha256:
+        yield "report.html"
+    elif not (folder / "notebooks").is_dir() or not (folder / "data").is_dir():
+        yield "notebooks or tables, which are gone"
 
 
 def fingerprint(

@@ -100,11 +100,20 @@ def ingest_file(file: Path, store: Path) -> Ingested:
         raise ExportError(f"{file}: cannot be taken into {store} ({reason}).") from error
 
 
+def _look(file: Path) -> tuple[int, int, int]:
+    """What changes when a file does: inode, size, time of the last change."""
+    found = file.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _ingest(db: sqlite3.Connection, file: Path, workdir: Path, parts: Path) -> Ingested:
+    before = _look(file)
     export = read_export(file, workdir)
     settings = {"memory_limit": "1GB", "temp_directory": str(workdir / "spill")}
     with duckdb.connect(config={**settings}) as engine:
         staged = Staged(export, engine, workdir)
+        if _look(file) != before:
+            raise ExportError(f"{file}: was being written; ingest it when that has ended.")
         if export.dataset.name == PROFILE:
             return _take_accounts(db, staged)
         return _take_rows(db, staged, workdir, parts)

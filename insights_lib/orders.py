@@ -43,6 +43,7 @@ class Outcome:
         tracebacks: Section and traceback of what failed, for those who look into it.
         stages: Where the seconds went: kernel, data, metrics, figures, page. Sections run side by
             side, so their sum is more than `seconds`.
+        warnings: What a reader should know, in the report's language.
     """
 
     spec: ReportSpec
@@ -51,3 +52,4 @@ class Outcome:
     seconds: float = 0
     tracebacks: tuple[tuple[str, str], ...] = ()
     stages: tuple[tuple[str, float], ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -37,7 +37,8 @@ RANGES = f"{', '.join(PRESETS)}, or two months such as 2025-01_2025-12"
 Model = TypeVar("Model", bound=BaseModel)
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
-_RESERVED = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")
+# Devices of Windows, and what stands beside the partners in the folder of the reports.
+_RESERVED = re.compile(r"(?i:(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(log|sqlite|lock)([.-].*)?)")
 
 
 def is_safe_name(text: str) -> bool:
@@ -72,7 +73,9 @@ class DateRange(BaseModel):
         except ValueError as error:
             raise ParameterError(f"date range {text!r} is none of: {RANGES}.") from error
         if (last.year - first.year) * 12 + last.month - first.month >= LONGEST_RANGE:
-            raise ParameterError(f"date range {text!r} holds more than {LONGEST_RANGE} months.")
+            raise ParameterError(
+                f"date range {text!r} holds more than {LONGEST_RANGE} months; ask for fewer."
+            )
         if last < first:
             raise ParameterError(f"date range {text!r} ends before it begins; swap the months.")
         return cls(first=first, last=last)
@@ -125,7 +128,10 @@ class Filters(Strict):
         for text in texts:
             facet, equals, value = (part.strip() for part in text.partition("="))
             if not equals or not value:
-                raise ParameterError(f"filter {text!r} is not of the form facet=value.")
+                raise ParameterError(
+                    f"filter {text!r} is not of the form facet=value; facets are: "
+                    f"{', '.join(FACETS)}."
+                )
             if facet not in FACETS:
                 raise ParameterError(f"filter {text!r}: {unknown(facet, FACETS)}")
             values[facet] = (*values.get(facet, ()), value)
@@ -236,7 +242,7 @@ def report_spec(**values: Any) -> ReportSpec:
     Raises:
         ParameterError: A value is not allowed, or a name is not known.
     """
-    return validated(ReportSpec, values, "the report")
+    return validated(ReportSpec, values)
 
 
 def unknown(name: str, known: Iterable[str]) -> str:
@@ -247,8 +253,13 @@ def unknown(name: str, known: Iterable[str]) -> str:
     return f"{name!r} is none of: {', '.join(known)}{hint}"
 
 
-def validated(model: type[Model], values: dict[str, Any], where: str) -> Model:
+def validated(model: type[Model], values: dict[str, Any], where: str = "") -> Model:
     """A model of plain values; the first that is wrong is told in a sentence.
+
+    Args:
+        model: What they are to be.
+        values: The values by their names.
+        where: Where they stand, such as a file.
 
     Raises:
         ParameterError: With the place, the reason, and what was allowed.
@@ -256,7 +267,7 @@ def validated(model: type[Model], values: dict[str, Any], where: str) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise ParameterError(f"{where}: {_sentence(error, model)}") from error
+        raise ParameterError(f"{where}{where and ': '}{_sentence(error, model)}") from error
 
 
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
@@ -265,11 +276,17 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     place = ".".join(str(part) for part in first["loc"])  # empty, if it is the whole
     if first["type"] == "extra_forbidden":
         *above, name = first["loc"]
-        return f"{unknown(str(name), _fields_at(model, tuple(above)))}."
+        return _ended(unknown(str(name), _fields_at(model, tuple(above))))
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if first["type"] == "too_short":
+        reason = "is empty; it needs at least one entry"
     if first["type"] == "string_type":
         reason += f", not {first['input']!r}; put it in quotes"
-    return f"{place}: {reason}." if place else f"{reason}."
+    return _ended(f"{place}: {reason}" if place else reason)
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

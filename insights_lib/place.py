@@ -35,8 +35,7 @@ def claimed(outputs: Path, wait: bool = False) -> Iterator[Path]:
         lock.acquire(blocking=wait)
     except Timeout as error:
         raise BusyError(
-            f"{outputs}: another run is writing reports here; wait for it, or give another "
-            "folder with --outputs."
+            f"{outputs}: another run is writing reports here; wait for it to end, then try again."
         ) from error
     with lock:
         for left in outputs.glob(f"{_WORK}*"):  # by a run that was killed
@@ -72,7 +71,10 @@ def move_into_place(made: Path, folder: Path) -> None:
     make_folder(folder.parent)
     if folder.exists():
         _exchange(made, folder)
-        shutil.rmtree(made)
+        if made.is_symlink():  # what it leads to is not ours
+            made.unlink()
+        else:
+            shutil.rmtree(made)
     else:
         made.rename(folder)
     sync(folder.parent)

@@ -99,6 +99,7 @@ def render(order: Order) -> Outcome:
         seconds=round(time.perf_counter() - started, 3),
         tracebacks=tuple(sorted(report.tracebacks.items())),
         stages=tuple(report.stages.items()),
+        warnings=tuple(facts.get("warnings", ())),
     )
     try:
         move_into_place(order.workdir, order.folder)
@@ -200,6 +201,7 @@ def _write_manifest(report: _Report, facts: dict[str, Any]) -> None:
         "parameters": notebook_parameters(order),
         "inputs": facts.get("inputs", []),
         "warnings": facts.get("warnings", []),
+        "unmatched_filters": facts.get("unmatched_filters", []),
         "software": {name: version(name) for name in SOFTWARE},
         "fingerprint": order.fingerprint,
         "tables_sha256": report.tables,

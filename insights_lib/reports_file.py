@@ -97,8 +97,13 @@ def read_yaml(file: Path, what_for: str) -> dict[str, Any]:
         content = yaml.load(file.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - is safe
     except FileNotFoundError as error:
         raise ParameterError(f"{file}: no such file; {what_for}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{file}: is no YAML ({' '.join(str(error).split())}).") from error
+    except OSError as error:
+        raise ParameterError(f"{file}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"{file}: is not written in UTF-8; save it so.") from error
+    except yaml.YAMLError as error:
+        why = " ".join(str(error).replace('in "<unicode string>", ', "at ").split())
+        raise ParameterError(f"{file}: cannot be read as YAML ({why}).") from error
     if not isinstance(content, dict):
         raise ParameterError(f"{file}: holds no settings; {what_for}.")
     return content
@@ -139,7 +144,7 @@ def report_specs(file: ReportsFile, asked: Asked) -> list[ReportSpec]:
         raise ParameterError("no partner is listed; name one with --partner, or in reports.yml.")
     specs = []
     for name in wanted:
-        partner = listed.get(name) or validated(Partner, {"id": name}, f"partner {name}")
+        partner = listed.get(name) or validated(Partner, {"id": name})
         ranges = partner.ranges if partner.ranges is not None else file.ranges
         filters = partner.filters if partner.filters is not None else file.filters
         specs += [

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -84,6 +84,7 @@ class Forgotten:
         months: The months of these rows, in order.
         partners: The partners that had the customer.
         reports: Folders of reports that were emptied; they are stale and can be made again.
+        linked: How many of their pages that mails link to were deleted.
         exports: Names of ingested files that held these rows. They are not touched: delete them,
             or the next ingest brings the customer back.
     """
@@ -93,6 +94,7 @@ class Forgotten:
     partners: tuple[str, ...]
     reports: tuple[Path, ...]
     exports: tuple[str, ...]
+    linked: int = 0
 
 
 class _Found(NamedTuple):
@@ -128,9 +130,10 @@ def forget(key: str, store: Path, outputs: Path) -> Forgotten:
                 forgotten = _forgotten(db, found, outputs)
                 linked = [
                     file
-                    for file in (outputs / LINKED).glob("*.html")
+                    for file in (outputs / LINKED).glob("*")
                     if file.stem.rpartition("-")[0] in forgotten.partners
                 ]
+                forgotten = replace(forgotten, linked=len(linked))
                 for number, entry in enumerate([*_contents(forgotten.reports), *linked]):
                     entry.rename(work / str(number))
                 _rewrite(db, {one.file for one in found}, key, store)

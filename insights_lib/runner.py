@@ -1,6 +1,7 @@
 """Many reports: which of them are to be made, in which order, by how many processes."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, as_completed
@@ -163,6 +164,8 @@ def _render(order: Order) -> Outcome:
     # Else jsonschema, which nbformat needs, spends two seconds on a grammar of web addresses
     # that no notebook has.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    for name in [name for name in os.environ if name.startswith("INSIGHTS_SMTP_")]:
+        del os.environ[name]  # the login is not for notebooks, which keep what they print
     from insights_lib.render import render  # noqa: PLC0415 - seconds of imports, for workers only
 
     return render(order)

@@ -9,6 +9,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -162,16 +163,30 @@ def write_tables(report: Report, folder: Path) -> str:
         A SHA-256 of all of them, which tells whether two reports tell the same numbers.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for name, content in _files(report).items():
+        (folder / f"{name}.csv").write_bytes(content)
+    return digest_of(report)
+
+
+def digest_of(report: Report) -> str:
+    """A SHA-256 of the tables of a report; see `write_tables`."""
     digest = hashlib.sha256()
-    for name, table in sorted(report.tables().items()):
-        file = folder / f"{name}.csv"
-        with file.open("w", encoding="utf-8", newline="") as out:
-            # CR LF, because before Python 3.13 a CR within a text is quoted only if it is in it.
-            writer = csv.writer(out, lineterminator="\r\n")
-            writer.writerow(table["columns"])
-            writer.writerows([_inert(value) for value in row] for row in table["rows"])
-        digest.update(f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    for name, content in _files(report).items():
+        digest.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()
+
+
+def _files(report: Report) -> dict[str, bytes]:
+    return {name: _csv(table) for name, table in sorted(report.tables().items())}
+
+
+def _csv(table: dict[str, Any]) -> bytes:
+    out = StringIO(newline="")
+    # CR LF, because before Python 3.13 a CR within a text is quoted only if it is in it.
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(table["columns"])
+    writer.writerows([_inert(value) for value in row] for row in table["rows"])
+    return out.getvalue().encode()
 
 
 def _inert(value: Any) -> Any:

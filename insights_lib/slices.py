@@ -114,10 +114,11 @@ def open_slice(spec: ReportSpec) -> Slice:
         # From here on there is nothing that the filters exclude.
         database.execute("DROP VIEW unfiltered; DROP TABLE states; DROP TABLE customers")
         database.execute(_SETS)
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         raise StoreError(
-            f"partner {spec.partner}: its part of {spec.store} cannot be read; if exports were "
-            f"ingested just now, try again ({str(error).splitlines()[0]})."
+            f"partner {spec.partner}: its part of {spec.store} cannot be read "
+            f"({str(error).splitlines()[0]}); if exports were ingested just now, try again, else "
+            "ingest those of these months anew."
         ) from error
     return Slice(
         spec=spec,

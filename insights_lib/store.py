@@ -70,7 +70,7 @@ def reading(store: Path) -> Iterator[sqlite3.Connection]:
     """The catalog, to read.
 
     Raises:
-        StoreError: There is no store in that folder.
+        StoreError: There is no store in that folder, or it cannot be read.
     """
     catalog = store.absolute() / "catalog.sqlite"
     if not catalog.exists() or catalog.stat().st_size == 0:  # empty: no ingest has succeeded
@@ -80,7 +80,10 @@ def reading(store: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(f"{catalog.as_uri()}?mode=rw", uri=True, timeout=60)) as db:
             yield db
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{catalog}: cannot be read ({error}).") from error
+        raise StoreError(
+            f"{catalog}: cannot be read ({error}); if the file is broken, delete the store and "
+            "ingest all exports again."
+        ) from error
 
 
 @contextmanager
@@ -89,7 +92,7 @@ def writing(store: Path) -> Iterator[sqlite3.Connection]:
 
     Another process that writes to the same store waits until this one is done.
     """
-    store.mkdir(parents=True, exist_ok=True)
+    store.mkdir(0o750, parents=True, exist_ok=True)  # who the customers are is not for everybody
     with closing(sqlite3.connect(store / "catalog.sqlite", timeout=3600)) as db:
         db.isolation_level = None
         db.execute("PRAGMA synchronous = FULL")

@@ -51,6 +51,7 @@ _OF_EVERY_KERNEL = (
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _MAIN = f"import sys; from {__name__} import serve; serve(int(sys.argv[1]), *sys.argv[2:])"
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PATIENCE = 120  # seconds to wait for an answer of the parent, which may be importing for long
 
 
 class ParentDied(RuntimeError):  # noqa: N818 - it tells what has happened
@@ -128,14 +129,19 @@ class WarmParent:
     def _ask(self, request: tuple[Any, ...]) -> Any:
         try:
             if not self._ready:
-                self._broken = self._connection.recv()
+                self._broken = self._receive()
                 self._ready = True
             if self._broken:
                 raise RuntimeError(self._broken)
             self._connection.send(request)
-            return self._connection.recv()
+            return self._receive()
         except (EOFError, OSError) as error:
             raise ParentDied("the warm parent of the kernels has died") from error
+
+    def _receive(self) -> Any:
+        if not self._connection.poll(_PATIENCE):  # it was stopped, perhaps
+            self._process.kill()
+        return self._connection.recv()
 
     def fork(self, arguments: list[str], cwd: str, env: dict[str, str]) -> ForkedKernel:
         """Start a kernel with these arguments of ipykernel; a parent that has died is replaced."""
@@ -151,6 +157,9 @@ class WarmParent:
 
     def _end(self) -> None:
         self._connection.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE)
+        self._process.kill()
         self._process.wait()
 
     def close(self) -> None:
@@ -205,13 +214,13 @@ def warm_kernels(*preload: str) -> Iterator[WarmParent | None]:
     factory = KernelProvisionerFactory.instance()
     value, group = f"{__name__}:{WarmProvisioner.__name__}", factory.GROUP_NAME
     factory.provisioners[NAME] = EntryPoint(NAME, value, group)
-    before = factory.default_provisioner_name
+    before = factory.default_provisioner_name, WarmProvisioner.parent_process
     parent = WarmParent(*preload)
     factory.default_provisioner_name, WarmProvisioner.parent_process = NAME, parent
     try:
         yield parent
     finally:
-        factory.default_provisioner_name, WarmProvisioner.parent_process = before, None
+        factory.default_provisioner_name, WarmProvisioner.parent_process = before
         parent.close()
 
 
@@ -244,8 +253,7 @@ def serve(descriptor: int, folder: str, *preload: str) -> None:
     except (EOFError, BrokenPipeError):
         pass  # whoever asked has ended
     finally:
-        for pid in [pid for pid, status in kernels.items() if status is None]:
-            _end_group(pid)
+        _end_children(set())
         shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)  # there is nothing to tidy up, and libraries only complain
 
@@ -274,6 +282,7 @@ def _become_kernel(arguments: list[str], cwd: str, env: dict[str, str]) -> None:
     try:
         os.setsid()
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what its children leave is the kernel's, to its end
         # If memory runs out, it is the notebook that has to go.
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
@@ -283,19 +292,14 @@ def _become_kernel(arguments: list[str], cwd: str, env: dict[str, str]) -> None:
         os.environ.clear()
         os.environ.update(env)
         os.chdir(cwd)
-        _reseed()
+        import_module("random").seed()  # two forks must not draw the same numbers
+        if "numpy" in sys.modules:
+            sys.modules["numpy"].random.seed()
         kernelapp = import_module("ipykernel.kernelapp")
         kernelapp.IPKernelApp.launch_instance(argv=arguments)
         status = 0
     finally:
         os._exit(status)
-
-
-def _reseed() -> None:
-    """Two forks must not draw the same numbers."""
-    import_module("random").seed()
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed()
 
 
 def _reap(kernels: dict[int, int | None]) -> None:
@@ -305,22 +309,18 @@ def _reap(kernels: dict[int, int | None]) -> None:
             pid, status = ended
             if pid in kernels:
                 kernels[pid] = os.waitstatus_to_exitcode(status)
-                _end_group(pid)
-                _end_adopted(kernels)
+                _end_children({pid for pid, status in kernels.items() if status is None})
 
 
-def _end_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-
-
-def _end_adopted(kernels: dict[int, int | None]) -> None:
-    """End processes that a kernel had started in sessions of their own: they are ours now."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
-    for pid in map(int, children):
-        if pid not in kernels:
+def _end_children(but: set[int]) -> None:
+    """End the children of this process, and theirs, which become its own then."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    while pids := set(map(int, children.read_text(encoding="ascii").split())) - but:
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -1,5 +1,6 @@
 """The program: its options, its exit statuses, and one sentence for whatever goes wrong."""
 
+import json
 import os
 import re
 import shutil
@@ -355,13 +356,61 @@ def test_a_failed_report_is_told_with_partner_months_section_and_reason(
     assert result.stdout.splitlines() == [str(Path.cwd() / "outputs/1/range/report.html")]
 
 
+def test_a_report_asked_for_by_hand_comes_alone(asked: Asked) -> None:
+    """Not with those of the people of recipients.yml, to whom it would not be mailed."""
+    reports_file(REPORTS)
+    person = {"address": "anna@example.com", "locations": ["Oslo"]}
+    recipients = {
+        "sender": "a@example.com",
+        "allowed_domains": ["example.com"],
+        "smtp": {"host": "x", "port": 25, "security": "tls"},
+        "partners": {"1": [person]},
+    }
+    Path("parameters/recipients.yml").write_text(json.dumps(recipients), encoding="utf-8")
+    insights("run", "--partner", "1")
+    assert len(asked.specs) == 2
+    for option in (
+        ["--range", "last_3_months"],
+        ["--from", "2025-01", "--to", "2025-02"],
+        ["--filter", "product=Azure"],
+        ["--locale", "sv"],
+    ):
+        insights("run", "--partner", "1", *option)
+        assert [spec.variant for spec in asked.specs] == [""]
+
+
+def test_what_a_reader_should_know_is_told_to_the_operator_too(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = reports.run_reports
+
+    def warned(*arguments: Any) -> list[Outcome]:
+        return [replace(one, warnings=("No data on x.",)) for one in note(*arguments)]
+
+    monkeypatch.setattr(reports, "run_reports", warned)
+    result = insights("run", "--partner", "1")
+    assert result.exit_code == 0
+    assert "note: partner 1, range: No data on x." in sentences(result)
+
+
+@pytest.mark.parametrize("option", ["--outputs", "--store", "--parameters"])
+def test_a_file_in_place_of_a_folder_is_told(option: str, here: Path) -> None:
+    Path("file").touch()
+    result = insights("run", "--partner", "1", option, "file")
+    assert result.exit_code == 2
+    assert option in result.stderr
+    assert "file" in result.stderr
+
+
 def test_a_damaged_store_is_told_in_one_sentence(here: Path) -> None:
     store = here / "store"
     store.mkdir()
     (store / "catalog.sqlite").write_text("this is no database, but long enough to be one" * 99)
-    result = insights("run", "--partner", "1", "--store", "store")
-    assert result.exit_code in {1, 2}
-    assert [line for line in sentences(result) if "store" in line]
+    result = insights("run", "--partner", "1", "--partner", "2", "--store", "store")
+    assert result.exit_code == 2
+    sentence = the_sentence(result)
+    assert "catalog.sqlite: cannot be read (file is not a database)" in sentence
+    assert "delete the store and ingest all exports again" in sentence
 
 
 def test_a_damaged_store_takes_in_no_export(here: Path) -> None:

@@ -106,6 +106,7 @@ def test_a_cluster_without_workers_is_told(address: str, tmp_path: Path) -> None
     ("given", "kind", "words"),
     [
         ("tcp://127.0.0.1:9", ReportError, "no Dask scheduler answers at tcp://127.0.0.1:9"),
+        ("nonsense", ParameterError, "is no address such as tcp://10.0.0.5:8786"),
         ("nonsense://x", ParameterError, "is no address such as tcp://10.0.0.5:8786"),
     ],
 )

@@ -1,6 +1,8 @@
 """Whether a report must be rendered again: what it was made of decides, by content."""
 
+import hashlib
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -32,11 +34,18 @@ def made(tmp_path: Path) -> Path:
     (tmp_path / "notebooks" / "01.ipynb").write_text("one", encoding="utf-8")
     folder = tmp_path / "outputs" / "1" / MONTHS
     folder.mkdir(parents=True)
-    (folder / "report.html").write_text("whole", encoding="utf-8")
+    for name in ("report.html", "notebooks/01.ipynb", "data/summary.csv"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("whole", encoding="utf-8")
     spec = spec_of(tmp_path)
     held = holdings(spec.store, "1")
     digests = fingerprint(spec, held, held.resolve(spec), notebooks(tmp_path))
-    manifest = {"status": "complete", "failures": [], "fingerprint": digests}
+    manifest = {
+        "status": "complete",
+        "failures": [],
+        "fingerprint": digests,
+        "report_sha256": hashlib.sha256(b"whole").hexdigest(),
+    }
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return folder
 
@@ -120,8 +129,27 @@ def test_the_files_of_the_page_are_part_of_the_library(monkeypatch: pytest.Monke
 
 
 def test_a_report_without_its_page_is_stale(made: Path, tmp_path: Path) -> None:
+    (made / "report.html").write_text("hole", encoding="utf-8")
+    assert standing_of(tmp_path).why == "changed: report.html"
     (made / "report.html").unlink()
     assert standing_of(tmp_path).why == "changed: report.html, which is gone"
+
+
+@pytest.mark.parametrize("name", ["notebooks", "data"])
+def test_a_report_without_its_notebooks_or_tables_is_stale(
+    name: str, made: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(made / name)
+    assert standing_of(tmp_path).why == "changed: notebooks or tables, which are gone"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"status": "complete"}'])
+def test_a_manifest_that_is_none_makes_nothing_fail_but_is_made_anew(
+    text: str, made: Path, tmp_path: Path
+) -> None:
+    (made / "manifest.json").write_text(text, encoding="utf-8")
+    found = standing_of(tmp_path)
+    assert found == Standing("1", MONTHS, "never run", "its manifest.json is none")
 
 
 def test_a_failed_report_is_told_with_its_reason(made: Path, tmp_path: Path) -> None:

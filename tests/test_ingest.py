@@ -2,17 +2,20 @@
 
 import re
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Rows, seats_row, slice_of, stored_rows, usage_row, write_csv, write_tsv
 from test_datasets import LAYOUTS
 
+from insights_lib import ingest as ingest_module
 from insights_lib import store as store_module
 from insights_lib.errors import ExportError, StoreError
 from insights_lib.ingest import Ingested, files_of, ingest_file
@@ -229,9 +232,10 @@ def test_ems_workloads_in_the_office_layout_are_ems_usage(tmp_path: Path) -> Non
 
 UNSAFE_IDS = [
     *("..", ".", "../1", "a/b", "a\\b", "/etc", ".hidden", "-rf", "a b", "a.", "a:b", "*"),
+    *("ledger.sqlite", "schedule.sqlite-wal", "run.log", "Mail.LOG", "ledger.sqlite.lock"),
     *("con", "NUL.txt", "１", "x" * 65, "account=1", "%2e%2e"),
 ]
-SAFE_IDS = ["1", "0012345", "A-b_c.9", "x" * 64, "console", "1.2"]
+SAFE_IDS = ["1", "log", "a.logs", "0012345", "A-b_c.9", "x" * 64, "console", "1.2"]
 
 
 def test_unsafe_partner_ids_are_refused_with_their_line(
@@ -250,6 +254,32 @@ def test_unsafe_partner_ids_are_refused_with_their_line(
                 take(store, rows)
             assert tree(store) == before
     assert {path.name for path in tmp_path.iterdir()} == {"deep"}
+
+
+def test_a_file_that_is_written_to_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "store"
+    take(store, [seats_row("2025-01", "a")])
+    before = tree(store)
+    file = write_tsv(tmp_path / "half.tsv", [seats_row("2025-01", "b")])
+    staged = ingest_module.Staged
+
+    def slowly(*given: Any) -> Any:
+        result = staged(*given)
+        with file.open("a", encoding="utf-8") as growing:
+            growing.write("more")
+        return result
+
+    monkeypatch.setattr(ingest_module, "Staged", slowly)
+    with pytest.raises(ExportError, match=r"half\.tsv: was being written; ingest it when"):
+        ingest_file(file, store)
+    assert tree(store) == before
+
+
+def test_who_the_customers_are_is_for_the_owner_and_the_group(tmp_path: Path) -> None:
+    take(tmp_path / "store", [seats_row("2025-01", "a")])
+    assert stat.S_IMODE((tmp_path / "store").stat().st_mode) & 0o007 == 0
 
 
 def test_safe_partner_ids_keep_every_character(tmp_path: Path) -> None:

@@ -242,7 +242,7 @@ def test_what_fails_while_others_are_waited_for_is_not_tried_anew(office: Office
     post = replace(office.post, again=("failed", "uncertain"))
     clock = Clock(lambda: office.now, office.sleep)
     letters = [letter_to(ANNA), letter_to(BERT)]
-    results = list(send_letters(letters, office.book, post, clock, stay=True))
+    results = list(send_letters(lambda: letters, office.book, post, clock, stay=True))
     assert [(r.delivery.recipient, r.state) for r in results] == [
         (ANNA, "failed"),
         (BERT, "deferred"),

@@ -355,14 +355,26 @@ def test_without_a_login_a_server_that_wants_one_is_told(
         assert Message(connect(server)).outcomes == ["sent", "sent"]
 
 
-def test_a_server_that_refuses_the_sender_refuses_no_recipient(
+def test_a_server_that_wants_a_login_refuses_no_recipient(
     server: MailServer, connect: Callable[..., Connection]
 ) -> None:
-    server.fails("MAIL", "550 5.7.1 sender not permitted")
-    with pytest.raises(MailError, match=r"from this sender \(550 5\.7\.1 sender not permitted\)"):
+    server.fails("MAIL", "530 5.7.0 authentication required")
+    with pytest.raises(MailError, match=r"from this sender \(530 5\.7\.0 authentication required"):
         Message(connect(server))
     server.works()
     assert Message(connect(server)).outcomes == ["sent", "sent"]
+
+
+def test_a_message_that_is_refused_at_once_keeps_no_other_from_being_sent(
+    server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    connection = connect(server)
+    server.fails("MAIL", "550 5.7.1 not this one")
+    refused = Message(connection)
+    assert refused.outcomes == ["refused", "refused"]
+    assert {answer.reason for answer in refused.answers.values()} == {"550 5.7.1 not this one"}
+    server.works()
+    assert Message(connection).outcomes == ["sent", "sent"]
 
 
 @pytest.mark.parametrize("step", ["greeting", "STARTTLS"])

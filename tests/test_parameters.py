@@ -197,7 +197,7 @@ def test_a_wrong_parameter_is_one_sentence(wrong: dict[str, Any], sentence: str)
     with pytest.raises(ParameterError, match=sentence) as error:
         report_spec(**{"partner": "1", "filters": [], **wrong})
     assert "\n" not in str(error.value)
-    assert str(error.value).endswith(".")
+    assert str(error.value).endswith((".", "?"))
 
 
 def test_a_report_without_a_partner_is_refused() -> None:
@@ -261,7 +261,7 @@ def test_a_reports_file_lists_partners_and_common_settings(tmp_path: Path) -> No
 WRONG_FILES = {
     "empty": ("", "holds no settings; it lists the reports to render, and begins with"),
     "a list": ("- 1", "holds no settings"),
-    "no YAML": ("partners: [", "is no YAML"),
+    "no YAML": ("partners: [", "cannot be read as YAML"),
     "unknown key": ("partnrs: []", "'partnrs' is none of: ranges, .*; did you mean 'partners'"),
     "unknown key of a partner": (
         "partners: [{id: '1', rangs: []}]",
@@ -306,7 +306,11 @@ def test_a_missing_or_unreadable_reports_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"reports\.yml: no such file; it lists the reports"):
         read_reports_file(tmp_path)
     (tmp_path / "reports.yml").write_bytes("name: Åre".encode("latin-1"))
-    with pytest.raises(ParameterError, match=r"reports\.yml: is no YAML"):
+    with pytest.raises(ParameterError, match=r"reports\.yml: is not written in UTF-8"):
+        read_reports_file(tmp_path)
+    (tmp_path / "reports.yml").unlink()
+    (tmp_path / "reports.yml").mkdir()
+    with pytest.raises(ParameterError, match=r"reports\.yml: cannot be read \(Is a directory\)"):
         read_reports_file(tmp_path)
 
 

@@ -73,3 +73,14 @@ def test_a_report_that_cannot_move_leaves_the_old_one(
     with pytest.raises(OSError, match="no space"):
         move_into_place(tmp_path / "new", place)
     assert content(place)["report.html"] == "old"
+
+
+def test_a_report_takes_the_place_of_a_link_and_what_that_leads_to_stays(tmp_path: Path) -> None:
+    place = tmp_path / "1" / "2025-01_2025-12"
+    place.parent.mkdir()
+    place.symlink_to(report(tmp_path / "elsewhere", "old"))
+    move_into_place(report(tmp_path / "new", "new"), place)
+    assert not place.is_symlink()
+    assert content(place)["report.html"] == "new"
+    assert content(tmp_path / "elsewhere")["report.html"] == "old"
+    assert {entry.name for entry in tmp_path.iterdir()} == {"1", "elsewhere"}

@@ -641,3 +641,28 @@ if not os.path.exists(store + ".killed"):
     result = run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=1)
     assert result.of("1").failures == ()
     assert (tmp_path / "store.killed").exists()
+
+
+def test_no_notebook_knows_how_mail_is_sent(
+    own_notebooks: Path, replay: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSIGHTS_SMTP_PASSWORD", "passw0rd-12c4")
+    monkeypatch.setenv("FOR_NOTEBOOKS", "a setting of theirs")
+    notebook(own_notebooks, "01_fine", "import os; print(sorted(os.environ.items()))", *replay)
+    assert not run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=1).of("1").failures
+    executed = (tmp_path / "outputs/1" / RANGE / "notebooks/01_fine.ipynb").read_text()
+    assert "a setting of theirs" in executed
+    assert "INSIGHTS_SMTP" not in executed
+    assert "passw0rd-12c4" not in executed
+
+
+def test_a_reason_and_its_traceback_have_an_end(
+    own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    notebook(own_notebooks, "01_long", *replay, "raise ValueError('x' * 3_000_000)")
+    outcome = run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=1).of("1")
+    [(_, reason)] = outcome.failures
+    assert reason.startswith("ValueError: xxx")
+    assert len(reason) < 3_000
+    assert (tmp_path / "outputs" / "run.log").stat().st_size < 300_000
+    assert (tmp_path / "outputs/1" / RANGE / "manifest.json").stat().st_size < 300_000

@@ -122,7 +122,7 @@ def test_reports_that_are_complete_are_sent_though_others_failed(scheduler: Sche
     scheduler.failing["send"] = lambda: ["a@example.com: refused."]
     scheduler.at(FIRST)
     assert [step.split()[-1] for step in scheduler.called] == ["ingest", "run", "send"]
-    reason = "run: no such partner. send: a@example.com: refused."
+    reason = "run: no such partner.\nsend: a@example.com: refused."
     assert scheduler.state(FIRST) == ("failed", reason)
 
 
@@ -167,16 +167,43 @@ def test_the_owner_is_told_once_per_grace_period_and_group(scheduler: Scheduler)
     assert len(scheduler.alerts) == 4
 
 
-def test_an_alert_that_fails_loses_nothing_and_is_tried_at_the_next_failure(
+def test_an_alert_that_fails_loses_nothing_and_is_tried_the_next_time(
     scheduler: Scheduler,
 ) -> None:
     scheduler.failing["run"] = lambda: ["no room."]
     write_down, scheduler.alert = scheduler.alert, lambda *_: raising(TimeoutError("no mail"))()
     scheduler.at(FIRST)
-    told = "ops@example.com could not be told (TimeoutError: no mail)."
-    assert scheduler.state(FIRST) == ("failed", f"run: no room. {told}")
+    assert scheduler.state(FIRST) == ("failed", "run: no room.")
     scheduler.alert = write_down
-    scheduler.at(FIRST + HOUR)
+    assert scheduler.at(FIRST + timedelta(minutes=1)) == []  # there is nothing due
+    [(to, _, text)] = scheduler.alerts
+    assert to == "ops@example.com"
+    assert "- run: no room.\n" in text
+    scheduler.at(FIRST + timedelta(minutes=2))
+    assert len(scheduler.alerts) == 1
+
+
+def test_what_fails_within_the_grace_period_is_told_after_it(scheduler: Scheduler) -> None:
+    for hour, reason in enumerate(["no room.", "no store.", "no mail."]):
+        scheduler.failing["run"] = lambda reason=reason: [reason]
+        scheduler.at(FIRST + hour * HOUR)
+    scheduler.failing.clear()
+    assert len(scheduler.alerts) == 1
+    scheduler.at(FIRST + 3 * HOUR)
+    told = scheduler.alerts[1][2]
+    assert len(scheduler.alerts) == 2
+    assert "no room." not in told
+    assert told.index("07:00 UTC failed:\n\n- run: no store.") < told.index(
+        "08:00 UTC failed:\n\n- run: no mail."
+    )
+
+
+def test_a_reason_with_the_name_of_a_file_that_is_no_text_is_written_down(
+    scheduler: Scheduler,
+) -> None:
+    scheduler.failing["ingest"] = lambda: [f"{os.fsdecode(bytes([255]))}.csv: is growing."]
+    scheduler.at(FIRST)
+    assert scheduler.state(FIRST) == ("failed", "ingest: \\udcff.csv: is growing.")
     assert len(scheduler.alerts) == 1
 
 

@@ -58,7 +58,7 @@ def test_a_day_of_month_and_a_weekday_together_are_refused(tmp_path: Path) -> No
         ({"cron": "60 6 5 * *"}, "is no cron line"),
         ({"cron": "0 6 * * fri-tue"}, "is no cron line"),
         ({"cron": "0 6 30 2 *"}, "a day that no year has"),
-        ({"time_zone": "Europe/Stokholm"}, "'Europe/Stokholm'; did you mean 'Europe/Stockholm'."),
+        ({"time_zone": "Europe/Stokholm"}, "'Europe/Stokholm'; did you mean 'Europe/Stockholm'?"),
         ({"time_zone": "../../etc/localtime"}, "no time zone is called"),
         ({"steps": ["run", "ingest"]}, "in the order ingest, run, send, each at most once"),
         ({"steps": ["run", "run"]}, "in the order ingest, run, send, each at most once"),

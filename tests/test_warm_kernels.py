@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import papermill
 import pytest
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import KernelManager, start_new_kernel
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 from waiting import gone
@@ -159,6 +159,67 @@ def test_a_kernel_that_was_killed_is_gone_and_with_the_parent_goes_its_folder() 
         asyncio.run(provisioner.kill())
         assert not Path(f"/proc/{provisioner.pid}").exists()
         manager.cleanup_resources()
+    assert not Path(parent.folder).exists()
+
+
+FAR_OFF = """import os, subprocess, sys
+child = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {wait!r}], " \\
+    "start_new_session=True); print(p.pid, flush=True); {then}"
+far = subprocess.Popen(
+    [sys.executable, "-c", child], stdout=subprocess.PIPE, text=True, start_new_session=True
+)
+print(far.stdout.readline().strip(), flush=True)
+"""
+WAIT = "import signal; signal.pause()"
+
+
+@pytest.mark.parametrize("then", [WAIT, "pass"])
+def test_what_the_processes_of_a_notebook_have_started_ends_with_it(
+    then: str, tmp_path: Path
+) -> None:
+    """Be its own parent still there or not, and in sessions of their own."""
+    (pid,) = printed(tmp_path, FAR_OFF.format(wait=WAIT, then=then))
+    assert gone(int(pid))
+
+
+def test_a_notebook_that_ends_ends_nothing_of_another_one(tmp_path: Path) -> None:
+    manager, client = start_new_kernel()
+    said: list[str] = []
+    try:
+        client.execute_interactive(
+            FAR_OFF.format(wait=WAIT, then="pass"),
+            output_hook=lambda message: said.append(message["content"].get("text", "")),
+        )
+        pid = int("".join(said))
+        printed(tmp_path, "pass")
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0]
+        assert state == "S"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert gone(pid)
+
+
+def test_a_parent_that_was_stopped_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 1)
+    with pytest.raises(DeadKernelError):
+        printed(
+            tmp_path,
+            "import os, signal, threading; os.kill(os.getppid(), signal.SIGSTOP)\n"
+            "threading.Event().wait()",
+        )
+    assert printed(tmp_path, "print('the next one works')") == ["the next one works"]
+
+
+def test_a_parent_that_was_stopped_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 1)
+    parent = WarmParent()
+    assert parent.ask("poll", 1) == -signal.SIGKILL  # there is no such kernel
+    os.kill(parent._process.pid, signal.SIGSTOP)
+    parent.close()
+    assert gone(parent._process.pid)
     assert not Path(parent.folder).exists()
 
 

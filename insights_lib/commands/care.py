@@ -46,7 +46,7 @@ def prune(
 
 def forget(
     customer: Annotated[
-        str, typer.Option(help="Top parent id, tenant id or name, as the exports spell it.")
+        str, typer.Option(help="Top parent id, else tenant id, else name, as in the exports.")
     ],
     store: Store = Path("data/store"),
     outputs: Outputs = Path("outputs"),
@@ -62,6 +62,8 @@ def forget(
         out.print(f"rows deleted: {rows}; {first:%Y-%m} to {last:%Y-%m}, partners {partners}")
         for folder in forgotten.reports:
             out.print(f"stale: {folder}; `insights run` makes it again, if it is still asked for")
+        if forgotten.linked:
+            out.print(f"deleted: {forgotten.linked} pages that mails of these partners link to")
         for name in forgotten.exports:
             out.print(f"still in the export file {name}")
         out.print("Delete every export that holds the customer, also earlier and refused ones:")

@@ -22,9 +22,9 @@ errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 WIDEST = 2000  # characters of a line that no screen has to show
 
-Store = Annotated[Path, typer.Option(help="Folder of the store.")]
-Outputs = Annotated[Path, typer.Option(help="Folder of the reports.")]
-Parameters = Annotated[Path, typer.Option(help="Folder of the parameter files.")]
+Store = Annotated[Path, typer.Option(help="Folder of the store.", file_okay=False)]
+Outputs = Annotated[Path, typer.Option(help="Folder of the reports.", file_okay=False)]
+Parameters = Annotated[Path, typer.Option(help="Folder of the parameter files.", file_okay=False)]
 Partners = Annotated[list[str] | None, typer.Option("--partner", help="Partner id; repeats.")]
 AsOf = Annotated[str | None, typer.Option(help="Day on which a month must be over; default today.")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -46,7 +46,10 @@ def sentences(debug: bool) -> Iterator[None]:
             raise
         if not isinstance(error, (InsightsError, OSError)):
             errors.print(f"unexpected {type(error).__name__}; with --debug you see where:")
-        errors.print(str(error))
+        told = str(error)
+        if isinstance(error, OSError) and error.filename:
+            told = f"{error.filename}: {error.strerror}."
+        errors.print(told)
         raise typer.Exit(2 if isinstance(error, InsightsError) else 1) from error
 
 
@@ -57,21 +60,27 @@ def reports_file(parameters: Path, partners: list[str] | None) -> ReportsFile:
     return read_reports_file(parameters)
 
 
-def specs_of(parameters: Path, file: ReportsFile, asked: Asked) -> list[ReportSpec]:
-    """The reports that are asked for, of a store that is there.
+def specs_of(
+    parameters: Path, file: ReportsFile, asked: Asked, with_variants: bool = True
+) -> list[ReportSpec]:
+    """The reports that are asked for, of a store that can be read.
 
-    Those that `recipients.yml` asks for are among them, unless filters or a language are given.
+    Args:
+        parameters: Folder of the parameter files.
+        file: `reports.yml`.
+        asked: What is asked for on top of it.
+        with_variants: Whether those of `recipients.yml` are among them.
     """
     specs = report_specs(file, asked)
-    if (parameters / "recipients.yml").exists() and not (asked.filters or asked.locale):
+    if with_variants and (parameters / "recipients.yml").exists():
         known = {(spec.partner, spec.date_range, spec.variant) for spec in specs}
         specs += [
             spec
             for spec in specs_for(read_recipients(parameters), file, asked)
             if (spec.partner, spec.date_range, spec.variant) not in known
         ]
-    with reading(specs[0].store):
-        pass  # no store at all is told once, not for every report
+    with reading(specs[0].store) as catalog:  # what is wrong with it is told once, not by report
+        catalog.execute("SELECT count(*) FROM parts").fetchall()
     return specs
 
 

@@ -2,13 +2,13 @@
 
 import logging
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -26,8 +26,8 @@ from insights_lib.commands.frame import (
     sentences,
     show,
 )
-from insights_lib.errors import InsightsError, MailError, ParameterError
-from insights_lib.mail.delivery import Clock, Post, Result
+from insights_lib.errors import InsightsError, ParameterError
+from insights_lib.mail.delivery import Clock, Letter, Post, Result
 from insights_lib.mail.ledger import Ledger, State, ledger
 from insights_lib.mail.letters import Planned, Writer, planned_letters
 from insights_lib.mail.recipients import RecipientsFile, read_recipients
@@ -80,6 +80,8 @@ def send(
             raise ParameterError("--dry-run and --test-to exclude each other; give one of them.")
         if retry_failed and test_to:
             raise ParameterError("--test-to sends everything; give it without --retry-failed.")
+        if test_to:
+            _check_allowed(test_to, recipients)
         asked = Asked(partners=tuple(partner or ()), as_of=as_of, store=store)
         place = outputs.absolute()
         planned = planned_letters(recipients, reports_file(parameters, partner), asked, place)
@@ -90,7 +92,7 @@ def send(
                 else "nobody is in recipients.yml; list people below `partners`."
             )
         with drawing(place) as drawn:
-            writer = Writer(recipients, place, drawn, Clock(), test_to)
+            writer = Writer(recipients, place, drawn, Clock(), test_to, dry_run)
             if dry_run:
                 well = _dry_run(planned, writer, retry_failed)
             elif test_to:
@@ -111,9 +113,7 @@ def history(
 ) -> None:
     """Tell what was mailed to whom, when, and if not, why not; the latest last."""
     with sentences(debug):
-        if not (outputs / LEDGER).exists():
-            raise MailError(f"{outputs / LEDGER}: nothing was ever sent from here.")
-        with ledger(outputs / LEDGER) as book:
+        with ledger_as_it_is(outputs) as book:
             entries = [e for e in book.entries() if not partner or e.delivery.partner in partner]
         rows: list[dict[str, Any]] = [
             {
@@ -129,6 +129,8 @@ def history(
         ]
         columns = ("changed_at", "partner", "months", "recipient", "state", "reason")
         show(rows, as_json, columns)
+        if not rows:
+            errors.print("nothing was mailed from here.")
 
 
 @contextmanager
@@ -164,11 +166,14 @@ def send_planned(
     """Send what is due, and tell how everything stands then."""
     again = _again(writer.recipients, retry_failed)
     with ledger(writer.outputs / LEDGER) as book:
-        letters = open_letters(writer, stands(planned, book), again)
-        if letters:  # else no login is needed
+
+        def find() -> list[Letter]:
+            return open_letters(writer, stands(planned, book), again)
+
+        if find():  # else no login is needed
             post = post_of(writer.recipients, again)
-            for result in send_letters(letters, book, post, writer.clock, wait):
-                errors.print(f"{_place(result)}: {result.state}")
+            for result in send_letters(find, book, post, writer.clock, wait):
+                errors.print(_told(result))
         return stands(planned, book)
 
 
@@ -220,13 +225,21 @@ def forget_dry_run(outputs: Path) -> None:
 
 
 def _safe(address: str) -> str:
-    """An address as the name of a file."""
-    return re.sub(r"[^A-Za-z0-9@._+-]", "_", address)
+    """An address as the name of a file; each has its own."""
+    return quote(address, safe="@+")
+
+
+def _check_allowed(address: str, recipients: RecipientsFile) -> None:
+    check_address(address)
+    if address.rpartition("@")[2].lower() not in recipients.allowed_domains:
+        raise ParameterError(
+            f"--test-to {address} is in none of the allowed_domains of recipients.yml: "
+            f"{', '.join(recipients.allowed_domains)}."
+        )
 
 
 def _test(planned: list[Planned], writer: Writer) -> bool:
     """Send everything to one address; the ledger of the outputs knows nothing of it."""
-    check_address(writer.test_to or "")
     well = True
     for one in planned:
         if one.hindrance:
@@ -234,15 +247,18 @@ def _test(planned: list[Planned], writer: Writer) -> bool:
             well = False
     letters = writer.letters(planned)
     with TemporaryDirectory() as folder, ledger(Path(folder) / LEDGER) as book:
-        for result in send_letters(letters, book, post_of(writer.recipients), writer.clock):
-            out.print(f"{_place(result)}: {result.state} {result.reason}".rstrip())
+        post = post_of(writer.recipients)
+        for result in send_letters(lambda: letters, book, post, writer.clock):
+            out.print(_told(result))
             well = well and result.state == "sent"
     return well
 
 
-def _place(result: Result) -> str:
+def _told(result: Result) -> str:
+    """What became of a delivery, in a line."""
     delivery = result.delivery
-    return f"partner {delivery.partner}, {delivery.months}, {delivery.recipient}"
+    place = f"partner {delivery.partner}, {delivery.months}, {delivery.recipient}"
+    return f"{place}: {result.state}{result.reason and ': '}{result.reason}"
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from insights_lib.commands.frame import (
     specs_of,
 )
 from insights_lib.commands.mail import ledger_as_it_is, show_stands
-from insights_lib.commands.view import following, place_of, profile, summary
+from insights_lib.commands.view import failures_of, following, place_of, profile, summary
 from insights_lib.errors import ParameterError
 from insights_lib.mail.letters import planned_letters
 from insights_lib.mail.recipients import read_recipients
@@ -80,11 +80,15 @@ def run(
         )
         limits = (file.section_timeout_seconds, file.report_timeout_seconds)
         settings = Settings(outputs.absolute(), jobs, *limits, dask)
-        specs = specs_of(parameters, file, asked)
-        wanted = specs if force else _without_fresh(specs, settings.outputs)
+        by_hand = bool(asked.date_range or asked.filters or asked.locale)
+        specs = specs_of(parameters, file, asked, with_variants=not by_hand)
+        fresh = {} if force else _fresh(specs, settings.outputs)
+        wanted = [spec for spec in specs if spec not in fresh]
         outcomes = _render(wanted, settings, quiet)
+        for page in fresh.values():
+            out.print(str(page))
         failed = _tell(outcomes)
-        errors.print(summary(outcomes, len(specs) - len(wanted), started))
+        errors.print(summary(outcomes, len(fresh), started))
         if profiled:
             errors.print(profile(outcomes))
         if failed:
@@ -129,15 +133,13 @@ def _render(specs: list[ReportSpec], settings: Settings, quiet: bool) -> list[Ou
         return run_reports(specs, settings, follow)
 
 
-def _without_fresh(specs: list[ReportSpec], outputs: Path) -> list[ReportSpec]:
-    """Say where the fresh reports are; return the others."""
-    others = []
-    for spec, found in zip(specs, standings(specs, outputs), strict=True):
-        if found.state == "fresh":
-            out.print(f"{folder_of(outputs, spec, found.months)}/report.html")
-        else:
-            others.append(spec)
-    return others
+def _fresh(specs: list[ReportSpec], outputs: Path) -> dict[ReportSpec, Path]:
+    """The reports that need not be rendered, and their pages."""
+    return {
+        spec: folder_of(outputs, spec, found.months) / "report.html"
+        for spec, found in zip(specs, standings(specs, outputs), strict=True)
+        if found.state == "fresh"
+    }
 
 
 def _range(date_range: str | None, first: str | None, last: str | None) -> str | None:
@@ -154,9 +156,10 @@ def _tell(outcomes: list[Outcome]) -> int:
     for outcome in outcomes:
         if not outcome.failures and outcome.folder:
             out.print(str(outcome.folder / "report.html"))
+            for warning in outcome.warnings:
+                errors.print(f"note: {place_of(outcome)}: {warning}")
             continue
         failed += 1
-        for section, reason in outcome.failures:
-            place = place_of(outcome, section)
-            errors.print(f"failed: {place}: {reason.removeprefix(f'{place}: ')}")
+        for sentence in failures_of(outcome):
+            errors.print(f"failed: {sentence}")
     return failed

@@ -22,6 +22,7 @@ from insights_lib.commands.frame import (
     specs_of,
 )
 from insights_lib.commands.mail import LEDGER, drawing, post_of, send_planned
+from insights_lib.commands.view import failures_of
 from insights_lib.errors import BusyError, InsightsError, ParameterError
 from insights_lib.mail.delivery import Clock
 from insights_lib.mail.ledger import ledger
@@ -31,7 +32,7 @@ from insights_lib.mail.sending import DONE, HINDERED, put_off, send_note
 from insights_lib.reports_file import Asked, read_reports_file
 from insights_lib.runner import Settings, run_reports, standings
 from insights_lib.schedule.incoming import Folders, take_incoming
-from insights_lib.schedule.once import Finished, Step, run_due, settle, stay
+from insights_lib.schedule.once import Finished, Step, run_due, settle, stay, tell_owners
 from insights_lib.schedule.plan import LONGEST_CATCH_UP, Group, Plan, read_plan
 from insights_lib.schedule.windows import Window, due, recording
 
@@ -100,8 +101,9 @@ def _do_due(place: _Place) -> list[Finished]:
     with recording(place.outputs) as record:
         finished = run_due(plan, _now, _steps(place), alert, record)
         for again in _send_deferred(plan, place):
-            settle(again, plan, _now, alert, record)
+            settle(again, record, _now())
             finished.append(again)
+        tell_owners(plan, _now(), alert, record)
     for one in finished:
         window = one.window
         told = "; ".join(one.reasons) or "done"
@@ -151,11 +153,7 @@ def _run(window: Window, group: Group, place: _Place) -> list[str]:
     found = zip(specs, standings(specs, place.outputs), strict=True)
     wanted = [spec for spec, standing in found if standing.state != "fresh"]
     outcomes = run_reports(wanted, settings, lambda _: None)
-    return [
-        f"partner {outcome.spec.partner}{section and ', section '}{section}: {reason}"
-        for outcome in outcomes
-        for section, reason in outcome.failures
-    ]
+    return [sentence for outcome in outcomes for sentence in failures_of(outcome)]
 
 
 def _send(window: Window, group: Group, place: _Place, again: bool = False) -> list[str]:
@@ -206,6 +204,6 @@ def _alert(place: _Place, address: str, subject: str, text: str) -> None:
     recipients = read_recipients(place.parameters)
     try:
         send_note(post_of(recipients), recipients.sender_name, address, (subject, text))
-    except InsightsError as error:
-        errors.print(f"{address} could not be told: {error}")
+    except Exception as error:
+        errors.print(f"{address} could not be told, and is the next time: {error}")
         raise

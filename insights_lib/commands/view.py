@@ -80,6 +80,12 @@ def place_of(outcome: Outcome, section: str = "") -> str:
     return ", ".join(filter(None, parts))
 
 
+def failures_of(outcome: Outcome) -> list[str]:
+    """What of a report failed, and why, in a sentence each."""
+    told = ((place_of(outcome, section), reason) for section, reason in outcome.failures)
+    return [f"{place}: {reason.removeprefix(f'{place}: ')}" for place, reason in told]
+
+
 def summary(outcomes: list[Outcome], fresh: int, started: float) -> str:
     """A sentence on a whole run, which began at a time of the monotonic clock."""
     failed = sum(bool(outcome.failures) for outcome in outcomes)

@@ -68,6 +68,7 @@ def planned_letters(
         _planned(person, spec, standing, outputs)
         for (person, spec), standing in zip(wanted, found, strict=True)
     ]
+    _refuse_twice(planned)
     own = {_message(one) for one in planned if one.person.message == "own"}
     for one in planned:
         if _message(one) not in own:
@@ -78,13 +79,34 @@ def planned_letters(
     return planned
 
 
+def _refuse_twice(planned: list[Planned]) -> None:
+    seen: dict[tuple[str, ...], str] = {}
+    for one in planned:
+        address = one.person.address
+        other = seen.setdefault((*_message(one)[:-1], address.lower()), address)
+        if other != address:  # to a mail server they may be two, but hardly to anybody else
+            raise ParameterError(
+                f"partner {one.spec.partner}: {other} and {address} would get the same report "
+                "twice; list one of them."
+            )
+
+
 def _planned(person: Person, spec: ReportSpec, standing: Standing, outputs: Path) -> Planned:
     folder = folder_of(outputs, spec, standing.months)
     planned = Planned(person, spec, standing.months, folder, "")
     if standing.state != "fresh":
-        why = f"its report is {standing.state} ({standing.why}); `insights run` makes it"
+        why = f"the report: {standing.state} ({standing.why}); `insights run` makes it"
         return replace(planned, hindrance=why)
-    return replace(planned, version=_manifest(folder)["tables_sha256"])
+    manifest = _manifest(folder)
+    unmatched = set(manifest["unmatched_filters"])
+    for facet, values in spec.filters.chosen().items():
+        if unmatched.issuperset(f"{facet}={value}" for value in values):
+            why = (
+                f"no subscription has the {facet} {' or '.join(values)}, so all numbers are 0; see "
+                "that it is spelt as in the exports"
+            )
+            return replace(planned, hindrance=why)
+    return replace(planned, version=manifest["tables_sha256"])
 
 
 def _message(planned: Planned) -> tuple[str, str, str, str, str]:
@@ -103,6 +125,7 @@ class Writer:
         pictures: Draws charts.
         clock: Dates the messages.
         test_to: An address that gets every letter in place of those whom it is for.
+        dry: Whether no letter is sent, so that nothing is put where pages are served.
     """
 
     recipients: RecipientsFile
@@ -110,6 +133,7 @@ class Writer:
     pictures: "Pictures"
     clock: Clock
     test_to: str | None = None
+    dry: bool = False
 
     def letters(self, planned: Iterable[Planned]) -> list[Letter]:
         """One letter for each message of one's own, with those who get a copy of the first."""
@@ -206,15 +230,16 @@ class Writer:
                 f"the message has more than {self.recipients.largest_message_mb:g} MB, and no "
                 "base_url tells where pages are served, for a link; set one of the two."
             )
-        # Of the numbers' digest: who does not have them cannot make it up.
-        secret = hashlib.sha256(f"{message_id} page".encode()).hexdigest()
+        # Of the page itself: who does not have it cannot make the name up.
+        secret = hashlib.sha256(message_id.encode() + page).hexdigest()
         name = f"{planned.spec.partner}-{secret}.html"
-        make_folder(self.outputs / LINKED)
-        file = self.outputs / LINKED / name
-        unfinished = file.with_suffix(".tmp")
-        unfinished.touch(FILE_MODE)
-        unfinished.write_bytes(page)
-        unfinished.replace(file)
+        if not self.dry:
+            make_folder(self.outputs / LINKED)
+            file = self.outputs / LINKED / name
+            unfinished = file.with_suffix(".tmp")
+            unfinished.touch(FILE_MODE)
+            unfinished.write_bytes(page)
+            unfinished.replace(file)
         return f"{self.recipients.base_url.rstrip('/')}/{name}"
 
 
@@ -225,7 +250,7 @@ def checked_report(planned: Planned) -> "tuple[Report, bytes]":
         MailError: It is not complete, not of this partner, months, filters or data, or its page
             is not the one that was rendered.
     """
-    from insights_lib.sections import read_report  # noqa: PLC0415 - as above
+    from insights_lib.sections import digest_of, read_report  # noqa: PLC0415 - as above
 
     spec, manifest = planned.spec, _manifest(planned.folder)
     report = read_report(planned.folder / "notebooks")
@@ -239,6 +264,7 @@ def checked_report(planned: Planned) -> "tuple[Report, bytes]":
         "filters": (manifest["parameters"]["filters"], spec.filters.texts()),
         "locale": (manifest["parameters"]["locale"], spec.locale),
         "page": (manifest["report_sha256"], hashlib.sha256(page).hexdigest()),
+        "tables of the notebooks": (digest_of(report), planned.version),
         "partner of the notebooks": (facts["partner"], spec.partner),
         "months of the notebooks": (f"{facts['first']}_{facts['last']}", planned.months),
         "filters of the notebooks": (facts["filters"], spec.filters.chosen()),
@@ -248,13 +274,6 @@ def checked_report(planned: Planned) -> "tuple[Report, bytes]":
             raise MailError(
                 f"{planned.folder}: the {what} is {found}, not {expected}; it is not sent. "
                 "Render it again with `insights run --force`."
-            )
-    unmatched = set(facts["unmatched_filters"])
-    for facet, values in facts["filters"].items():
-        if unmatched.issuperset(f"{facet}={value}" for value in values):
-            raise MailError(
-                f"{planned.folder}: no subscription has the {facet} {' or '.join(values)}, so all "
-                "numbers are 0; see that it is spelt as in the exports."
             )
     return report, page
 

@@ -106,9 +106,9 @@ def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
     message.add_alternative(html, subtype="html")
     html_part = message.get_payload()[1]  # type: ignore[index]
     for chart, picture in pictures.items():
-        html_part.add_related(  # type: ignore[union-attr]
-            picture.png, "image", "png", cid=f"<{cids[chart]}>", filename=f"{chart}.png"
-        )
+        named = {"cid": f"<{cids[chart]}>", "filename": f"{chart}.png"}
+        # Without the disposition, mail programs list it beside the report.
+        html_part.add_related(picture.png, "image", "png", disposition="inline", **named)  # type: ignore[union-attr]
     if not enclosed.link:
         message.add_attachment(enclosed.page, "text", "html", filename=file_name)
     return message

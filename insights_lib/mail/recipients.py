@@ -1,6 +1,7 @@
 """`parameters/recipients.yml`: who gets which report, and how mail is sent."""
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -88,12 +89,29 @@ def _domain(text: str) -> str:
     return text.lower()
 
 
+def _web_page(text: str) -> str:
+    if not re.fullmatch(r"https?://[!-~]+", text) or set(text) & set("?#@"):
+        raise ParameterError(
+            f"{text!r} is no address of a folder on the web such as https://reports.example.com"
+        )
+    return text
+
+
+def _way_out(text: str) -> str:
+    if not re.fullmatch(r"(mailto:|https://)[!-;=?-~]+", text):
+        raise ParameterError(
+            f"{text!r} is neither a web address that begins with https:// nor one such as "
+            "mailto:stop@example.com"
+        )
+    return text
+
+
 def _places(value: object) -> object:
     if value == "all":
         return ()
     if isinstance(value, list) and value and all(isinstance(v, str) and v.strip() for v in value):
         return tuple(v.strip() for v in value)
-    raise ParameterError(f"{value!r} is neither all nor a list of partner locations")
+    raise ParameterError(f"{value!r} is neither all nor a list of one or more partner locations")
 
 
 Address = Annotated[str, AfterValidator(_address)]
@@ -148,10 +166,10 @@ class RecipientsFile(Strict):
         tuple[Annotated[str, AfterValidator(_domain)], ...], Field(min_length=1, strict=False)
     ]
     smtp: Server
-    base_url: Annotated[str, Field(pattern=r"^https?://[!-~]+$")] | None = None
+    base_url: Annotated[str, AfterValidator(_web_page)] | None = None
     largest_message_mb: float = Field(default=8, gt=0)
     resend_uncertain: bool = False
-    unsubscribe: Annotated[str, Field(pattern=r"^(mailto:|https://)[!-;=?-~]+$")] | None = None
+    unsubscribe: Annotated[str, AfterValidator(_way_out)] | None = None
     partners: dict[PartnerId, list[Person]] = Field(default={})
 
     @model_validator(mode="after")
@@ -161,7 +179,7 @@ class RecipientsFile(Strict):
                 if person.address.rpartition("@")[2].lower() not in self.allowed_domains:
                     raise ParameterError(
                         f"partner {partner}: {person.address} is in none of the allowed_domains: "
-                        f"{', '.join(self.allowed_domains)}."
+                        f"{', '.join(self.allowed_domains)}; add its domain or take it out."
                     )
                 if person.how == "link" and not self.base_url:
                     raise ParameterError(

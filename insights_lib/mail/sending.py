@@ -1,6 +1,6 @@
 """What is planned, what the ledger knows of it, and what is still to be sent."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address
@@ -51,7 +51,7 @@ def _stand(planned: Planned, ledger: Ledger) -> Stand:
     if not planned.hindrance and (entry := ledger.entry(own)):
         until = f"; next try from {entry.next_try:%Y-%m-%d %H:%M} UTC" if entry.next_try else ""
         return Stand(planned, entry.state, entry.changed_at, f"{entry.reason}{until}")
-    told = earlier.get("sent") or earlier.get("uncertain")
+    told = earlier.get("sent") or earlier.get("uncertain") or earlier.get("sending")
     if told and not planned.person.updates:
         why = "these months were sent from earlier data, and `updates` is not set"
         return Stand(planned, TOLD, told, why)
@@ -89,16 +89,16 @@ def open_letters(
 
 
 def send_letters(
-    letters: Sequence[Letter],
+    find: Callable[[], list[Letter]],
     ledger: Ledger,
     post: Post,
     clock: Clock,
     stay: bool = False,
 ) -> Iterator[Result]:
-    """Send what is due of some letters, once nobody else sends by the same ledger.
+    """Send letters, after another process that is sending has ended.
 
     Args:
-        letters: The letters.
+        find: Finds the letters. It is called once nobody else sends, so that what they sent counts.
         ledger: Where it is noted.
         post: How to send.
         clock: What to go by.
@@ -111,11 +111,17 @@ def send_letters(
         MailError: As of `deliver_letters`.
     """
     while True:
-        yield from deliver_letters(letters, ledger, post, clock, wait=True)
-        if not stay or not (tries := _open_tries(letters, ledger)):
+        found: list[Letter] = []
+        yield from deliver_letters(_found(find, found), ledger, post, clock, wait=True)
+        if not stay or not (tries := _open_tries(found, ledger)):
             return
         post = replace(post, again=())  # what has failed just now has failed
         clock.sleep(max(0.0, (min(tries) - clock.now()).total_seconds()))
+
+
+def _found(find: Callable[[], list[Letter]], found: list[Letter]) -> Iterator[Letter]:
+    found += find()
+    yield from found
 
 
 def _open_tries(letters: Sequence[Letter], ledger: Ledger) -> list[datetime]:

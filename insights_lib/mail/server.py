@@ -1,17 +1,24 @@
 """A mail server as the parameters name it, and the login, which no file of them may hold."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from insights_lib.errors import MailError
+from insights_lib.errors import MailError, ParameterError
 from insights_lib.parameters import Strict
 
 USER, PASSWORD, FILE = "INSIGHTS_SMTP_USER", "INSIGHTS_SMTP_PASSWORD", "INSIGHTS_SMTP_LOGIN_FILE"
-_HOST = r"^[A-Za-z0-9:-]{1,63}(\.[A-Za-z0-9-]{1,63})*$"
+_HOST = re.compile(r"[A-Za-z0-9:-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise ParameterError(f"{text!r} is no name of a server such as smtp.example.com")
+    return text
 
 
 class Server(Strict):
@@ -28,7 +35,7 @@ class Server(Strict):
         login: Whether to log in.
     """
 
-    host: Annotated[str, Field(pattern=_HOST)]
+    host: Annotated[str, AfterValidator(_host)]
     port: Annotated[int, Field(gt=0, lt=65536)]
     security: Literal["starttls", "tls"]
     timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30

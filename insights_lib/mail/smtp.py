@@ -20,9 +20,12 @@ from insights_lib.errors import MailError
 from insights_lib.mail.server import FILE, PASSWORD, USER, Login, Server
 
 _ADDRESS = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")  # printable ASCII without space, < and >
+_LONGEST_ADDRESS, _LONGEST_NAME = 254, 64  # characters, by RFC 5321
 _PIECE = 1 << 16  # bytes that are sent within one timeout
 _LONGEST = 10  # timeouts that a message may take in all
 _LONGEST_REASON = 200  # characters
+
+_NO_LOGIN = {530, 534, 535, 538}  # by RFC 4954; other refusals are of this message alone
 
 Outcome = Literal["sent", "later", "refused", "uncertain"]
 
@@ -50,6 +53,11 @@ def check_address(address: str) -> None:
         raise MailError(
             f"{address!r} is no address that mail can be sent to; write name@domain in ASCII "
             "letters, without spaces, line breaks and angle brackets."
+        )
+    if len(address) > _LONGEST_ADDRESS or address.index("@") > _LONGEST_NAME:
+        raise MailError(
+            f"{address!r} is too long for an address; it has {_LONGEST_ADDRESS} characters at "
+            f"most, of them {_LONGEST_NAME} before the @."
         )
 
 
@@ -143,7 +151,7 @@ class Connection:
         """Say all but the final dot, and note who is not accepted; returns who is."""
         sender, *recipients = addresses
         reply = smtp.docmd("MAIL", f"FROM:<{sender}>{self._size(smtp, len(lines))}")
-        if reply[0] // 100 == 5 and reply[0] != 552:  # which is about the size of this message
+        if reply[0] in _NO_LOGIN:
             raise MailError(
                 f"{self._name}: takes no mail from this sender ({_answered(reply)}), so nothing "
                 "was sent; see that sender and login are right."

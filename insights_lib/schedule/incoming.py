@@ -15,7 +15,7 @@ import duckdb
 
 from insights_lib.errors import ExportError
 from insights_lib.ingest import ingest_file
-from insights_lib.place import sync
+from insights_lib.place import FILE_MODE, sync
 
 STABLE_SECONDS = 5.0
 MOST_LOOKS = 60  # at files that do not come to rest
@@ -76,7 +76,7 @@ def take_incoming(folders: Folders, sleep: Callable[[float], None] = time.sleep)
         Arrival(file, f"{file}: is still being written; it is taken when that has ended.")
         for file in sorted(after.keys() - stable.keys())
     ]
-    return [arrival for arrival in arrivals if arrival] + growing
+    return arrivals + growing
 
 
 def _age(looks: dict[Path, Look]) -> Callable[[Path], tuple[int, Path]]:
@@ -106,8 +106,8 @@ def _finished(name: str) -> bool:
     return not name.startswith(".") and not name.lower().endswith(_UNFINISHED)
 
 
-def _take(file: Path, look: Look, folders: Folders) -> Arrival | None:
-    """Ingest and move one file; None if somebody has changed it meanwhile."""
+def _take(file: Path, look: Look, folders: Folders) -> Arrival:
+    """Ingest and move one file, if nobody has changed it meanwhile."""
     refusal = ""
     try:
         if not file.name.isprintable():
@@ -119,7 +119,7 @@ def _take(file: Path, look: Look, folders: Folders) -> Arrival | None:
         if isinstance(cause, _TROUBLE) and not isinstance(cause, gzip.BadGzipFile):
             return Arrival(file, refusal)
     if not file.exists() or _look(file) != look:
-        return None
+        return Arrival(file, f"{file}: was changed while it was taken; it is looked at again.")
     if not refusal:
         return Arrival(_move(file, folders.exports))
     moved = _move(file, folders.refused)
@@ -163,7 +163,7 @@ def _reserve(folder: Path, stem: str, ending: str) -> Path:
         room = _LONGEST_NAME - len(os.fsencode(rest))
         target = folder / (os.fsencode(stem)[:room].decode(errors="ignore") + rest)
         try:
-            target.touch(exist_ok=False)
+            target.touch(FILE_MODE, exist_ok=False)
         except FileExistsError:
             continue
         return target

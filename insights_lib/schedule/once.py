@@ -47,12 +47,13 @@ def run_due(
     finished = []
     for window in _let_go(windows, record):
         finished.append(Finished(window, (_LET_GO,)))
-        settle(finished[-1], plan, clock, alert, record)
+        settle(finished[-1], record, clock())
     for window in windows:
         if record.claim(window, clock()):
             reasons = tuple(_reasons(window, plan.groups[window.group], steps))
             finished.append(Finished(window, reasons))
-            settle(finished[-1], plan, clock, alert, record)
+            settle(finished[-1], record, clock())
+    tell_owners(plan, clock(), alert, record)
     return finished
 
 
@@ -69,39 +70,45 @@ def _reasons(window: Window, group: Group, steps: Mapping[str, Step]) -> Iterato
             found = [str(error)]
         except Exception as error:  # noqa: BLE001 - this window alone has failed
             found = [f"{type(error).__name__}: {error}"]
-        yield from (f"{name}: {' '.join(reason.split())}" for reason in found)
+        yield from (f"{name}: {_line(reason)}" for reason in found)
         if found and name == "ingest":  # nothing is made of data that is not there
             return
 
 
-def settle(finished: Finished, plan: Plan, clock: Clock, alert: Alert, record: Record) -> None:
-    """Write down how a window ended, and tell its owner if it failed; see `run_due`."""
-    window, reason = finished.window, " ".join(finished.reasons)
-    record.settle(window, reason, clock())
-    group = plan.groups.get(window.group)
-    if not reason or not group:
-        return
-    if not record.may_alert(window.group, clock(), timedelta(hours=group.grace_hours)):
-        return
-    try:
-        alert(group.alert_to, *_message(finished))
-    except Exception as error:  # noqa: BLE001 - how the window ended must stay on record
-        told = f"{group.alert_to} could not be told ({type(error).__name__}: {error})."
-        record.settle(window, f"{reason} {told}", clock())
-    else:
-        record.alerted(window.group, clock())
+def _line(text: str) -> str:
+    """A text as one line of characters that can be written; names of files may have others."""
+    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
 
 
-def _message(finished: Finished) -> tuple[str, str]:
+def settle(finished: Finished, record: Record, now: datetime) -> None:
+    """Write down how a window ended."""
+    record.settle(finished.window, "\n".join(finished.reasons), now)
+
+
+def tell_owners(plan: Plan, now: datetime, alert: Alert, record: Record) -> None:
+    """Tell the owners of groups what has failed since they were told, once per grace period.
+
+    An owner who cannot be told now is told the next time.
+    """
+    for name, group in plan.groups.items():
+        untold = record.untold(name)
+        if untold and record.may_alert(name, now, timedelta(hours=group.grace_hours)):
+            try:
+                alert(group.alert_to, *_message(name, untold))
+            except Exception:  # noqa: BLE001, S112 - whatever it was, it may be over the next time
+                continue
+            record.alerted(name, now)
+
+
+def _message(name: str, failed: list[tuple[Window, str]]) -> tuple[str, str]:
     """Subject and text of an alert."""
-    window = finished.window
-    when = f"{window.local:%Y-%m-%d %H:%M} {window.time_zone}"
-    reasons = "".join(f"- {reason}\n" for reason in finished.reasons)
-    text = (
-        f"What was due for the group {window.group} at {when} failed:\n\n{reasons}\n"
-        "It is not tried again. Recipients got nothing that is incomplete.\n"
-    )
-    return f"Partner Insights: {window.group} failed", text
+    told = ""
+    for window, reasons in failed:
+        when = f"{window.local:%Y-%m-%d %H:%M} {window.time_zone}"
+        lines = "".join(f"- {reason}\n" for reason in reasons.splitlines())
+        told += f"What was due for the group {name} at {when} failed:\n\n{lines}\n"
+    told += "It is not tried again. Recipients got nothing that is incomplete.\n"
+    return f"Partner Insights: {name} failed", told
 
 
 def stay(call: Callable[[], None], seconds: int = 30) -> None:

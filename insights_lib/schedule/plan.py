@@ -59,8 +59,8 @@ def _known_zone(text: str) -> str:
     zones = available_timezones()
     if text not in zones:
         near = get_close_matches(text, sorted(zones), n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}" if near else ""
-        raise ParameterError(f"no time zone is called {text!r}{hint or '; write Europe/Stockholm'}")
+        hint = f"did you mean {near[0]!r}?" if near else "write one such as Europe/Stockholm"
+        raise ParameterError(f"no time zone is called {text!r}; {hint}")
     return text
 
 

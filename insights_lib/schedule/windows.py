@@ -21,7 +21,9 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS windows (
     name TEXT, scheduled TEXT, time_zone TEXT,
     state TEXT,                           -- running, interrupted, done or failed
-    reason TEXT, started_at TEXT, finished_at TEXT, PRIMARY KEY (name, scheduled)
+    reason TEXT, started_at TEXT, finished_at TEXT,
+    told INTEGER,                         -- whether the owner was told why it has failed
+    PRIMARY KEY (name, scheduled)
 );
 CREATE TABLE IF NOT EXISTS alerts (name TEXT PRIMARY KEY, alerted_at TEXT);
 """
@@ -86,7 +88,7 @@ class Record:
     def claim(self, window: Window, now: datetime) -> bool:
         """Begin a window, unless that was done before and it came to an end."""
         claimed = self._db.execute(
-            """INSERT INTO windows VALUES (?, ?, ?, 'running', '', ?, NULL)
+            """INSERT INTO windows VALUES (?, ?, ?, 'running', '', ?, NULL, 0)
                ON CONFLICT DO UPDATE SET state = 'running', started_at = excluded.started_at
                WHERE state = 'interrupted'""",
             (*_key(window), window.time_zone, _text(now)),
@@ -96,7 +98,7 @@ class Record:
     def settle(self, window: Window, reason: str, now: datetime) -> None:
         """End a window; it has failed if there is a reason."""
         self._db.execute(
-            """UPDATE windows SET state = ?, reason = ?, finished_at = ?
+            """UPDATE windows SET state = ?, reason = ?, finished_at = ?, told = 0
                WHERE name = ? AND scheduled = ?""",
             ("failed" if reason else "done", reason, _text(now), *_key(window)),
         )
@@ -125,9 +127,19 @@ class Record:
         row = self._db.execute("SELECT alerted_at FROM alerts WHERE name = ?", [name]).fetchone()
         return row is None or abs(now - datetime.fromisoformat(row[0])) >= grace
 
+    def untold(self, name: str) -> list[tuple[Window, str]]:
+        """The failed windows of a group whose owner has not been told, with their reasons."""
+        found = self._db.execute(
+            """SELECT scheduled, time_zone, reason FROM windows
+               WHERE name = ? AND state = 'failed' AND NOT told ORDER BY scheduled""",
+            [name],
+        )
+        return [(Window(name, datetime.fromisoformat(at), zone), why) for at, zone, why in found]
+
     def alerted(self, name: str, now: datetime) -> None:
-        """Take note of an alert for a group."""
+        """Take note of an alert for a group that told of all its failed windows."""
         self._db.execute("INSERT OR REPLACE INTO alerts VALUES (?, ?)", (name, _text(now)))
+        self._db.execute("UPDATE windows SET told = 1 WHERE name = ?", [name])
 
 
 @contextmanager
