@@ -42,7 +42,7 @@ from insights_lib.warm_kernels import warm_kernels
 from insights_lib.words import Words
 
 # While one kernel waits for its client, another one works.
-LANES = 4
+LANES = 3
 STAGES = ("kernel", "data", "metrics", "figures", "page")
 _warming = Lock()  # some who call this have several threads
 PRELOAD = ("insights_lib.metrics", "insights_lib.notebook", "insights_lib.warming:warm_up")
