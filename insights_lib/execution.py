@@ -156,7 +156,7 @@ def reason_of(error: Exception, late: str = "") -> str:
 
 def _reason(error: Exception, late: str) -> str:
     kind = type(error).__name__
-    if kind == "DeadKernelError":
+    if kind in {"DeadKernelError", "KernelDied"}:
         return _DIED
     if kind == "CellTimeoutError":
         return late

@@ -14,6 +14,10 @@ from traitlets import default
 BETWEEN_CONNECTS = 5  # milliseconds
 
 
+class KernelDied(RuntimeError):  # noqa: N818 - it tells what has happened
+    """A kernel has ended before it was ready; it was killed, perhaps."""
+
+
 class PromptClient(AsyncKernelClient):
     """To be named as the `client_factory` of a kernel manager."""
 
@@ -30,12 +34,13 @@ class PromptClient(AsyncKernelClient):
             timeout: Seconds; for ever if not given.
 
         Raises:
-            RuntimeError: The kernel has died, or has not become ready in time.
+            KernelDied: The kernel has died.
+            RuntimeError: It has not become ready in time.
         """
         end = time.monotonic() + (timeout or float("inf"))
         while not await self._is_ready():
             if not await self._async_is_alive():
-                raise RuntimeError("the kernel died before it was ready")
+                raise KernelDied("the kernel died before it was ready")
             if time.monotonic() > end:
                 raise RuntimeError(f"the kernel was not ready within {timeout} seconds")
 

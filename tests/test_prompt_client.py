@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
 from traitlets.config import Config
 
-from insights_lib.execution import _connection
-from insights_lib.prompt_client import PromptClient
+from insights_lib.execution import _connection, reason_of
+from insights_lib.prompt_client import KernelDied, PromptClient
 
 KERNEL = "from ipykernel.kernelapp import launch_new_instance; launch_new_instance()"
 
@@ -82,18 +83,23 @@ def test_a_kernel_that_was_not_heard_is_asked_again(
 
 
 @pytest.mark.parametrize(
-    ("program", "told"),
+    ("program", "kind", "told"),
     [
-        ("pass", "the kernel died before it was ready"),
-        ("import signal; signal.pause()", "the kernel was not ready within 1 seconds"),
+        ("pass", KernelDied, "the kernel died before it was ready"),
+        ("import signal; signal.pause()", RuntimeError, "was not ready within 1 seconds"),
     ],
 )
 def test_a_kernel_that_does_not_become_ready_is_told_of(
-    program: str, told: str, tmp_path: Path
+    program: str, kind: type[Exception], told: str, tmp_path: Path
 ) -> None:
     async def wait() -> None:
         async with kernel(tmp_path, program) as client:
             await client.wait_for_ready(1)
 
-    with pytest.raises(RuntimeError, match=told):
+    with pytest.raises(kind, match=told):
         asyncio.run(wait())
+
+
+def test_a_kernel_that_died_at_its_start_is_told_of_like_one_that_died_later() -> None:
+    """By this it is known that another try may help."""
+    assert reason_of(KernelDied("x")) == reason_of(DeadKernelError("x"))
