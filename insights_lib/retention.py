@@ -17,7 +17,8 @@ import duckdb
 
 from insights_lib.errors import StoreError
 from insights_lib.mail.letters import LINKED
-from insights_lib.place import claimed
+from insights_lib.place import FILE_MODE, claimed
+from insights_lib.runner import LOG
 from insights_lib.staging import counts_by_month, sql_path
 from insights_lib.store import move_into_store, reading, writing
 
@@ -53,6 +54,27 @@ def prune_linked(outputs: Path, older_than: timedelta, now: datetime) -> int:
     for file in old:
         file.unlink()
     return len(old)
+
+
+def prune_log(outputs: Path, before: datetime) -> int:
+    """Delete the lines of the log of runs from before a moment; return how many.
+
+    Raises:
+        ReportError: A run is writing to the same folder.
+    """
+    log = outputs / LOG
+    if not log.exists():
+        return 0
+    with claimed(outputs) as work:
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        young = [
+            line for line in lines if datetime.fromisoformat(json.loads(line)["time"]) >= before
+        ]
+        if len(young) < len(lines):
+            (work / LOG).touch(FILE_MODE)
+            (work / LOG).write_text("".join(young), encoding="utf-8")
+            (work / LOG).replace(log)
+    return len(lines) - len(young)
 
 
 def _reports(outputs: Path) -> list[Path]:

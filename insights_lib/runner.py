@@ -19,6 +19,7 @@ from insights_lib.place import FILE_MODE, claimed, folder_of
 from insights_lib.store import holdings
 from insights_lib.workers import WorkerDied, Workers
 
+LOG = "run.log"
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 
@@ -90,7 +91,7 @@ def run_reports(
         for outcome in made:
             outcomes.append(outcome)
             with suppress(OSError):  # a full disk is told of by the reports themselves
-                _log(outcome, settings.outputs / "run.log")
+                _log(outcome, settings.outputs / LOG)
             on_report(outcome)
     return outcomes
 

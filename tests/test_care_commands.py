@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,6 +31,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         manifest = {"status": "complete", "failures": [], "finished_at": finished.isoformat()}
         (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         (folder / "report.html").write_text("a", encoding="utf-8")
+    for moment in (OLD, datetime.now(UTC)):
+        with Path("outputs/run.log").open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"time": moment.isoformat(), "tracebacks": str(moment)}) + "\n")
     message = Path("outputs/_dry-run/1/old/a@example.com.eml")
     message.parent.mkdir(parents=True)
     message.write_text("report", encoding="utf-8")
@@ -53,8 +57,12 @@ def test_prune_deletes_what_is_old_and_says_so(here: Path) -> None:
     assert (result.exit_code, sentences(result)) == (0, [])
     assert left() == {"outputs/1/young/report.html"}
     assert recipients() == {"young@example.com"}
+    [line] = Path("outputs/run.log").read_text(encoding="utf-8").splitlines()
+    assert str(OLD) not in line
+    assert stat.S_IMODE(Path("outputs/run.log").stat().st_mode) == 0o640
     assert result.stdout.splitlines() == [
         "deleted: outputs/1/old",
+        "deleted: 1 lines of the log of runs",
         "deleted: names and addresses of 1 mails",
     ]
 

@@ -11,7 +11,7 @@ from insights_lib.commands.mail import LEDGER, forget_dry_run
 from insights_lib.mail.ledger import ledger
 from insights_lib.reports_file import read_reports_file
 from insights_lib.retention import forget as forget_customer
-from insights_lib.retention import prune_linked, prune_reports
+from insights_lib.retention import prune_linked, prune_log, prune_reports
 from insights_lib.schedule.windows import SCHEDULE, recording
 
 _PATIENCE = 600  # seconds to wait for a scheduler that is at work
@@ -22,7 +22,7 @@ def prune(
     parameters: Parameters = Path("parameters"),
     debug: Debug = False,
 ) -> None:
-    """Delete what is older than the retention of reports.yml: reports, and who was mailed."""
+    """Delete what is older than the retention of reports.yml: reports, log, who was mailed."""
     with sentences(debug):
         kept = read_reports_file(parameters).retention
         forget_dry_run(outputs)
@@ -30,6 +30,7 @@ def prune(
         for folder in prune_reports(outputs, timedelta(days=kept.reports_days), now):
             out.print(f"deleted: {folder}")
         linked = prune_linked(outputs, timedelta(days=kept.reports_days), now)
+        lines = prune_log(outputs, now - timedelta(days=kept.reports_days))
         before = now - timedelta(days=kept.ledger_days)
         pruned = 0
         if (outputs / LEDGER).exists():
@@ -40,6 +41,8 @@ def prune(
                 record.prune(before)
         if linked:
             out.print(f"deleted: {linked} pages that mails link to")
+        if lines:
+            out.print(f"deleted: {lines} lines of the log of runs")
         if pruned:
             out.print(f"deleted: names and addresses of {pruned} mails")
 
