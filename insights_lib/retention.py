@@ -67,14 +67,19 @@ def prune_log(outputs: Path, before: datetime) -> int:
         return 0
     with claimed(outputs) as work:
         lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-        young = [
-            line for line in lines if datetime.fromisoformat(json.loads(line)["time"]) >= before
-        ]
+        young = [line for line in lines if _is_young(line, before)]
         if len(young) < len(lines):
             (work / LOG).touch(FILE_MODE)
             (work / LOG).write_text("".join(young), encoding="utf-8")
             (work / LOG).replace(log)
     return len(lines) - len(young)
+
+
+def _is_young(line: str, before: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(json.loads(line)["time"]) >= before
+    except (ValueError, KeyError, TypeError):  # of a run that was killed
+        return False
 
 
 def _reports(outputs: Path) -> list[Path]:

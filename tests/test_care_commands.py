@@ -34,6 +34,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for moment in (OLD, datetime.now(UTC)):
         with Path("outputs/run.log").open("a", encoding="utf-8") as log:
             log.write(json.dumps({"time": moment.isoformat(), "tracebacks": str(moment)}) + "\n")
+    with Path("outputs/run.log").open("a", encoding="utf-8") as log:
+        log.write('{"time": "2025-')  # by a run that was killed
     message = Path("outputs/_dry-run/1/old/a@example.com.eml")
     message.parent.mkdir(parents=True)
     message.write_text("report", encoding="utf-8")
@@ -62,7 +64,7 @@ def test_prune_deletes_what_is_old_and_says_so(here: Path) -> None:
     assert stat.S_IMODE(Path("outputs/run.log").stat().st_mode) == 0o640
     assert result.stdout.splitlines() == [
         "deleted: outputs/1/old",
-        "deleted: 1 lines of the log of runs",
+        "deleted: 2 lines of the log of runs",
         "deleted: names and addresses of 1 mails",
     ]
 
