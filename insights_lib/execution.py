@@ -13,31 +13,15 @@ from traitlets.config import Config
 
 from insights_lib.errors import InsightsError, ReportError
 from insights_lib.orders import Order
+from insights_lib.prompt_client import Quota, client_within
 from insights_lib.sections import refuse_unfinished
 from insights_lib.warm_kernels import WarmProvisioner
 
 MOST_PATH = 90  # characters of a folder in which sockets can be; systems allow 104 with the name
-MOST_PRINTED = 20_000_000  # characters that a section may print; they are kept in its notebook
-CLIENT = "insights_lib.prompt_client.PromptClient"
+MOST_MEGABYTES = 50  # that a section may print and show; they are kept in its notebook
 _DIED = "its kernel died; it was killed, perhaps for want of memory"
 LONGEST_REASON, LONGEST_TRACEBACK = 2_000, 100_000  # characters
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class _Printed:
-    """Takes note of what a notebook prints, and ends it when that is too much to keep."""
-
-    def __init__(self) -> None:
-        self.left = MOST_PRINTED
-
-    def write(self, text: str) -> None:
-        """Take note of a text."""
-        self.left -= len(text)
-        if self.left < 0:
-            raise ReportError(f"it printed more than {MOST_PRINTED:,} characters")
-
-    def flush(self) -> None:
-        """Do nothing: nothing is kept here."""
 
 
 def run_section(
@@ -65,10 +49,10 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
 
     output = order.workdir / "notebooks" / notebook.name
     deadline = min(time.monotonic() + order.section_timeout, end)
+    quota = Quota(MOST_MEGABYTES * 1_000_000)
     late = f"it ran for more than {order.section_timeout} seconds"
     if deadline == end:
         late = f"the report took more than {order.report_timeout} seconds"
-    printed = _Printed()
     parent = WarmProvisioner.parent_process
     try:
         if time.monotonic() >= end:
@@ -84,18 +68,18 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
                 parameters=parameters,
                 progress_bar=False,
                 request_save_on_cell_execute=False,
-                stdout_file=printed,
-                stderr_file=printed,
                 timeout_func=lambda _: max(1, ceil(deadline - time.monotonic())),
                 start_timeout=max(60, order.section_timeout),
                 shutdown_kernel="immediate",  # it has nothing to say farewell to
                 extra_arguments=["--HistoryManager.enabled=False", _saved_slice(order)],
-                config=Config({"KernelManager": _connection(sockets)}),
+                config=Config({"KernelManager": _connection(sockets, quota)}),
             )
         refuse_unfinished(notebook.stem, executed)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
         raise_of_system(error)
         frames = getattr(error, "traceback", None) or traceback.format_exception(error)
+        if quota.left < 0:
+            error = ReportError(f"it printed and showed more than {MOST_MEGABYTES} MB")
         return reason_of(error, late), _COLOURS.sub("", "\n".join(frames))[-LONGEST_TRACEBACK:]
     return None
 
@@ -109,9 +93,12 @@ def raise_of_system(error: Exception) -> None:
         raise error
 
 
-def _connection(folder: str) -> dict[str, str]:
+def _connection(folder: str, quota: Quota) -> dict[str, Any]:
     """Talk to the kernel promptly, and through files, not through ports that anybody can reach."""
-    settings = {"client_factory": CLIENT, "connection_file": f"{folder}/connection.json"}
+    settings = {
+        "client_factory": client_within(quota),
+        "connection_file": f"{folder}/connection.json",
+    }
     if os.name != "posix":
         return settings
     if len(folder) > MOST_PATH:

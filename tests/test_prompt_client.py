@@ -16,7 +16,7 @@ from nbclient.exceptions import DeadKernelError
 from traitlets.config import Config
 
 from insights_lib.execution import _connection, reason_of
-from insights_lib.prompt_client import KernelDied, PromptClient
+from insights_lib.prompt_client import KernelDied, PromptClient, Quota
 
 KERNEL = "from ipykernel.kernelapp import launch_new_instance; launch_new_instance()"
 
@@ -29,7 +29,7 @@ async def kernel(folder: Path, program: str) -> AsyncIterator[PromptClient]:
     (folder / "own").mkdir()
     (folder / "own" / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
     specs = KernelSpecManager(kernel_dirs=[str(folder)])
-    config = Config({"KernelManager": _connection(str(folder / "s"))})
+    config = Config({"KernelManager": _connection(str(folder / "s"), Quota(10_000_000))})
     (folder / "s").mkdir()
     manager = AsyncKernelManager(kernel_name="own", kernel_spec_manager=specs, config=config)
     await manager.start_kernel()
