@@ -50,6 +50,7 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
     output = order.workdir / "notebooks" / notebook.name
     deadline = min(time.monotonic() + order.section_timeout, end)
     quota = Quota(MOST_MEGABYTES * 1_000_000)
+    too_much = ReportError(f"it printed and showed more than {MOST_MEGABYTES} MB")
     late = f"it ran for more than {order.section_timeout} seconds"
     if deadline == end:
         late = f"the report took more than {order.report_timeout} seconds"
@@ -74,12 +75,14 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
                 extra_arguments=["--HistoryManager.enabled=False", _saved_slice(order)],
                 config=Config({"KernelManager": _connection(sockets, quota)}),
             )
+        if quota.left < 0:
+            raise too_much
         refuse_unfinished(notebook.stem, executed)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
         raise_of_system(error)
         frames = getattr(error, "traceback", None) or traceback.format_exception(error)
         if quota.left < 0:
-            error = ReportError(f"it printed and showed more than {MOST_MEGABYTES} MB")
+            error = too_much
         return reason_of(error, late), _COLOURS.sub("", "\n".join(frames))[-LONGEST_TRACEBACK:]
     return None
 

@@ -409,7 +409,9 @@ def test_a_failed_report_has_neither_page_nor_tables_not_even_old_ones(
     assert failing.of(partner).folder == failing.folder(partner)
     # A kernel that is gone, or talks without end, leaves nothing to keep of its notebook.
     kept = (
-        () if partner in {"hangs", "killed", "os-exit", "prints"} else ("notebooks/02_fails.ipynb",)
+        ()
+        if partner in {"hangs", "killed", "os-exit", "prints", "shows"}
+        else ("notebooks/02_fails.ipynb",)
     )
     expected = {"manifest.json", "notebooks/01_fine.ipynb", *kept}
     assert files_in(failing.folder(partner)) == expected
