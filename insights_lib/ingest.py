@@ -35,6 +35,9 @@ _PROFILE_REASON = "CASE WHEN account IS NULL OR location IS NULL THEN 'no partne
 _NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 
 
+Look = tuple[int, int, int]  # inode, size, time of the last change
+
+
 @dataclass(frozen=True)
 class Ingested:
     """What became of one export file.
@@ -100,19 +103,19 @@ def ingest_file(file: Path, store: Path) -> Ingested:
         raise ExportError(f"{file}: cannot be taken into {store} ({reason}).") from error
 
 
-def _look(file: Path) -> tuple[int, int, int]:
-    """What changes when a file does: inode, size, time of the last change."""
+def look_at(file: Path) -> Look:
+    """What changes when a file does, or when another takes its place."""
     found = file.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _ingest(db: sqlite3.Connection, file: Path, workdir: Path, parts: Path) -> Ingested:
-    before = _look(file)
+    before = look_at(file)
     export = read_export(file, workdir)
     settings = {"memory_limit": "1GB", "temp_directory": str(workdir / "spill")}
     with duckdb.connect(config={**settings}) as engine:
         staged = Staged(export, engine, workdir)
-        if _look(file) != before:
+        if look_at(file) != before:
             raise ExportError(f"{file}: was being written; ingest it when that has ended.")
         if export.dataset.name == PROFILE:
             return _take_accounts(db, staged)

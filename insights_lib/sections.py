@@ -163,15 +163,20 @@ def write_tables(report: Report, folder: Path) -> str:
         A SHA-256 of all of them, which tells whether two reports tell the same numbers.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in _files(report).items():
+    files = _files(report)
+    for name, content in files.items():
         (folder / f"{name}.csv").write_bytes(content)
-    return digest_of(report)
+    return _digest(files)
 
 
 def digest_of(report: Report) -> str:
     """A SHA-256 of the tables of a report; see `write_tables`."""
+    return _digest(_files(report))
+
+
+def _digest(files: dict[str, bytes]) -> str:
     digest = hashlib.sha256()
-    for name, content in _files(report).items():
+    for name, content in files.items():
         digest.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()
 

@@ -14,7 +14,7 @@ import pytest
 
 from insights_lib.errors import ReportError
 from insights_lib.parameters import validated
-from insights_lib.schedule.once import Finished, Step, run_due
+from insights_lib.schedule.once import Finished, Step, run_due, tell_owners
 from insights_lib.schedule.plan import Group, Plan
 from insights_lib.schedule.windows import Window, recording
 
@@ -57,7 +57,9 @@ class Scheduler:
     def at(self, now: datetime) -> list[Finished]:
         steps = {name: self.step(name) for name in ("ingest", "run", "send")}
         with recording(self.outputs) as record:
-            return run_due(self.plan, lambda: now, steps, self.alert, record)
+            finished = run_due(self.plan, lambda: now, steps, record)
+            tell_owners(self.plan, now, self.alert, record)
+            return finished
 
     def state(self, scheduled: datetime, group: str = "g") -> tuple[str, str]:
         with recording(self.outputs) as record:
@@ -257,7 +259,7 @@ def race(outputs: Path, barrier: Any, log: Path) -> None:
         now = FIRST + number * HOUR
         barrier.wait(60)
         with recording(outputs, wait_seconds=60) as record:
-            run_due(plan, lambda now=now: now, {"run": step}, print, record)  # type: ignore[misc]
+            run_due(plan, lambda now=now: now, {"run": step}, record)  # type: ignore[misc]
 
 
 def test_two_schedulers_that_start_together_do_each_window_once(tmp_path: Path) -> None:

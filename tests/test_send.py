@@ -521,6 +521,20 @@ def test_a_copy_that_wants_updates_gets_them_where_nobody_else_does(
     assert str(received(server)[-1]["To"]) == "bo@example.com"
 
 
+def test_numbers_that_are_what_was_mailed_once_before_are_not_mailed_again(
+    people: Callable[..., None], server: MailServer
+) -> None:
+    people(person("anna", updates=True))
+    assert send().exit_code == 0
+    more_customers()
+    assert send().exit_code == 0
+    write_tsv(Path("back.tsv"), [row for row in seats() if row["Month"].startswith("2025-06")])
+    assert insights("ingest", "back.tsv").exit_code == 0
+    assert insights("run", "--as-of", AS_OF, "--quiet").exit_code == 0
+    assert send().exit_code == 0
+    assert len(server.received) == 2
+
+
 def as_if_of_other_data() -> None:
     """Change the ledger as if new data had come and been rendered since."""
     with closing(sqlite3.connect("outputs/ledger.sqlite")) as db, db:

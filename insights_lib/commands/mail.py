@@ -41,7 +41,7 @@ from insights_lib.mail.sending import (
     stands,
 )
 from insights_lib.mail.server import read_login
-from insights_lib.mail.smtp import check_address
+from insights_lib.mail.smtp import check_address, is_allowed
 from insights_lib.place import FILE_MODE, make_folder
 from insights_lib.reports_file import Asked
 
@@ -231,7 +231,7 @@ def _safe(address: str) -> str:
 
 def _check_allowed(address: str, recipients: RecipientsFile) -> None:
     check_address(address)
-    if address.rpartition("@")[2].lower() not in recipients.allowed_domains:
+    if not is_allowed(address, recipients.allowed_domains):
         raise ParameterError(
             f"--test-to {address} is in none of the allowed_domains of recipients.yml: "
             f"{', '.join(recipients.allowed_domains)}."

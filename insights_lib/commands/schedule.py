@@ -29,6 +29,7 @@ from insights_lib.mail.ledger import ledger
 from insights_lib.mail.letters import Writer, planned_letters
 from insights_lib.mail.recipients import read_recipients
 from insights_lib.mail.sending import DONE, HINDERED, put_off, send_note
+from insights_lib.mail.smtp import is_allowed
 from insights_lib.reports_file import Asked, read_reports_file
 from insights_lib.runner import Settings, run_reports, standings
 from insights_lib.schedule.incoming import Folders, take_incoming
@@ -69,7 +70,7 @@ def _check(plan: Plan, parameters: Path) -> None:
     """
     allowed = read_recipients(parameters).allowed_domains
     for name, group in plan.groups.items():
-        if group.alert_to.rpartition("@")[2].lower() not in allowed:
+        if not is_allowed(group.alert_to, allowed):
             raise ParameterError(
                 f"schedule.yml: group {name}: alert_to {group.alert_to} is in none of the "
                 f"allowed_domains of recipients.yml: {', '.join(allowed)}."
@@ -97,13 +98,12 @@ def _go_on(place: _Place) -> None:
 
 def _do_due(place: _Place) -> list[Finished]:
     plan = read_plan(place.parameters)
-    alert = partial(_alert, place)
     with recording(place.outputs) as record:
-        finished = run_due(plan, _now, _steps(place), alert, record)
+        finished = run_due(plan, _now, _steps(place), record)
         for again in _send_deferred(plan, place):
             settle(again, record, _now())
             finished.append(again)
-        tell_owners(plan, _now(), alert, record)
+        tell_owners(plan, _now(), partial(_alert, place), record)
     for one in finished:
         window = one.window
         told = "; ".join(one.reasons) or "done"

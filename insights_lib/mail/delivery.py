@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from insights_lib.errors import InsightsError, MailError
 from insights_lib.mail.ledger import Delivery, Entry, Ledger, State, lock_file
 from insights_lib.mail.server import Login, Server
-from insights_lib.mail.smtp import Answer, Connection, check_address
+from insights_lib.mail.smtp import Answer, Connection, check_address, is_allowed
 
 MOST_TRIES = 10
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=60), timedelta(hours=1)
@@ -183,10 +183,9 @@ class _Turn:
             check_address(recipient)
         except MailError as error:
             return str(error)
-        domain = recipient.rpartition("@")[2]
-        if domain in {allowed.lower() for allowed in self.post.allowed_domains}:
+        if is_allowed(recipient, self.post.allowed_domains):
             return ""
-        return f"mail to {domain} is not allowed; see allowed_domains"
+        return f"mail to {recipient.rpartition('@')[2]} is not allowed; see allowed_domains"
 
     def _pace(self) -> None:
         """Wait for as long as the server's rate asks since the last message."""

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from insights_lib.errors import MailError, ParameterError
 from insights_lib.mail.server import Server
-from insights_lib.mail.smtp import check_address
+from insights_lib.mail.smtp import check_address, is_allowed
 from insights_lib.parameters import (
     Filters,
     Locale,
@@ -176,7 +176,7 @@ class RecipientsFile(Strict):
     def _check(self) -> "RecipientsFile":
         for partner, people in self.partners.items():
             for person in people:
-                if person.address.rpartition("@")[2].lower() not in self.allowed_domains:
+                if not is_allowed(person.address, self.allowed_domains):
                     raise ParameterError(
                         f"partner {partner}: {person.address} is in none of the allowed_domains: "
                         f"{', '.join(self.allowed_domains)}; add its domain or take it out."

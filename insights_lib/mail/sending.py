@@ -14,7 +14,7 @@ from insights_lib.mail.delivery import Clock, Letter, Post, Result, deliver_lett
 from insights_lib.mail.ledger import Ledger
 from insights_lib.mail.letters import Planned, Writer
 from insights_lib.mail.recipients import clean_text
-from insights_lib.mail.smtp import Connection
+from insights_lib.mail.smtp import Connection, is_allowed
 
 # What the ledger may say of a delivery, or why there is nothing to deliver.
 HINDERED, TOLD, DUE = "not ready", "no update wanted", "due"
@@ -136,7 +136,7 @@ def send_note(post: Post, sender_name: str, address: str, note: tuple[str, str])
         MailError: It cannot be sent.
     """
     subject, text = note
-    if address.rpartition("@")[2].lower() not in post.allowed_domains:
+    if not is_allowed(address, post.allowed_domains):
         raise MailError(f"{address} is in none of the allowed_domains; it is not mailed.")
     message = EmailMessage(SMTP.clone(cte_type="7bit"))
     message["From"] = Address(sender_name, addr_spec=post.sender)

@@ -9,7 +9,7 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Timer
@@ -24,7 +24,6 @@ _LONGEST_ADDRESS, _LONGEST_NAME = 254, 64  # characters, by RFC 5321
 _PIECE = 1 << 16  # bytes that are sent within one timeout
 _LONGEST = 10  # timeouts that a message may take in all
 _LONGEST_REASON = 200  # characters
-
 _NO_LOGIN = {530, 534, 535, 538}  # by RFC 4954; other refusals are of this message alone
 
 Outcome = Literal["sent", "later", "refused", "uncertain"]
@@ -59,6 +58,11 @@ def check_address(address: str) -> None:
             f"{address!r} is too long for an address; it has {_LONGEST_ADDRESS} characters at "
             f"most, of them {_LONGEST_NAME} before the @."
         )
+
+
+def is_allowed(address: str, domains: Iterable[str]) -> bool:
+    """Whether an address is of one of some domains, which have no case."""
+    return address.rpartition("@")[2].lower() in {domain.lower() for domain in domains}
 
 
 class Connection:

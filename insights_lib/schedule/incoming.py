@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from insights_lib.errors import ExportError
-from insights_lib.ingest import ingest_file
+from insights_lib.ingest import Look, ingest_file, look_at
 from insights_lib.place import FILE_MODE, sync
 
 STABLE_SECONDS = 5.0
@@ -23,8 +23,6 @@ _UNFINISHED = (".tmp", ".part", ".crdownload")
 _LONGEST_NAME = 255  # bytes, on nearly every file system
 # Not the file's fault: the next time may do better.
 _TROUBLE = (OSError, sqlite3.Error, duckdb.OperationalError)
-
-Look = tuple[int, int, int]  # inode, size, time of the last change
 
 
 @dataclass(frozen=True)
@@ -88,18 +86,13 @@ def _looks(incoming: Path) -> dict[Path, Look]:
     try:
         with os.scandir(incoming) as entries:
             files = [e for e in entries if e.is_file(follow_symlinks=False) and _finished(e.name)]
-        return {Path(entry): _look(Path(entry)) for entry in files}
+        return {Path(entry): look_at(Path(entry)) for entry in files}
     except FileNotFoundError as error:
         if incoming.is_dir():  # a file was taken away under our eyes
             return {}
         raise ExportError(
             f"{incoming}: no such folder; make it and put new exports there."
         ) from error
-
-
-def _look(file: Path) -> Look:
-    found = file.lstat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _finished(name: str) -> bool:
@@ -118,7 +111,7 @@ def _take(file: Path, look: Look, folders: Folders) -> Arrival:
         cause = error.__cause__
         if isinstance(cause, _TROUBLE) and not isinstance(cause, gzip.BadGzipFile):
             return Arrival(file, refusal)
-    if not file.exists() or _look(file) != look:
+    if not file.exists() or look_at(file) != look:
         return Arrival(file, f"{file}: was changed while it was taken; it is looked at again.")
     if not refusal:
         return Arrival(_move(file, folders.exports))

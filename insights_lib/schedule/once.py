@@ -28,9 +28,7 @@ class Finished:
     reasons: tuple[str, ...] = ()
 
 
-def run_due(
-    plan: Plan, clock: Clock, steps: Mapping[str, Step], alert: Alert, record: Record
-) -> list[Finished]:
+def run_due(plan: Plan, clock: Clock, steps: Mapping[str, Step], record: Record) -> list[Finished]:
     """Do every window that is due and was not done before, in the order of time.
 
     Args:
@@ -38,7 +36,6 @@ def run_due(
         clock: Tells the time, with a zone.
         steps: What each step of a plan does; it returns why it failed, nothing if it did not,
             or raises an error. A failed `ingest` ends its window.
-        alert: Tells an owner of a failure: address, subject, text.
         record: What was done before; it is held as long as this takes.
     """
     now = clock()
@@ -53,7 +50,6 @@ def run_due(
             reasons = tuple(_reasons(window, plan.groups[window.group], steps))
             finished.append(Finished(window, reasons))
             settle(finished[-1], record, clock())
-    tell_owners(plan, clock(), alert, record)
     return finished
 
 
@@ -89,6 +85,12 @@ def tell_owners(plan: Plan, now: datetime, alert: Alert, record: Record) -> None
     """Tell the owners of groups what has failed since they were told, once per grace period.
 
     An owner who cannot be told now is told the next time.
+
+    Args:
+        plan: The groups.
+        now: The instant it is, with a zone.
+        alert: Tells an owner of a failure: address, subject, text.
+        record: What was done, and who was told.
     """
     for name, group in plan.groups.items():
         untold = record.untold(name)
