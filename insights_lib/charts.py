@@ -34,6 +34,7 @@ def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, words: Words) -> g
     """Five cards: a number, its growth over the range, and a small area chart by month."""
     figure = empty_figure(words, height=190)
     cards = {row["metric"]: row for row in _records(summary)}
+    annotations = []
     months = [words.month(month) for month in trend["month"]]
     names = [column for column in trend.columns if column != "month"]
     for i, name in enumerate(names):
@@ -63,17 +64,10 @@ def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, words: Words) -> g
             (words.short(card["value"]), 0.9, 26),
             (words.percent(card["growth_pct"], signed=True), 0.62, 13),
         ):
-            figure.add_annotation(
-                text=text,
-                font={"size": size},
-                showarrow=False,
-                x=place[0],
-                y=y,
-                xref="paper",
-                yref="paper",
-                xanchor="left",
-                yanchor="top",
-            )
+            at = {"x": place[0], "y": y, "xref": "paper", "yref": "paper"}
+            of_text = {"text": text, "font": {"size": size}, "showarrow": False}
+            annotations.append({**of_text, **at, "xanchor": "left", "yanchor": "top"})
+    figure.layout.annotations = annotations
     return figure
 
 

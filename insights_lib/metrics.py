@@ -125,6 +125,30 @@ ORDER BY max(customers) FILTER (sku IS NULL) OVER (PARTITION BY product) DESC, p
     sku IS NOT NULL, customers DESC, sku
 """
 
+# A row for each dimension that is asked for, instead of a column.
+_DISTRIBUTION = f"""
+SELECT dimension, value, count(DISTINCT customer) AS customers,
+    100 * customers / {_CURRENT} AS share_pct
+FROM (
+    UNPIVOT (FROM subscriptions WHERE month = {_L}) ON {{columns}}
+    INTO NAME dimension VALUE value
+)
+GROUP BY dimension, value
+ORDER BY list_position([{{names}}], dimension), customers DESC, value
+"""
+
+_TREND = """
+SELECT dimension, value, strftime(m.month, '%Y-%m') AS month, count(*) AS customers
+FROM (
+    SELECT dimension, value, bit_or(held) AS held
+    FROM (UNPIVOT runs ON {columns} INTO NAME dimension VALUE value)
+    GROUP BY dimension, value, customer
+) JOIN months m ON (held >> nr) & 1 = 1
+WHERE in_range
+GROUP BY dimension, value, m.month
+ORDER BY list_position([{names}], dimension), value, m.month
+"""
+
 
 @measured("metrics")
 def summary(data: Slice) -> pd.DataFrame:
@@ -181,8 +205,10 @@ def summary_products(data: Slice) -> pd.DataFrame:
         One row per product of the last covered month, the largest first: product, customers,
         share_pct of all current customers, growth_pct of the product's series of customers.
     """
-    table = _by_value(data, "product").rename(columns={"value": "product"})
-    trend = _trend(data, "product").pivot(index="month", columns="value", values="customers")
+    table = _by_dimension(data, _DISTRIBUTION, "product").drop(columns="dimension")
+    table = table.rename(columns={"value": "product"})
+    counts = _by_dimension(data, _TREND, "product")
+    trend = counts.pivot(index="month", columns="value", values="customers")
     covered = data.query("SELECT strftime(month, '%Y-%m') FROM months WHERE in_range AND covered")
     series = trend.reindex(sorted(covered.iloc[:, 0])).fillna(0)
     growth = [_growth(series[product]) for product in table["product"]]
@@ -223,7 +249,7 @@ def distribution(data: Slice) -> pd.DataFrame:
         One row per dimension and value of the last covered month: dimension, value, customers,
         share_pct. A customer can hold several values, so shares may add up to more than 100.
     """
-    return _stacked({name: _by_value(data, name) for name in DISTRIBUTIONS})
+    return _by_dimension(data, _DISTRIBUTION, *DISTRIBUTIONS)
 
 
 @measured("metrics")
@@ -246,7 +272,7 @@ def distribution_trend(data: Slice) -> pd.DataFrame:
         One row per dimension, value and covered month that has customers: dimension, value,
         month, customers.
     """
-    return _stacked({name: _trend(data, name) for name in TRENDS})
+    return _by_dimension(data, _TREND, *TRENDS)
 
 
 @measured("metrics")
@@ -272,31 +298,10 @@ def _flows(data: Slice, condition: str) -> pd.DataFrame:
     return _whole(table, "existing", "added", "churned")
 
 
-def _by_value(data: Slice, dimension: str) -> pd.DataFrame:
-    table = data.query(
-        f"""SELECT {dimension} AS value, count(DISTINCT customer) AS customers,
-                100 * customers / {_CURRENT} AS share_pct
-            FROM subscriptions WHERE month = {_L}
-            GROUP BY value ORDER BY customers DESC, value"""
-    )
-    return _whole(table, "customers")
-
-
-def _trend(data: Slice, dimension: str) -> pd.DataFrame:
-    table = data.query(
-        f"""SELECT value, strftime(m.month, '%Y-%m') AS month, count(*) AS customers
-            FROM (
-                SELECT {dimension} AS value, bit_or(held) AS held FROM runs
-                GROUP BY value, customer
-            ) JOIN months m ON (held >> nr) & 1 = 1
-            WHERE in_range GROUP BY value, m.month ORDER BY value, m.month"""
-    )
-    return _whole(table, "customers")
-
-
-def _stacked(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Tables of several dimensions under each other, with the dimension as first column."""
-    return pd.concat(tables, names=["dimension"]).reset_index("dimension").reset_index(drop=True)
+def _by_dimension(data: Slice, query: str, *dimensions: str) -> pd.DataFrame:
+    columns = ", ".join(dimensions)
+    names = ", ".join(f"'{name}'" for name in dimensions)
+    return _whole(data.query(query.format(columns=columns, names=names)), "customers")
 
 
 def _customers_before(data: Slice, month: str) -> int:

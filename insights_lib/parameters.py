@@ -9,6 +9,7 @@ from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, get_args
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -196,12 +197,25 @@ def _states(value: object) -> object:
     raise ParameterError(f"{value!r} is no list of states such as ['Active']")
 
 
-def _found_above(value: object) -> object:
-    """A relative path where it exists: here, or in a folder above, as notebooks are below."""
+def _store(value: object) -> object:
+    """A URL, or a relative path where it exists: here, or in a folder above, as notebooks are."""
     if not isinstance(value, (str, Path)):
         return value
+    if "://" in str(value):
+        return _folder_url(str(value))
     here = Path.cwd()
     return next((f / value for f in (here, *here.parents) if (f / value).exists()), here / value)
+
+
+def _folder_url(url: str) -> str:
+    """A URL that everybody may see who sees a report, and that the names of files can follow."""
+    parts = urlsplit(url)
+    if parts.password is not None or parts.query or parts.fragment:
+        raise ParameterError(
+            f"a URL has no password and nothing after ? or #, as the notebooks of a report keep "
+            f"it; give logins in the way of the package for {parts.scheme}://"
+        )
+    return url.rstrip("/")
 
 
 class ReportSpec(Strict):
@@ -216,7 +230,8 @@ class ReportSpec(Strict):
             report.
         locale: Language of the fixed text and of numbers and dates.
         active_states: Subscription states that make a row active, compared without case.
-        store: Folder of the store; if relative, looked for here and then in the folders above.
+        store: Folder of the store; if relative, looked for here and then in the folders above. Or
+            its URL as text, such as `s3://bucket/store`.
         variant: Empty for a partner's ordinary report; names one with other filters or language.
     """
 
@@ -227,7 +242,7 @@ class ReportSpec(Strict):
     filters: Annotated[Filters, BeforeValidator(_filters)] = Filters()
     locale: Locale = "en"
     active_states: Annotated[tuple[str, ...], BeforeValidator(_states)] = ("Active",)
-    store: Annotated[Path, BeforeValidator(_found_above)] = Field(
+    store: Annotated[Path | str, BeforeValidator(_store)] = Field(
         default=Path("data/store"), validate_default=True
     )
     variant: str = Field(default="", pattern="^[0-9a-f]*$")

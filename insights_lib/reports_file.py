@@ -129,7 +129,7 @@ class Asked:
     as_of: str | None = None
     filters: Filters | None = None
     locale: str | None = None
-    store: Path = Path("data/store")
+    store: Path | str = Path("data/store")
 
 
 def report_specs(file: ReportsFile, asked: Asked) -> list[ReportSpec]:

@@ -57,7 +57,8 @@ def use_saved_slice(folder: str) -> None:
 def open_spare_database() -> None:
     """Open a database for the forks of this process: it takes longer than all that follows.
 
-    It has no threads, which would not survive a fork.
+    It has no threads, which would not survive a fork; and the forks of a run have each a core at
+    the most anyway.
     """
     _spare.append(duckdb.connect(config={"threads": 1, "async_threads": 0}))
     _spare[0].execute("SELECT 1 AS one").df()
@@ -83,6 +84,4 @@ def saved_slice(spec: ReportSpec) -> Slice | None:
 def _database() -> duckdb.DuckDBPyConnection:
     if not _spare:
         return duckdb.connect()
-    spare = _spare.pop()
-    spare.execute("RESET threads; RESET async_threads")
-    return spare.cursor()  # with random numbers of its own, not those of every fork
+    return _spare.pop().cursor()  # with random numbers of its own, not those of every fork

@@ -5,8 +5,9 @@ Whatever is computed from a slice cannot reach another partner's rows: they are 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -14,6 +15,7 @@ import pandas as pd
 from insights_lib.datasets import DIMENSION_COLUMNS, SEATS, USAGE_PRODUCTS
 from insights_lib.errors import StoreError
 from insights_lib.parameters import FACETS, DateRange, Filters, ReportSpec, month_after
+from insights_lib.remote import fetched
 from insights_lib.stages import measured
 from insights_lib.staging import sql_path
 from insights_lib.store import Holdings, Part, holdings
@@ -108,9 +110,10 @@ def open_slice(spec: ReportSpec) -> Slice:
     database = duckdb.connect()
     try:
         _create_months(database, date_range, subscriptions, usage)
-        _create_subscriptions(database, held, spec, subscriptions)
-        unmatched = _unmatched(database, spec.filters)
-        _create_usage(database, spec, usage)
+        with fetched(_urls((*subscriptions, *usage)), database) as names:
+            _create_subscriptions(database, held, spec, _at_hand(subscriptions, names, database))
+            unmatched = _unmatched(database, spec.filters)
+            _create_usage(database, spec, _at_hand(usage, names, database))
         # From here on there is nothing that the filters exclude.
         database.execute("DROP VIEW unfiltered; DROP TABLE states; DROP TABLE customers")
         database.execute(_SETS)
@@ -134,6 +137,29 @@ def open_slice(spec: ReportSpec) -> Slice:
 
 def _within(parts: list[Part], date_range: DateRange) -> list[Part]:
     return [p for p in parts if date_range.month_before <= p.month <= date_range.last]
+
+
+def _urls(parts: Iterable[Part]) -> set[str]:
+    return {part.file for part in parts if isinstance(part.file, str)}
+
+
+def _at_hand(
+    parts: list[Part], names: Mapping[str, str], database: duckdb.DuckDBPyConnection
+) -> list[Part]:
+    """Parts under the names by which the database finds them.
+
+    Raises:
+        StoreError: A file at a URL is not the one that the catalog speaks of.
+    """
+    for url in _urls(parts):
+        rows = f"SELECT month, count(*) FROM {_file(names[url])} GROUP BY month"
+        found = dict(database.execute(rows).fetchall())
+        if any(found.get(part.month, 0) != part.rows for part in parts if part.file == url):
+            raise StoreError(
+                f"{url}: holds other rows than the catalog says; copy the store there anew, its "
+                "parts first and the catalog last."
+            )
+    return [replace(part, file=names.get(str(part.file), part.file)) for part in parts]
 
 
 def _create_months(
@@ -222,11 +248,12 @@ def _rows_of(parts: Iterable[Part], columns: Mapping[str, str]) -> str:
     ordered = sorted(parts, key=lambda part: (str(part.file), part.month))
     for file, group in groupby(ordered, key=lambda part: part.file):
         months = ", ".join(f"DATE '{part.month}'" for part in group)
-        selects.append(
-            f"SELECT {', '.join(columns)} FROM read_parquet({sql_path(file)},"
-            f" hive_partitioning = false) WHERE month IN ({months})"
-        )
+        selects.append(f"SELECT {', '.join(columns)} FROM {_file(file)} WHERE month IN ({months})")
     return " UNION ALL ".join(selects)
+
+
+def _file(file: Path | str) -> str:
+    return f"read_parquet({sql_path(file)}, hive_partitioning = false)"
 
 
 def _months_without(database: duckdb.DuckDBPyConnection, column: str) -> tuple[str, ...]:

@@ -117,7 +117,7 @@ def sql_text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def sql_path(path: Path) -> str:
+def sql_path(path: Path | str) -> str:
     """A path as an SQL text that stands for this one file, where a pattern could stand too."""
     return sql_text(glob_escape(str(path)))
 

@@ -6,16 +6,19 @@
 A partner is a global account. An export that has only location ids is kept under these, and
 the Profile exports tell, when a slice is opened, which locations belong to the partner. So it
 does not matter in which order Profile and the others are ingested.
+
+A store that is only read may also lie at a URL; see `remote`.
 """
 
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from insights_lib import remote
 from insights_lib.datasets import CUSTOMERS, SEATS, SUBSCRIPTION_DATASETS
 from insights_lib.errors import StoreError
 from insights_lib.parameters import PRESETS, DateRange, ReportSpec
@@ -54,24 +57,33 @@ AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.location = p.account)
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one month that one export holds for a partner, or one file of them."""
+    """The rows of one month that one export holds for a partner, or one file of them.
+
+    In a store at a URL the file is one, too.
+    """
 
     export: int
     dataset: str
     month: date
-    file: Path
+    file: Path | str
     rows: int
     subscription_ids: int
     hash: str
 
 
-@contextmanager
-def reading(store: Path) -> Iterator[sqlite3.Connection]:
-    """The catalog, to read.
+def reading(store: Path | str) -> AbstractContextManager[sqlite3.Connection]:
+    """The catalog of a store in a folder or at a URL, to read.
 
     Raises:
-        StoreError: There is no store in that folder, or it cannot be read.
+        StoreError: There is no store, or it cannot be read.
     """
+    if isinstance(store, str):
+        return remote.catalog(f"{store}/catalog.sqlite")
+    return _reading(store)
+
+
+@contextmanager
+def _reading(store: Path) -> Iterator[sqlite3.Connection]:
     catalog = store.absolute() / "catalog.sqlite"
     if not catalog.exists() or catalog.stat().st_size == 0:  # empty: no ingest has succeeded
         raise StoreError(f"{store}: no store is here; run `insights ingest` first.")
@@ -211,16 +223,15 @@ class Holdings:
         return DateRange.ending(max(complete), PRESETS[spec.date_range])
 
 
-def holdings(store: Path, partner: str) -> Holdings:
-    """Look up in the catalog what the store holds of a partner.
+def holdings(store: Path | str, partner: str) -> Holdings:
+    """Look up in the catalog what the store, a folder or a URL, holds of a partner.
 
     Raises:
         StoreError: There is no store, or it holds nothing of this partner.
     """
-    parts = store / "parts"
     with reading(store) as db:
         rows = [
-            Part(export, dataset, date.fromisoformat(month), parts / file, *counts)
+            Part(export, dataset, date.fromisoformat(month), _part_of(store, file), *counts)
             for export, dataset, month, file, *counts in db.execute(_PARTS_OF, {"partner": partner})
         ]
         names = db.execute("SELECT max(name) FROM accounts WHERE account = ?", [partner]).fetchone()
@@ -235,8 +246,12 @@ def holdings(store: Path, partner: str) -> Holdings:
         latest[key] = max(part.export, latest.get(key, 0))
     # A month of which every customer is forgotten is not covered, by earlier exports neither.
     live = [p for p in rows if p.export == latest[p.dataset, p.month] and p.rows]
-    live.sort(key=lambda part: (part.dataset, part.month, part.file))
+    live.sort(key=lambda part: (part.dataset, part.month, str(part.file)))
     return Holdings(partner, names[0] or "", tuple(live))
+
+
+def _part_of(store: Path | str, name: str) -> Path | str:
+    return f"{store}/parts/{name}" if isinstance(store, str) else store / "parts" / name
 
 
 def _partners(db: sqlite3.Connection, most: int = 10) -> list[str]:

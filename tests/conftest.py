@@ -59,7 +59,7 @@ def stored_rows(store: Path, partner: str = "1", dataset: str = "") -> list[dict
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def slice_of(store: Path, date_range: str, **options: Any) -> Slice:
+def slice_of(store: Path | str, date_range: str, **options: Any) -> Slice:
     """The slice of partner `1` unless another is asked for."""
     filters = Filters(**{k: tuple(v) for k, v in options.pop("filters", {}).items()})
     values = {"partner": "1", "as_of": date(2030, 1, 1), **options}

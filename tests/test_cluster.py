@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from conftest import fill_store, seats_row
 from waiting import descendants, gone
+from web_server import served
 
 from insights_lib.errors import ParameterError, ReportError
 from insights_lib.orders import Outcome
@@ -71,7 +72,7 @@ def tables(outputs: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
-def test_a_cluster_makes_the_same_reports_though_a_worker_is_killed_half_way(
+def test_a_cluster_makes_the_reports_of_a_store_at_a_url_though_a_worker_is_killed_half_way(
     start: Start, address: str, tmp_path: Path
 ) -> None:
     wanted = specs(tmp_path, "1234")
@@ -84,7 +85,9 @@ def test_a_cluster_makes_the_same_reports_though_a_worker_is_killed_half_way(
             first.send_signal(signal.SIGKILL)
 
     settings = Settings(tmp_path / "cluster", jobs=1, dask=address)
-    outcomes = run_reports(wanted, settings, kill_one)
+    with served(tmp_path / "store") as shown:
+        distant = [spec.model_copy(update={"store": shown.url}) for spec in wanted]
+        outcomes = run_reports(distant, settings, kill_one)
     assert [outcome.failures for outcome in outcomes] == [()] * 4
     assert second.poll() is None
     assert parents, "the worker had a warm parent of its own"

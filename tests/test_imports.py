@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "insights_lib"
 # package: a new module gets its place here first.
 ORDER = (
     *("errors", "parameters", "reports_file", "datasets", "counting", "exports", "staging"),
-    *("store", "ingest", "stages", "slices", "saved_slices", "countries", "rows"),
+    *("remote", "store", "ingest", "stages", "slices", "saved_slices", "countries", "rows"),
     *("metrics", "words", "theme", "figures", "charts", "notebook", "warming"),
     *("sections", "assets", "page"),
     *("place", "workers", "cluster", "warm_kernels", "prompt_client", "freshness"),

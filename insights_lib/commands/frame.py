@@ -1,6 +1,7 @@
 """What every command has: two consoles, common options, and errors as sentences."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,26 @@ errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 WIDEST = 2000  # characters of a line that no screen has to show
 
-Store = Annotated[Path, typer.Option(help="Folder of the store.", file_okay=False)]
+
+def _no_url(store: Path) -> Path:
+    if re.match(r"[A-Za-z][\w+.-]+:/", str(store)):  # Windows has drives of one letter
+        raise typer.BadParameter(
+            "a store at a URL can only be read. Give a folder, and copy it to the URL afterwards: "
+            "its parts first, the catalog last."
+        )
+    return store
+
+
+def _no_file(store: str) -> str:
+    if Path(store).is_file():
+        raise typer.BadParameter(f"{store!r} is a file; give the folder of a store, or its URL.")
+    return store
+
+
+Store = Annotated[
+    Path, typer.Option(help="Folder of the store.", file_okay=False, callback=_no_url)
+]
+StoreToRead = Annotated[str, typer.Option(help="Folder or URL of the store.", callback=_no_file)]
 Outputs = Annotated[Path, typer.Option(help="Folder of the reports.", file_okay=False)]
 Parameters = Annotated[Path, typer.Option(help="Folder of the parameter files.", file_okay=False)]
 Partners = Annotated[list[str] | None, typer.Option("--partner", help="Partner id; repeats.")]

@@ -19,7 +19,7 @@ from insights_lib.commands.frame import (
     Outputs,
     Parameters,
     Partners,
-    Store,
+    StoreToRead,
     errors,
     out,
     reports_file,
@@ -55,7 +55,7 @@ DRY_RUN = "_dry-run"  # folder of the messages that would be sent; no partner ca
 def send(
     partner: Partners = None,
     as_of: AsOf = None,
-    store: Store = Path("data/store"),
+    store: StoreToRead = "data/store",
     outputs: Outputs = Path("outputs"),
     parameters: Parameters = Path("parameters"),
     dry_run: Annotated[

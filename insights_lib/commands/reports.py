@@ -16,7 +16,7 @@ from insights_lib.commands.frame import (
     Outputs,
     Parameters,
     Partners,
-    Store,
+    StoreToRead,
     errors,
     out,
     reports_file,
@@ -50,7 +50,7 @@ def run(
         list[str] | None, typer.Option("--filter", help="facet=value; repeats.")
     ] = None,
     locale: Annotated[str | None, typer.Option(help="en or sv.")] = None,
-    store: Store = Path("data/store"),
+    store: StoreToRead = "data/store",
     outputs: Outputs = Path("outputs"),
     parameters: Parameters = Path("parameters"),
     jobs: Annotated[
@@ -98,7 +98,7 @@ def run(
 def status(
     partner: Partners = None,
     as_of: AsOf = None,
-    store: Store = Path("data/store"),
+    store: StoreToRead = "data/store",
     outputs: Outputs = Path("outputs"),
     parameters: Parameters = Path("parameters"),
     mail: Annotated[
