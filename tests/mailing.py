@@ -27,6 +27,7 @@ RANGE = "2025-01_2025-06"
 MONTHS = [f"2025-{month:02d}" for month in range(1, 7)]
 ELSEWHERE = ("Bergen", "Fjord Suite")  # what only the rows of the other location say
 PARTNER_NAME = "Söner & <b>Co</b>"
+REPORT = Path("outputs/1") / RANGE
 
 
 def seats() -> list[dict[str, str]]:
@@ -59,8 +60,30 @@ def sentences(result: Result) -> list[str]:
     return result.stderr.splitlines()
 
 
+def send(*options: str) -> Result:
+    result = insights("send", "--as-of", AS_OF, *options)
+    sentences(result)
+    return result
+
+
+def states(*options: str) -> dict[str, str]:
+    """The state of each delivery, as `status --mail` tells it."""
+    result = insights("status", "--mail", "--as-of", AS_OF, "--json", *options)
+    assert result.exit_code == 0, result.output
+    return {row["recipient"].split("@")[0]: row["state"] for row in json.loads(result.stdout)}
+
+
+def reason(of: str) -> str:
+    result = insights("history", "--json")
+    [row] = [row for row in json.loads(result.stdout) if row["recipient"].startswith(f"{of}@")]
+    return str(row["reason"])
+
+
 def person(address: str, **others: Any) -> dict[str, Any]:
     return {"address": f"{address}@example.com", "locations": "all", **others}
+
+
+OSLO = person("oslo", locations=["OSLO"], locale="sv")
 
 
 def write_parameters(people: Any, port: int = 1, **others: Any) -> None:

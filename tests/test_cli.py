@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import typer
 from conftest import fill_store, seats_row, write_tsv
-from typer.testing import CliRunner, Result
+from mailing import insights
+from typer.testing import Result
 
 from insights_lib import cli
 from insights_lib.commands import reports
@@ -51,10 +52,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
-
-
-def insights(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.app, list(arguments), env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
 def sentences(result: Result) -> list[str]:

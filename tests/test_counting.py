@@ -13,8 +13,8 @@ import pytest
 from conftest import fill_store, seats_row, slice_of, usage_row
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from measuring import MONTHS, azure, filters, months, seats, usage
 from reference import published_example, tables
-from test_metrics import MONTHS, azure, filters, months, seats, usage
 
 from insights_lib.rows import compact_rows
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from browsing import SCREENSHOTS, report_of
 from conftest import seats_row, usage_row
+from hostile import COLUMNS, HOSTILE, LONG, profile
 from mailing import attached, parsed, told
-from test_page_hostile import COLUMNS, HOSTILE, LONG, profile
 
 from insights_lib.errors import MailError
 from insights_lib.mail.contents import CHARTS, contents_of

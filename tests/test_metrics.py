@@ -1,30 +1,18 @@
 """The tables say what docs/definitions.md says: held against a second, plain implementation."""
 
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
-from conftest import fill_store, seats_row, slice_of, usage_row
+from conftest import fill_store, seats_row, slice_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from measuring import TABLES, azure, customers, filters, months, seats, usage
 from reference import published_example, tables
 
 from insights_lib import metrics
 from insights_lib.slices import Slice
-
-TABLES: dict[str, Callable[[Slice], pd.DataFrame]] = {
-    "summary": metrics.summary,
-    "summary_trend": metrics.summary_trend,
-    "summary_products": metrics.summary_products,
-    "geographical_spread": metrics.geographical_spread,
-    "adds_and_churns": metrics.adds_and_churns,
-    "distribution": metrics.distribution,
-    "products": metrics.products,
-    "distribution_trend": metrics.distribution_trend,
-    "active_customers": metrics.active_customers,
-}
 
 
 def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -56,59 +44,6 @@ def test_the_published_example_comes_out_exactly(tmp_path: Path) -> None:
     assert flows["churned"].tolist() == [0, 0, 0, 2, 0, 1, 0, 0, 2]
     trend = metrics.summary_trend(data)
     assert trend["current_customers"].tolist() == [2, 3, 6, 4, 5, 4, 6, 9, 7]
-
-
-MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
-months = st.sampled_from(MONTHS)
-customers = st.sampled_from(["1", "2", "3", "4", " 5 "])
-text = st.sampled_from(["", "UNKNOWN", " null ", "NA", "a", "A", "b, c", "<b>", "'"])
-
-
-@st.composite
-def seats(draw: st.DrawFn) -> dict[str, str]:
-    row = seats_row(
-        draw(months),
-        draw(customers),
-        SubscriptionId=draw(st.sampled_from(["", "s1", "s2", "s3"])),
-        SubscriptionState=draw(st.sampled_from(["Active", "active ", "Churned", "Suspended"])),
-        Product=draw(st.sampled_from(["O365", "Office 365", "Azure", "X", "x", "", "All"])),
-        SKU=draw(text),
-        CustomerMarket=draw(text),
-        CustomerSegment=draw(text),
-        PartnerLocation=draw(text),
-        PartnerAttributionType=draw(text),
-        SalesChannel=draw(text),
-        PricingLevel=draw(text),
-    )
-    kind = draw(st.sampled_from(["CustomerTpid", "CustomerTenantId", "CustomerName"]))
-    key = row["CustomerTpid"]
-    return {**row, "CustomerTpid": "", "CustomerTenantId": "", "CustomerName": "", kind: key}
-
-
-@st.composite
-def usage(draw: st.DrawFn) -> dict[str, str]:
-    users = draw(st.sampled_from(["0", "1", "", "2.5", "-1"]))
-    partner = draw(st.sampled_from(["1", "1", "1", "2"]))
-    return usage_row(draw(months), draw(customers), users, PGAMpnId=partner)
-
-
-@st.composite
-def azure(draw: st.DrawFn) -> dict[str, str]:
-    row = usage_row(draw(months), draw(customers))
-    del row["MonthlyActiveUsers"], row["WorkloadName"]
-    return {**row, "MeterCategory": "m", "UsageQuantity": "0", "TotalACR": draw(text_number)}
-
-
-status = st.sampled_from(["Active", "Inactive"])
-text_number = st.sampled_from(["", "0", "0.0001", "1e3"])
-filters = st.fixed_dictionaries(
-    {},
-    optional={
-        "product": st.lists(st.sampled_from(["office 365", "Azure", "X", "Unknown"]), max_size=2),
-        "customer_market": st.lists(st.sampled_from(["Unknown", "NA", "a"]), max_size=2),
-        "sales_channel": st.just(["A", "b, c"]),
-    },
-)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import pytest
 from browsing import card, downloaded, drawn, ready, report_of, sheets_of
 from conftest import seats_row, slice_of, usage_row
+from measuring import TABLES
 from playwright.sync_api import Page, expect
-from test_metrics import TABLES
 
 from insights_lib.parameters import FACETS
 

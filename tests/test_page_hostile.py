@@ -6,36 +6,10 @@ from typing import Any
 import pytest
 from browsing import SCREENSHOTS, card, drawn, report_of
 from conftest import seats_row, usage_row
+from hostile import COLUMNS, HOSTILE, LONG, profile
 from playwright.sync_api import Page, expect
 
-LONG = "x" * 2500 + " " + "y" * 2499
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "</script><script>alert(2)</script>",
-    "<b>x</b>",
-    '<a href="https://example.com">x</a>',
-    '<a href="javascript:alert(4)">x</a>',
-    "javascript:alert(5)",
-    "{{7*7}}",
-    "{count}",
-    "%{x}",
-    "<img src=x onerror=alert(3)>",
-    "a &amp; b",
-    "=1+1",
-    "line\u2028separator",
-    "\u202etxt.exe",
-    "constructor",
-    "__proto__",
-)
-COLUMNS = (
-    *("CustomerName", "Product", "SKU", "CustomerMarket", "CustomerSegment"),
-    *("PartnerLocation", "PartnerAttributionType", "SalesChannel", "PricingLevel"),
-)
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
-
-
-def profile(name: str) -> dict[str, str]:
-    return {"MPNId": "11", "PGA_MPNId": "1", "PGA_PartnerName": name, "Country": "Sweden"}
 
 
 @pytest.fixture(scope="module")

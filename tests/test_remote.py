@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from conftest import fill_store, seats_row, slice_of, usage_row
 from fsspec.implementations.memory import MemoryFileSystem
+from mailing import insights
 from pandas.testing import assert_frame_equal
-from test_cli import insights
 from web_server import Served, served
 
 from insights_lib import metrics, remote

@@ -25,7 +25,7 @@ from mailing import (
     without_browser,
     write_parameters,
 )
-from test_runner import notebook
+from running import notebook
 from typer.testing import Result
 
 from insights_lib import runner

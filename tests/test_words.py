@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import seats_row, slice_of, usage_row
-from test_metrics import TABLES
+from measuring import TABLES
 
 from insights_lib.countries import country_codes
 from insights_lib.parameters import LOCALES

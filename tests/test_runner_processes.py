@@ -1,0 +1,146 @@
+"""The processes of a run: in which order they work, what they know, and who dies."""
+
+import json
+import shutil
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+from running import (
+    NOTEBOOKS,
+    RANGE,
+    Run,
+    notebook,
+    notebooks_beside_store,
+    replay_of,
+    run,
+    spec_of,
+    whole_run,
+)
+
+# Makes a report with kernels that are not forked, and tells how many of them were started.
+ORDINARY = f"""
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from insights_lib import runner, warm_kernels
+from insights_lib.parameters import ReportSpec
+
+runner.NOTEBOOKS, folder = map(Path, sys.argv[1:])
+runner._workers = lambda settings, most: ThreadPoolExecutor(1)
+warm_kernels.can_fork = lambda: False
+launch, started = LocalProvisioner.launch_kernel, []
+
+async def note(self, cmd, **kwargs):
+    started.append(cmd)
+    return await launch(self, cmd, **kwargs)
+
+LocalProvisioner.launch_kernel = note
+spec = ReportSpec(
+    partner="1", date_range="{RANGE}", as_of=date(2030, 1, 1), store=folder / "store"
+)
+settings = runner.Settings(folder / "ordinary", jobs=1)
+(outcome,) = runner.run_reports([spec], settings, lambda _: None)
+print(json.dumps({{"failures": outcome.failures, "ordinary kernels": len(started)}}))
+"""
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of all sections for partner 1, with secrets about, in folders with odd names."""
+    return whole_run(tmp_path_factory.mktemp("complete"))
+
+
+@pytest.fixture(scope="module")
+def replay(complete: Run, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Cells that show again what those of a whole report showed, without a second of imports."""
+    return replay_of(complete, tmp_path_factory.mktemp("replay") / "shown.json")
+
+
+@pytest.fixture
+def own_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complete: Run) -> Path:
+    """A folder in which the runner looks for notebooks, beside a copy of the odd store."""
+    return notebooks_beside_store(complete, tmp_path, monkeypatch)
+
+
+def test_the_largest_report_is_made_first_and_the_same_months_only_once(
+    own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    """Partner 1 has more rows than partner 2; a preset and its months are one folder."""
+    notebook(own_notebooks, "01_fine", *replay)
+    store = tmp_path / "store"
+    named = {"date_range": "last_3_months", "as_of": date(2025, 5, 1)}
+    result = run(
+        tmp_path / "outputs", spec_of(store, "2"), spec_of(store), spec_of(store, **named), jobs=1
+    )
+    assert [outcome.spec.partner for outcome in result.outcomes] == ["1", "2"]
+    assert [outcome.failures for outcome in result.outcomes] == [(), ()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are counted in /proc")
+def test_a_worker_has_no_more_files_open_after_many_reports(
+    own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    count = """\
+worker = int(open(f"/proc/{os.getppid()}/stat").read().rsplit(")", 1)[1].split()[1])
+with open(store + ".files", "a") as files:
+    print(len(os.listdir(f"/proc/{worker}/fd")), file=files)
+"""
+    notebook(own_notebooks, "01_fine", replay[0], count, *replay[1:])
+    months = [f"2025-0{first}_2025-04" for first in (1, 2, 3, 4)]
+    months += ["2025-02_2025-03", "2025-03_2025-03", "2025-02_2025-02"]
+    specs = [spec_of(tmp_path / "store", date_range=text) for text in months]
+    run(tmp_path / "outputs", *specs, jobs=1)
+    counts = [int(line) for line in (tmp_path / "store.files").read_text().split()]
+    assert len(counts) == len(months)
+    assert max(counts) <= counts[0] + 3  # the event loop of one report
+
+
+def test_without_forks_ordinary_kernels_make_the_same_report(
+    own_notebooks: Path, tmp_path: Path
+) -> None:
+    """In a process of its own, which makes the report itself."""
+    for name in ("01_summary", "06_distribution_trend"):
+        shutil.copy(NOTEBOOKS / f"{name}.ipynb", own_notebooks)
+    warm = run(tmp_path / "warm", spec_of(tmp_path / "store")).of("1").folder
+    program = [sys.executable, "-c", ORDINARY, str(own_notebooks), str(tmp_path)]
+    told = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert json.loads(told.stdout) == {"failures": [], "ordinary kernels": 2}
+    assert warm
+    for name in ("report.html", "data/summary.csv", "data/distribution_trend.csv"):
+        assert (tmp_path / "ordinary/1" / RANGE / name).read_bytes() == (warm / name).read_bytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")
+@pytest.mark.parametrize("victim", ["os.getpid()", "os.getppid()", "worker"])
+def test_what_was_killed_once_is_tried_again(
+    victim: str, own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    """The kernel, its warm parent, or the process above them."""
+    kill = f"""\
+worker = int(open(f"/proc/{{os.getppid()}}/stat").read().rsplit(")", 1)[1].split()[1])
+if not os.path.exists(store + ".killed"):
+    open(store + ".killed", "w").close()
+    os.kill({victim}, 9)
+"""
+    notebook(own_notebooks, "01_fine", replay[0], kill, *replay[1:])
+    result = run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=1)
+    assert result.of("1").failures == ()
+    assert (tmp_path / "store.killed").exists()
+
+
+def test_no_notebook_knows_how_mail_is_sent(
+    own_notebooks: Path, replay: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSIGHTS_SMTP_PASSWORD", "passw0rd-12c4")
+    monkeypatch.setenv("FOR_NOTEBOOKS", "a setting of theirs")
+    notebook(own_notebooks, "01_fine", "import os; print(sorted(os.environ.items()))", *replay)
+    assert not run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=1).of("1").failures
+    executed = (tmp_path / "outputs/1" / RANGE / "notebooks/01_fine.ipynb").read_text()
+    assert "a setting of theirs" in executed
+    assert "INSIGHTS_SMTP" not in executed
+    assert "passw0rd-12c4" not in executed
