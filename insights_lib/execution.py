@@ -1,23 +1,18 @@
 """Executing the notebook of one section, in a kernel of its own and within its limits."""
 
-import os
 import re
 import time
 import traceback
 from math import ceil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from traitlets.config import Config
+import papermill
 
 from insights_lib.errors import InsightsError, ReportError
 from insights_lib.orders import Order
-from insights_lib.prompt_client import Quota, client_within
 from insights_lib.sections import refuse_unfinished
-from insights_lib.warm_kernels import WarmProvisioner
 
-MOST_PATH = 90  # characters of a folder in which sockets can be; systems allow 104 with the name
 MOST_MEGABYTES = 50  # that a section may print and show; they are kept in its notebook
 _DIED = "its kernel died; it was killed, perhaps for want of memory"
 LONGEST_REASON, LONGEST_TRACEBACK = 2_000, 100_000  # characters
@@ -45,16 +40,11 @@ def run_section(
 
 
 def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | None:
-    import papermill  # noqa: PLC0415 - importing it opens a socket, to look for IPv6
-
     output = order.workdir / "notebooks" / notebook.name
     deadline = min(time.monotonic() + order.section_timeout, end)
-    quota = Quota(MOST_MEGABYTES * 1_000_000)
-    too_much = ReportError(f"it printed and showed more than {MOST_MEGABYTES} MB")
     late = f"it ran for more than {order.section_timeout} seconds"
     if deadline == end:
         late = f"the report took more than {order.report_timeout} seconds"
-    parent = WarmProvisioner.parent_process
     try:
         if time.monotonic() >= end:
             raise ReportError(late)
@@ -62,27 +52,21 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
         unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
         if unknown:
             raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
-        with TemporaryDirectory(prefix="", dir=parent.folder if parent else None) as sockets:
-            executed = papermill.execute_notebook(
-                _literal(notebook),
-                _literal(output),
-                parameters=parameters,
-                progress_bar=False,
-                request_save_on_cell_execute=False,
-                timeout_func=lambda _: max(1, ceil(deadline - time.monotonic())),
-                start_timeout=max(60, order.section_timeout),
-                shutdown_kernel="immediate",  # it has nothing to say farewell to
-                extra_arguments=["--HistoryManager.enabled=False", _saved_slice(order)],
-                config=Config({"KernelManager": _connection(sockets, quota)}),
-            )
-        if quota.left < 0:
-            raise too_much
+        executed = papermill.execute_notebook(
+            _literal(notebook),
+            _literal(output),
+            parameters=parameters,
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+            timeout_func=lambda _: max(1, ceil(deadline - time.monotonic())),
+            start_timeout=max(60, order.section_timeout),
+            setup=_saved_slice(order),
+            most=MOST_MEGABYTES * 1_000_000,
+        )
         refuse_unfinished(notebook.stem, executed)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
         raise_of_system(error)
         frames = getattr(error, "traceback", None) or traceback.format_exception(error)
-        if quota.left < 0:
-            error = too_much
         return reason_of(error, late), _COLOURS.sub("", "\n".join(frames))[-LONGEST_TRACEBACK:]
     return None
 
@@ -96,26 +80,10 @@ def raise_of_system(error: Exception) -> None:
         raise error
 
 
-def _connection(folder: str, quota: Quota) -> dict[str, Any]:
-    """Talk to the kernel promptly, and through files, not through ports that anybody can reach."""
-    settings = {
-        "client_factory": client_within(quota),
-        "connection_file": f"{folder}/connection.json",
-    }
-    if os.name != "posix":
-        return settings
-    if len(folder) > MOST_PATH:
-        raise ReportError(
-            f"{folder} is too long a path for sockets; set TMPDIR to a folder of at most "
-            f"{MOST_PATH - 30} characters."
-        )
-    return {**settings, "transport": "ipc", "ip": f"{folder}/kernel"}
-
-
 def _saved_slice(order: Order) -> str:
-    """Tell a kernel where the report's slice is; the notebook itself goes without."""
+    """Code that tells a kernel where the report's slice is."""
     call = f"use_saved_slice({str(order.workdir / 'slice')!r})"
-    return f"--IPKernelApp.exec_lines=from insights_lib.saved_slices import use_saved_slice; {call}"
+    return f"from insights_lib.saved_slices import use_saved_slice; {call}"
 
 
 def _literal(path: Path) -> str:
@@ -146,8 +114,10 @@ def reason_of(error: Exception, late: str = "") -> str:
 
 def _reason(error: Exception, late: str) -> str:
     kind = type(error).__name__
-    if kind in {"DeadKernelError", "KernelDied"}:
+    if kind == "DeadKernelError":
         return _DIED
+    if kind == "SaidTooMuch":
+        return f"it printed and showed more than {MOST_MEGABYTES} MB"
     if kind == "CellTimeoutError":
         return late
     if kind == "PapermillExecutionError":

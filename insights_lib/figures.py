@@ -68,17 +68,21 @@ def add_columns(
     A negative count hangs below zero, and its hover tells how many there are.
     """
     name = style["name"]
-    figure.add_bar(
-        x=list(months),
-        y=list(counts),
-        name=name,
-        marker={"color": style["color"]},
-        hovertext=[
-            f"{month}<br>{name}: {words.count(None if n is None else abs(n))}"
-            for month, n in zip(months, counts, strict=True)
-        ],
-        hovertemplate=HOVER,
-        visible=style.get("visible", True),
+    # As a dictionary: what `add_bar` makes of its arguments would be made once more as it is added.
+    figure.add_trace(
+        {
+            "type": "bar",
+            "x": list(months),
+            "y": list(counts),
+            "name": name,
+            "marker": {"color": style["color"]},
+            "hovertext": [
+                f"{month}<br>{name}: {words.count(None if n is None else abs(n))}"
+                for month, n in zip(months, counts, strict=True)
+            ],
+            "hovertemplate": HOVER,
+            "visible": style.get("visible", True),
+        }
     )
 
 
@@ -88,19 +92,22 @@ def add_bars(
     """A lying bar for each label, with its count beside it; `style` goes to the trace."""
     counts = plain(table["customers"])
     shares = plain(table["share_pct"])
-    figure.add_bar(
-        x=counts,
-        y=list(names),
-        orientation="h",
-        text=[words.short(n) for n in counts],
-        textposition="outside",
-        cliponaxis=False,
-        hovertext=[
-            f"{name}<br>{words('Customers')}: {words.count(n)} ({words.percent(share)})"
-            for name, n, share in zip(names, counts, shares, strict=True)
-        ],
-        hovertemplate=HOVER,
-        **style,
+    figure.add_trace(
+        {
+            "type": "bar",
+            "x": counts,
+            "y": list(names),
+            "orientation": "h",
+            "text": [words.short(n) for n in counts],
+            "textposition": "outside",
+            "cliponaxis": False,
+            "hovertext": [
+                f"{name}<br>{words('Customers')}: {words.count(n)} ({words.percent(share)})"
+                for name, n, share in zip(names, counts, shares, strict=True)
+            ],
+            "hovertemplate": HOVER,
+            **style,
+        }
     )
 
 

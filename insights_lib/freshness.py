@@ -84,14 +84,8 @@ def fingerprint(
 
     The as-of date and the store's folder are not in it: what they lead to is.
     """
-    months = (date_range.month_before, date_range.last)
-    parts = [part for part in held.parts if months[0] <= part.month <= months[1]]
     return {
-        "data": _digest(
-            held.name,
-            held.subscription_dataset,
-            *(f"{part.dataset} {part.month} {part.rows} {part.hash}" for part in parts),
-        ),
+        "data": data_digest(held, date_range),
         "parameters": _digest(
             spec.partner,
             spec.partner_name,
@@ -103,6 +97,17 @@ def fingerprint(
         "notebooks": _of_files(tuple(notebooks)),
         "software": software(),
     }
+
+
+def data_digest(held: Holdings, date_range: DateRange) -> str:
+    """A digest of the data that a report is made of."""
+    months = (date_range.month_before, date_range.last)
+    parts = [part for part in held.parts if months[0] <= part.month <= months[1]]
+    return _digest(
+        held.name,
+        held.subscription_dataset,
+        *(f"{part.dataset} {part.month} {part.rows} {part.hash}" for part in parts),
+    )
 
 
 @cache

@@ -9,7 +9,6 @@ from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, get_args
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -105,7 +104,7 @@ class DateRange(BaseModel):
 class Strict(BaseModel):
     """A frozen model that takes no unknown key and no value of another type."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class Filters(Strict):
@@ -209,13 +208,18 @@ def _store(value: object) -> object:
 
 def _folder_url(url: str) -> str:
     """A URL that everybody may see who sees a report, and that the names of files can follow."""
-    parts = urlsplit(url)
-    if parts.password is not None or parts.query or parts.fragment:
+    scheme, _, place = url.strip().partition("://")
+    scheme, place = scheme.lower(), place.rstrip("/")
+    if scheme in {"file", "local"} or not place or not scheme.isalnum():
+        raise ParameterError("is no URL such as s3://bucket/store; give a folder as a path")
+    # Some name a container before the @; others a user, or a token.
+    user, at, _ = place.partition("/")[0].rpartition("@")
+    if re.search(r"[?#*\[\]]", place) or (at and (":" in user or not scheme.startswith("abfs"))):
         raise ParameterError(
-            f"a URL has no password and nothing after ? or #, as the notebooks of a report keep "
-            f"it; give logins in the way of the package for {parts.scheme}://"
+            "a URL has no login, and none of ? # * [ ] in it, as the notebooks of a report keep "
+            f"it; give logins in the way of the package for {scheme}://"
         )
-    return url.rstrip("/")
+    return f"{scheme}://{place}"
 
 
 class ReportSpec(Strict):

@@ -3,19 +3,23 @@
 What is read of it is held in memory for as long as it is needed; nothing of it is written here.
 """
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 from uuid import uuid4
 
 import duckdb
 
 from insights_lib.errors import StoreError
 
+_SILENCE = 30  # seconds for which a server may say nothing
 _TRUSTED = 60  # seconds for which a catalog that was read is taken for the latest
 
-_catalogs: dict[str, tuple[float, bytes]] = {}  # by URL: when it was read, and what it was
+# By URL: when it was read, and what it was, or why it could not be read.
+_catalogs: dict[str, tuple[float, bytes | StoreError]] = {}
 
 
 @contextmanager
@@ -25,30 +29,40 @@ def catalog(url: str) -> Iterator[sqlite3.Connection]:
     Raises:
         StoreError: It is not there, or cannot be read.
     """
-    read_at, content = _catalogs.get(url, (float("-inf"), b""))
-    is_new = time.monotonic() - read_at > _TRUSTED
-    if is_new:
-        read_at = time.monotonic()
-        (content,) = _contents([url], "no store is here; copy one to it, the catalog last")
+    if time.monotonic() - _catalogs.get(url, (float("-inf"), b""))[0] > _TRUSTED:
+        _catalogs[url] = time.monotonic(), _whole_catalog(url)
+    content = _catalogs[url][1]
+    if isinstance(content, StoreError):
+        raise content
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.deserialize(content)
+        yield db
+
+
+def read_anew() -> None:
+    """Take no catalog that was read before for the latest any more."""
+    _catalogs.clear()
+
+
+def _whole_catalog(url: str) -> bytes | StoreError:
+    """A catalog in which nothing contradicts anything else, or why there is none."""
     try:
+        (content,) = _contents([url], "no store is here; copy one to it, the catalog last")
         with closing(sqlite3.connect(":memory:")) as db:
             db.deserialize(content or b"none")  # SQLite has no room for nothing
-            if is_new:
-                _refuse_torn(db)
-                _catalogs[url] = read_at, content
-            yield db
+            # Of two catalogs that are mixed, only the indexes may tell.
+            (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
+            db.execute("SELECT 1 FROM parts").fetchone()
+    except StoreError as error:
+        return error
     except sqlite3.DatabaseError as error:
-        raise StoreError(
+        return StoreError(
             f"{url}: is not the whole catalog of a store ({error}); copy it anew while nobody "
             "ingests."
-        ) from error
-
-
-def _refuse_torn(db: sqlite3.Connection) -> None:
-    (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        raise sqlite3.DatabaseError(found)
-    db.execute("SELECT 1 FROM parts").fetchone()
+        )
+    return content
 
 
 @contextmanager
@@ -83,8 +97,9 @@ def _contents(urls: list[str], if_missing: str) -> list[bytes]:
     from fsspec.core import url_to_fs  # noqa: PLC0415
 
     try:
-        systems, paths = zip(*map(url_to_fs, urls), strict=True)
-        found = systems[0].cat([*paths], on_error="return")
+        found_at = [url_to_fs(url, **_options(url)) for url in urls]
+        paths = [path for _, path in found_at]
+        found = found_at[0][0].cat(paths, on_error="return")
     except Exception as error:  # each file system has errors of its own
         raise _told(urls[0], error) from error
     for url, path in zip(urls, paths, strict=True):
@@ -95,5 +110,22 @@ def _contents(urls: list[str], if_missing: str) -> list[bytes]:
     return [found[path] for path in paths]
 
 
+def _options(url: str) -> dict[str, Any]:
+    """What a file system is told: how long to wait, where nobody else sets a sensible limit."""
+    if not url.startswith("http"):
+        return {}
+    from aiohttp import ClientTimeout  # noqa: PLC0415 - as above
+
+    timeout = ClientTimeout(total=None, sock_connect=_SILENCE, sock_read=_SILENCE)
+    return {"client_kwargs": {"timeout": timeout}}
+
+
 def _told(url: str, error: Exception) -> StoreError:
-    return StoreError(f"{url}: cannot be read ({str(error) or type(error).__name__}).")
+    reason = f"no answer within {_SILENCE} seconds"
+    if not isinstance(error, TimeoutError):
+        # What follows a question mark may be a signature that lets everybody in.
+        reason = re.sub(r"\?[^\s'\")]+", "?…", " ".join(str(error).split()))
+    return StoreError(
+        f"{url}: cannot be read ({reason or type(error).__name__}); see that it can be, and try "
+        "again."
+    )

@@ -28,12 +28,13 @@ from typing import Any
 
 from insights_lib.errors import ReportError
 from insights_lib.execution import notebook_parameters, raise_of_system, reason_of, run_section
-from insights_lib.freshness import SOFTWARE, software
+from insights_lib.freshness import SOFTWARE, data_digest, software
 from insights_lib.notebook import facts_of
 from insights_lib.orders import Order, Outcome
 from insights_lib.page import write_page
 from insights_lib.parameters import report_spec
 from insights_lib.place import move_into_place
+from insights_lib.remote import read_anew
 from insights_lib.rows import compact_rows
 from insights_lib.saved_slices import save_slice
 from insights_lib.sections import read_report, write_tables
@@ -42,7 +43,7 @@ from insights_lib.warm_kernels import warm_kernels
 from insights_lib.words import Words
 
 # While one kernel waits for its client, another one works.
-LANES = 3
+LANES = 2
 STAGES = ("kernel", "data", "metrics", "figures", "page")
 _warming = Lock()  # some who call this have several threads
 PRELOAD = ("insights_lib.metrics", "insights_lib.notebook", "insights_lib.warming:warm_up")
@@ -118,12 +119,26 @@ def _make_report(report: _Report) -> dict[str, Any]:
     with ExitStack() as kept:
         kept.callback(shutil.rmtree, saved)
         with report.noted("data"):
-            data = open_slice(report_spec(**notebook_parameters(order)))
+            data, order.fingerprint["data"] = _open(order)
             kept.callback(data.database.close)
             save_slice(data, saved)
         if not report.failures:
             _run_sections(report, end)
         return {} if report.failures else _make_page(report, data)
+
+
+def _open(order: Order) -> tuple[Slice, str]:
+    """The slice of an order, and the digest of its data, which may not be what was asked for.
+
+    Then the store has changed since; of one at a URL, what was read before is looked at anew.
+    """
+    for _ in range(2):
+        data = open_slice(report_spec(**notebook_parameters(order)))
+        digest = data_digest(data.held, data.date_range)
+        if digest == order.fingerprint["data"]:
+            break
+        read_anew()
+    return data, digest
 
 
 def _run_sections(report: _Report, end: float) -> None:
@@ -134,7 +149,6 @@ def _run_sections(report: _Report, end: float) -> None:
             report.seconds[name] = round(seconds, 3)
             if failure:
                 report.failures[name], report.tracebacks[name] = failure
-    gc.collect()  # the event loops of the lanes, whose files would stay open for many reports
 
 
 @cache

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -112,8 +112,16 @@ def _outcomes(
     largest_first = sorted(orders.values(), key=lambda sized: -sized[0])
     with _workers(settings, len(orders)) as workers:
         futures = {workers.submit(_render, order): order for _, order in largest_first}
-        for future in as_completed(futures):
-            yield _outcome(future, futures[future], workers)
+        again = set()
+        while futures:
+            for future in wait(futures, return_when=FIRST_COMPLETED).done:
+                order = futures.pop(future)
+                # Whoever worked on it was killed, which tells nothing of the report yet.
+                if order.folder not in again and isinstance(_error_of(future), WorkerDied):
+                    again.add(order.folder)
+                    futures[workers.submit(_render, order)] = order
+                else:
+                    yield _outcome(future, order)
 
 
 def _workers(settings: Settings, most: int) -> AbstractContextManager[Executor]:
@@ -141,13 +149,16 @@ def _order(
     return sum(part.rows for part in held.parts if part.month >= date_range.month_before), order
 
 
-def _outcome(future: "Future[Outcome]", order: Order, workers: Executor) -> Outcome:
-    """What became of a report; one whose process was killed is tried once more."""
+def _error_of(future: "Future[Outcome]") -> BaseException | None:
+    return None if future.cancelled() else future.exception()
+
+
+def _outcome(future: "Future[Outcome]", order: Order) -> Outcome:
+    """What became of a report."""
     try:
-        try:
-            return future.result()
-        except WorkerDied:
-            return workers.submit(_render, order).result()
+        return future.result()
+    except CancelledError:
+        reason = "the Dask cluster has given it up; see that it has a scheduler, and run it again"
     except WorkerDied as error:
         reason = f"the process that rendered it died twice ({error}); perhaps for want of memory"
     except OSError as error:

@@ -17,7 +17,7 @@ from insights_lib.errors import StoreError
 from insights_lib.parameters import FACETS, DateRange, Filters, ReportSpec, month_after
 from insights_lib.remote import fetched
 from insights_lib.stages import measured
-from insights_lib.staging import sql_path
+from insights_lib.staging import counts_by_month, sql_path
 from insights_lib.store import Holdings, Part, holdings
 
 _SUBSCRIPTION_COLUMNS = {
@@ -75,6 +75,7 @@ class Slice:
         spec: What was asked for.
         date_range: The months that the spec's range means for this partner.
         partner_name: How to call the partner.
+        held: What the store held of the partner.
         inputs: The parts that were read, for the manifest.
         months_without_subscriptions: Months of the range, as `2025-01`, without any number.
         months_without_usage: Months of the range without a number of active customers.
@@ -85,6 +86,7 @@ class Slice:
     spec: ReportSpec
     date_range: DateRange
     partner_name: str
+    held: Holdings
     inputs: tuple[Part, ...]
     months_without_subscriptions: tuple[str, ...]
     months_without_usage: tuple[str, ...]
@@ -127,6 +129,7 @@ def open_slice(spec: ReportSpec) -> Slice:
         spec=spec,
         date_range=date_range,
         partner_name=spec.partner_name or held.name or spec.partner,
+        held=held,
         inputs=(*subscriptions, *usage),
         months_without_subscriptions=_months_without(database, "covered"),
         months_without_usage=_months_without(database, "has_usage"),
@@ -152,12 +155,17 @@ def _at_hand(
         StoreError: A file at a URL is not the one that the catalog speaks of.
     """
     for url in _urls(parts):
-        rows = f"SELECT month, count(*) FROM {_file(names[url])} GROUP BY month"
-        found = dict(database.execute(rows).fetchall())
-        if any(found.get(part.month, 0) != part.rows for part in parts if part.file == url):
+        told = [part for part in parts if part.file == url]
+        try:
+            counts = counts_by_month(database, names[url], told[0].dataset)
+            found = {month: (rows, digest) for month, rows, _, digest in counts}
+        except duckdb.Error as error:
+            raise StoreError(f"{url}: is no part of a store; copy it anew.") from error
+        if any(found.get(part.month) != (part.rows, part.hash) for part in told):
             raise StoreError(
                 f"{url}: holds other rows than the catalog says; copy the store there anew, its "
-                "parts first and the catalog last."
+                "parts first and the catalog last. If that does not help, have it ingested anew "
+                "by this version of the program."
             )
     return [replace(part, file=names.get(str(part.file), part.file)) for part in parts]
 

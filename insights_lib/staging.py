@@ -123,7 +123,7 @@ def sql_path(path: Path | str) -> str:
 
 
 def counts_by_month(
-    engine: duckdb.DuckDBPyConnection, file: Path, dataset: str
+    engine: duckdb.DuckDBPyConnection, file: Path | str, dataset: str
 ) -> list[tuple[Any, ...]]:
     """Month, rows, subscription ids and hash of each month in a Parquet file of the store."""
     ids = "count(subscription)" if dataset in SUBSCRIPTION_DATASETS else "0"

@@ -229,9 +229,10 @@ def holdings(store: Path | str, partner: str) -> Holdings:
     Raises:
         StoreError: There is no store, or it holds nothing of this partner.
     """
+    place = f"{store}/parts/".__add__ if isinstance(store, str) else (store / "parts").joinpath
     with reading(store) as db:
         rows = [
-            Part(export, dataset, date.fromisoformat(month), _part_of(store, file), *counts)
+            Part(export, dataset, date.fromisoformat(month), place(file), *counts)
             for export, dataset, month, file, *counts in db.execute(_PARTS_OF, {"partner": partner})
         ]
         names = db.execute("SELECT max(name) FROM accounts WHERE account = ?", [partner]).fetchone()
@@ -246,12 +247,8 @@ def holdings(store: Path | str, partner: str) -> Holdings:
         latest[key] = max(part.export, latest.get(key, 0))
     # A month of which every customer is forgotten is not covered, by earlier exports neither.
     live = [p for p in rows if p.export == latest[p.dataset, p.month] and p.rows]
-    live.sort(key=lambda part: (part.dataset, part.month, str(part.file)))
+    live.sort(key=lambda part: (part.dataset, part.month, part.hash))
     return Holdings(partner, names[0] or "", tuple(live))
-
-
-def _part_of(store: Path | str, name: str) -> Path | str:
-    return f"{store}/parts/{name}" if isinstance(store, str) else store / "parts" / name
 
 
 def _partners(db: sqlite3.Connection, most: int = 10) -> list[str]:

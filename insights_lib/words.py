@@ -5,7 +5,7 @@ needs none.
 """
 
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class Words:
         """A whole number, exactly."""
         if number is None:
             return UNKNOWN
-        return format_decimal(number, format="#,##0.##", locale=self._babel)
+        return _decimal(number, "#,##0.##", self._babel)
 
     def short(self, number: float | None) -> str:
         """A number shortened as on the cards: 5.12K."""
@@ -60,14 +60,13 @@ class Words:
         if number is None:
             return UNKNOWN
         pattern = "+#,##0.00;-#,##0.00" if signed else "#,##0.##"
-        digits = format_decimal(number, format=pattern, locale=self._babel)
-        return f"{digits}\N{NO-BREAK SPACE}%"
+        return f"{_decimal(number, pattern, self._babel)}\N{NO-BREAK SPACE}%"
 
     def month(self, month: str | None) -> str:
         """A month `2025-01` as `Jan 2025`."""
         if month is None:
             return UNKNOWN
-        return str(format_skeleton("yMMM", date.fromisoformat(f"{month}-01"), locale=self._babel))
+        return _month(month, self._babel)
 
     def cell(self, value: Any, column: str) -> str:
         """A value of a table's column as a reader sees it."""
@@ -86,6 +85,17 @@ class Words:
         """The decimal and the group separator, as plotly wants them."""
         symbols = self._babel.number_symbols["latn"]
         return str(symbols["decimal"] + symbols["group"])
+
+
+# Charts write the same numbers and months over and over.
+@lru_cache(maxsize=10_000)
+def _decimal(number: float, pattern: str, locale: Locale) -> str:
+    return format_decimal(number, format=pattern, locale=locale)
+
+
+@lru_cache(maxsize=1_000)
+def _month(month: str, locale: Locale) -> str:
+    return str(format_skeleton("yMMM", date.fromisoformat(f"{month}-01"), locale=locale))
 
 
 @cache

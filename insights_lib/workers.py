@@ -1,6 +1,7 @@
 """Processes that work on one thing at a time, so that the death of one fails that thing alone."""
 
 import ctypes
+import pickle
 import signal
 import sys
 from collections.abc import Callable
@@ -57,26 +58,40 @@ class Workers(Executor):
             future, work = item
             if self._stopped or not future.set_running_or_notify_cancel():
                 continue
-            if pipe is None:
-                process, pipe = _start()
-                self._processes[current_thread()] = process
-                if self._stopped:  # while it was started
-                    process.kill()
             try:
-                pipe.send(work)
-                done, result = pipe.recv()
-            except (EOFError, OSError):
-                process.join()
-                future.set_exception(WorkerDied(f"exit status {process.exitcode}"))
+                if pipe is None:
+                    process, pipe = _start()
+                    self._processes[current_thread()] = process
+                    if self._stopped:  # while it was started
+                        process.kill()
+                future.set_result(_answer(process, pipe, work))
+            except WorkerDied as error:
                 pipe = None
-                continue
-            if done:
-                future.set_result(result)
-            else:
-                future.set_exception(result)
+                future.set_exception(error)
+            except Exception as error:  # noqa: BLE001 - it is the caller's
+                future.set_exception(error)
         if pipe is not None:
             pipe.close()
             process.join()
+
+
+def _answer(process: Any, pipe: Connection, work: Any) -> Any:
+    """What a process makes of its work.
+
+    Raises:
+        WorkerDied: It has ended without an answer.
+        Exception: Whatever the work has raised.
+    """
+    try:
+        pipe.send(work)
+        answer = pipe.recv_bytes()
+    except (EOFError, OSError):
+        process.join()
+        raise WorkerDied(f"exit status {process.exitcode}") from None
+    done, result = pickle.loads(answer)  # noqa: S301 - our own
+    if not done:
+        raise result
+    return result
 
 
 def _start() -> tuple[Any, Connection]:
@@ -102,4 +117,14 @@ def _work(pipe: Connection) -> None:
             answer = (True, function(*args, **kwargs))
         except Exception as error:  # noqa: BLE001 - it is the caller's
             answer = (False, error)
-        pipe.send(answer)
+        pipe.send_bytes(_pickled(answer))
+
+
+def _pickled(answer: tuple[bool, Any]) -> bytes:
+    """An answer that can be unpickled; what cannot be is told of in its place."""
+    try:
+        content = pickle.dumps(answer)
+        pickle.loads(content)  # noqa: S301 - some exceptions cannot be made again
+    except Exception:  # noqa: BLE001 - whatever it is
+        content = pickle.dumps((False, RuntimeError(f"{type(answer[1]).__name__}: {answer[1]}")))
+    return content

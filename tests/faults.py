@@ -123,7 +123,7 @@ def is_a(victim: str, pid: int) -> bool:
         line = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return {"worker": b"spawn_main", "warm parent": b"warm_kernels import serve"}[victim] in line
+    return {"worker": b"spawn_main", "warm parent": b"warm_parent import serve"}[victim] in line
 
 
 def below(pid: int) -> list[int]:

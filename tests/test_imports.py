@@ -19,7 +19,7 @@ ORDER = (
     *("remote", "store", "ingest", "stages", "slices", "saved_slices", "countries", "rows"),
     *("metrics", "words", "theme", "figures", "charts", "notebook", "warming"),
     *("sections", "assets", "page"),
-    *("place", "workers", "cluster", "warm_kernels", "prompt_client", "freshness"),
+    *("place", "workers", "cluster", "forked_kernel", "warm_parent", "warm_kernels", "freshness"),
     *("orders", "execution", "render", "runner"),
     *("mail.ledger", "mail.server", "mail.smtp", "mail.delivery"),
     *(
@@ -81,6 +81,9 @@ def watch(event, arguments):
         own = "insights_lib" in file and not file.endswith((".py", ".pyc"))
         if writes or own:
             seen.append((event, arguments))
+
+# It looks by a socket of its own, as it is imported, whether there is IPv6.
+import papermill
 
 sys.addaudithook(watch)
 import duckdb

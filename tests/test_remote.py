@@ -1,7 +1,10 @@
 """A store at a URL says what the same store in a folder says, or nothing."""
 
 import shutil
+import socket
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,15 @@ from mailing import insights
 from pandas.testing import assert_frame_equal
 from web_server import Served, served
 
-from insights_lib import metrics, remote
+from insights_lib import metrics, remote, render, runner
 from insights_lib.errors import ParameterError, StoreError
+from insights_lib.freshness import data_digest
 from insights_lib.notebook import open_report
 from insights_lib.parameters import report_spec
+from insights_lib.place import claimed
 from insights_lib.rows import compact_rows
+from insights_lib.runner import Settings
+from insights_lib.store import holdings
 
 RANGE = "2025-02_2025-04"
 MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04")
@@ -121,15 +128,82 @@ def test_a_part_that_is_not_there_is_told(store: Path, at_url: Served) -> None:
 
 
 def test_a_part_of_another_store_is_refused(store: Path, at_url: Served, tmp_path: Path) -> None:
+    """Though it has as many rows in each month."""
     (tmp_path / "other").mkdir()
-    rows = [seats_row(month, "a") for month in MONTHS]
+    rows = [seats_row(m, c, Product="Azure") for m in MONTHS for c in "abc"]
     other = fill_store(tmp_path / "other", {"seats": rows})
     (file,) = (other / "parts" / "1").glob("Seats*")
     (mine,) = (store / "parts" / "1").glob("Seats*-1-*")
     shutil.copy(file, mine)
     with pytest.raises(StoreError, match=rf"{mine.name}: holds other rows than the catalog says"):
         slice_of(at_url.url, RANGE)
+    mine.write_bytes(b"<html>Sign in</html>")
+    with pytest.raises(StoreError, match=rf"{mine.name}: is no part of a store; copy it anew"):
+        slice_of(at_url.url, RANGE)
     assert not MemoryFileSystem.store
+
+
+def test_a_catalog_that_only_its_indexes_contradict_is_refused(store: Path, at_url: Served) -> None:
+    catalog = store / "catalog.sqlite"
+    with closing(sqlite3.connect(catalog)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'parts_of_account'")
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    content = bytearray(catalog.read_bytes())
+    start = (page[0] - 1) * size
+    index = content[start : start + size]
+    assert b"1\x082" not in index
+    # Partners 1 and 2 change places in the index alone, as if half of it were of another catalog.
+    swapped = index.translate(bytes.maketrans(b"12", b"21"))
+    content[start + 100 : start + size] = swapped[100:]
+    catalog.write_bytes(content)
+    with closing(sqlite3.connect(catalog)) as db:
+        assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
+    with pytest.raises(StoreError, match=r"is not the whole catalog of a store \(row 1 missing"):
+        slice_of(at_url.url, RANGE)
+
+
+def test_a_report_of_a_catalog_that_was_old_is_not_taken_for_fresh(
+    store: Path, at_url: Served, tmp_path: Path
+) -> None:
+    """A worker of a cluster may have read it before the run began."""
+    spec = report_spec(partner="1", date_range=RANGE, store=at_url.url)
+    settings = Settings(tmp_path / "outputs", jobs=1)
+    old = holdings(at_url.url, "1")
+    fill_store(tmp_path, {"later": [seats_row("2025-04", "a", Product="Azure")]})
+    read_at, content = remote._catalogs[f"{at_url.url}/catalog.sqlite"]
+    remote.read_anew()
+    with claimed(settings.outputs, wait=False) as work:
+        _, order = runner._order(spec, settings, runner.notebooks()[:1], work)
+        remote._catalogs[f"{at_url.url}/catalog.sqlite"] = read_at, content
+        data, digest = render._open(order)
+    assert digest == order.fingerprint["data"] != data_digest(old, order.date_range)
+    assert "Azure" in set(metrics.products(data)["product"])
+
+
+def test_why_a_catalog_could_not_be_read_is_not_asked_again_within_a_minute(
+    at_url: Served,
+) -> None:
+    for _ in range(2):
+        with pytest.raises(StoreError, match="no store is here"):
+            holdings(f"{at_url.url}/none", "1")
+    assert at_url.asked == ["none/catalog.sqlite"]
+
+
+def test_a_reason_does_not_tell_a_signature() -> None:
+    error = OSError("403, message='Forbidden', url='http://host/part?X-Signature=secret&a=b'\nno")
+    told = str(remote._told("http://host/part", error))
+    assert told == (
+        "http://host/part: cannot be read (403, message='Forbidden', url='http://host/part?…' no)"
+        "; see that it can be, and try again."
+    )
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "_SILENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/store"
+        with pytest.raises(StoreError, match=r"cannot be read \(no answer within 0\.2 seconds\)"):
+            holdings(url, "1")
 
 
 @pytest.mark.parametrize("kept", [5000, 8192], ids=["within a page", "after a page"])
@@ -143,6 +217,7 @@ def test_half_a_catalog_is_refused_and_read_anew_when_it_is_whole(
     with pytest.raises(StoreError, match=r"catalog\.sqlite: is not the whole catalog"):
         slice_of(at_url.url, RANGE)
     catalog.write_bytes(whole)
+    remote.read_anew()
     assert slice_of(at_url.url, RANGE).months_without_subscriptions == ()
 
 
@@ -172,11 +247,36 @@ def test_a_url_that_cannot_be_read_is_told_with_the_reason(url: str, reason: str
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://me:secret@host/store", "https://host/store?signature=secret", "s3://store#x"]
+    "url",
+    [
+        *("ftp://me:secret@host/store", "http://token@host/store", "s3://store#x", "s3://b/[a]"),
+        *("https://host/store?signature=secret", "https://host/store?", "abfs://a:secret@b/store"),
+    ],
 )
 def test_what_notebooks_would_tell_everybody_is_refused(url: str) -> None:
-    with pytest.raises(ParameterError, match="store: a URL has no password and nothing after"):
+    with pytest.raises(ParameterError, match="store: a URL has no login, and none of") as told:
         report_spec(partner="1", store=url)
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("file:///tmp/store", "file://store", "local://store", "s3://", "://store"),
+        "simplecache::http://me:secret@host/store",
+    ],
+)
+def test_what_is_no_url_of_somewhere_else_is_refused(url: str) -> None:
+    with pytest.raises(ParameterError, match="store: is no URL such as s3://bucket/store") as told:
+        report_spec(partner="1", store=url)
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize("url", ["S3://bucket/Store/", " s3://bucket/Store "])
+def test_a_url_is_written_in_one_way(url: str) -> None:
+    assert report_spec(partner="1", store=url).store == "s3://bucket/Store"
+    container = "abfs://container@account.example/store"
+    assert report_spec(partner="1", store=container).store == container
 
 
 @pytest.mark.parametrize("command", [["ingest", "exports"], ["forget", "a"], ["schedule"]])

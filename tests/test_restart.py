@@ -93,17 +93,6 @@ def test_without_room_to_write_the_old_report_stays(
     assert list((tmp_path / "outputs").glob(".run-*")) == []
 
 
-def test_a_path_that_is_too_long_for_sockets_is_refused_rather_than_waited_for(
-    command: list[str], tmp_path: Path
-) -> None:
-    long = tmp_path / ("x" * 100)
-    long.mkdir()
-    env = os.environ | {"TMPDIR": str(long)}
-    run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    assert run.returncode == 1
-    assert "is too long a path for sockets; set TMPDIR to a folder of at most 60" in run.stderr
-
-
 def test_a_second_run_at_the_same_time_says_so_and_writes_nothing(
     command: list[str], tmp_path: Path
 ) -> None:

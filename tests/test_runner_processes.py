@@ -4,8 +4,10 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import Executor, Future
 from datetime import date
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from running import (
@@ -19,6 +21,10 @@ from running import (
     spec_of,
     whole_run,
 )
+
+from insights_lib import runner
+from insights_lib.orders import Outcome
+from insights_lib.workers import WorkerDied
 
 # Makes a report with kernels that are not forked, and tells how many of them were started.
 ORDINARY = f"""
@@ -131,6 +137,40 @@ if not os.path.exists(store + ".killed"):
     result = run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=1)
     assert result.of("1").failures == ()
     assert (tmp_path / "store.killed").exists()
+
+
+def test_a_second_try_keeps_no_other_report_from_being_told(
+    own_notebooks: Path, replay: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Told(Future[Outcome]):
+        def result(self, timeout: float | None = None) -> Outcome:
+            assert self.done(), "it was waited for"
+            return super().result(timeout)
+
+    class Pool(Executor):
+        asked: ClassVar[list[Told]] = []
+
+        def submit(self, _fn: Any, /, *orders: Any, **_: Any) -> Any:
+            future = Told()
+            self.asked.append(future)
+            outcome = Outcome(orders[0].spec, orders[0].folder)
+            if len(self.asked) == 1:
+                future.set_exception(WorkerDied("killed"))
+            elif len(self.asked) == 2:
+                future.set_result(outcome)
+            else:
+                future.outcome = outcome  # type: ignore[attr-defined]
+            return future
+
+    def then(_: Outcome) -> None:
+        if not Pool.asked[2].done():
+            Pool.asked[2].set_result(Pool.asked[2].outcome)  # type: ignore[attr-defined]
+
+    notebook(own_notebooks, "01_fine", *replay)
+    monkeypatch.setattr(runner, "_workers", lambda *_: Pool())
+    specs = [spec_of(tmp_path / "store", partner) for partner in ("1", "2")]
+    outcomes = runner.run_reports(specs, runner.Settings(tmp_path / "outputs", jobs=1), then)
+    assert [outcome.spec.partner for outcome in outcomes] == ["2", "1"]
 
 
 def test_no_notebook_knows_how_mail_is_sent(

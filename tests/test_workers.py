@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import as_completed
 from pathlib import Path
 
 import pytest
 from waiting import gone
 
+from insights_lib import workers as workers_module
 from insights_lib.workers import WorkerDied, Workers
 
 
@@ -47,6 +49,60 @@ def test_an_error_is_the_callers() -> None:
     with pytest.raises(ValueError, match="no"):
         workers.submit(fail).result()
     assert workers.submit(abs, -1).result() == 1
+    workers.shutdown()
+
+
+class TwoPartsError(Exception):
+    """One that cannot be made again from what pickle keeps of it."""
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(f"{what} at {where}")
+
+
+def fail_in_two_parts() -> None:
+    raise TwoPartsError("wrong", "home")
+
+
+def fail_with_what_cannot_be_pickled() -> None:
+    raise ValueError(lambda: None)
+
+
+def lambda_of_nothing() -> object:
+    return lambda: None
+
+
+@pytest.mark.parametrize(
+    ("work", "kind"),
+    [
+        (fail_in_two_parts, "TwoPartsError: wrong at home"),
+        (fail_with_what_cannot_be_pickled, "ValueError: <function"),
+        (lambda_of_nothing, "function: <function"),
+    ],
+)
+def test_an_answer_that_cannot_be_pickled_is_told_of(work: Callable[[], None], kind: str) -> None:
+    workers = Workers(1)
+    with pytest.raises(RuntimeError, match=kind):
+        workers.submit(work).result(timeout=60)
+    assert workers.submit(abs, -1).result(timeout=60) == 1
+    workers.shutdown()
+
+
+def test_a_process_that_cannot_be_started_fails_its_own_work_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start, failed = workers_module._start, []
+
+    def start_at_last() -> object:
+        if not failed:
+            failed.append(True)
+            raise OSError(24, "Too many open files")
+        return start()
+
+    monkeypatch.setattr(workers_module, "_start", start_at_last)
+    workers = Workers(1)
+    with pytest.raises(OSError, match="Too many open files"):
+        workers.submit(abs, -1).result(timeout=60)
+    assert workers.submit(abs, -2).result(timeout=60) == 2
     workers.shutdown()
 
 

@@ -1,6 +1,7 @@
 """What every command has: two consoles, common options, and errors as sentences."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ WIDEST = 2000  # characters of a line that no screen has to show
 
 
 def _no_url(store: Path) -> Path:
-    if re.match(r"[A-Za-z][\w+.-]+:/", str(store)):  # Windows has drives of one letter
+    if re.match(r"[A-Za-z][\w+.-]+:[:/]", str(store)):  # Windows has drives of one letter
         raise typer.BadParameter(
             "a store at a URL can only be read. Give a folder, and copy it to the URL afterwards: "
             "its parts first, the catalog last."
@@ -34,7 +35,7 @@ def _no_url(store: Path) -> Path:
 
 
 def _no_file(store: str) -> str:
-    if Path(store).is_file():
+    if os.path.isfile(store):  # noqa: PTH113 - Path raises when the text is too long
         raise typer.BadParameter(f"{store!r} is a file; give the folder of a store, or its URL.")
     return store
 

@@ -40,8 +40,9 @@ def following(total: int, at_a_time: int, quiet: bool) -> Iterator[Follow]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("reports, {task.fields[running]} running, {task.fields[failed]} failed"),
+        TextColumn("in"),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("left:"),
         TimeRemainingColumn(),
         console=errors,
     ) as progress:
