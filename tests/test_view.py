@@ -44,7 +44,7 @@ def test_a_terminal_has_a_live_view_of_what_is_done_running_failed_and_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told = shown(monkeypatch, terminal=True, quiet=False)
-    assert re.search(r"2/3 reports, 1 running, 1 failed \S+ left ", told)
+    assert re.search(r"2/3 reports, 1 running, 1 failed in \S+ left: ", told)
 
 
 def test_the_summary_counts_what_was_rendered_what_was_fresh_and_what_failed() -> None:
