@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from insights_lib.errors import InsightsError, ReportError
 from insights_lib.orders import Order
 from insights_lib.sections import refuse_unfinished
+from insights_lib.warm_kernels import MOST, SaidTooMuch
 
-MOST_MEGABYTES = 50  # that a section may print and show; they are kept in its notebook
 _DIED = "its kernel died; it was killed, perhaps for want of memory"
 LONGEST_REASON, LONGEST_TRACEBACK = 2_000, 100_000  # characters
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -61,7 +62,6 @@ def _try_section(order: Order, end: float, notebook: Path) -> tuple[str, str] | 
             timeout_func=lambda _: max(1, ceil(deadline - time.monotonic())),
             start_timeout=max(60, order.section_timeout),
             setup=_saved_slice(order),
-            most=MOST_MEGABYTES * 1_000_000,
         )
         refuse_unfinished(notebook.stem, executed)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
@@ -113,13 +113,12 @@ def reason_of(error: Exception, late: str = "") -> str:
 
 
 def _reason(error: Exception, late: str) -> str:
-    kind = type(error).__name__
-    if kind == "DeadKernelError":
+    if isinstance(error, DeadKernelError):
         return _DIED
-    if kind == "SaidTooMuch":
-        return f"it printed and showed more than {MOST_MEGABYTES} MB"
-    if kind == "CellTimeoutError":
+    if isinstance(error, SaidTooMuch):
+        return f"it printed and showed more than {MOST // 1_000_000} MB"
+    if isinstance(error, CellTimeoutError):
         return late
-    if kind == "PapermillExecutionError":
-        return f"{error.ename}: {error.evalue}".rstrip(": ")  # type: ignore[attr-defined]
-    return str(error) if isinstance(error, InsightsError) else f"{kind}: {error}"
+    if isinstance(error, papermill.PapermillExecutionError):
+        return f"{error.ename}: {error.evalue}".rstrip(": ")
+    return str(error) if isinstance(error, InsightsError) else f"{type(error).__name__}: {error}"

@@ -40,7 +40,7 @@ from traitlets.config import Config
 from insights_lib.forked_kernel import SAID_TOO_MUCH
 from insights_lib.warm_parent import ParentDied, WarmParent
 
-MOST = 50_000_000  # characters that a notebook may print and show
+MOST = 50_000_000  # characters that a notebook may print and show; they are kept in it
 _LOOK = 1  # seconds between looks whether a silent kernel is still there
 
 

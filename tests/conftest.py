@@ -15,6 +15,9 @@ from insights_lib.slices import Slice, open_slice
 from insights_lib.staging import sql_path
 from insights_lib.store import holdings
 
+# Whose fixtures several tests need.
+pytest_plugins = ["mailing", "running"]
+
 Rows = list[dict[str, str]]
 # What a notebook is told of its report: all that decides what it says, not which one it is.
 TOLD = [name for name in ReportSpec.model_fields if name != "variant"]

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import fill_store, seats_row, usage_row
-from mail_server import HOST, LOGIN, MailServer, ca_file
+from mail_server import HOST, LOGIN, MailServer, ca_file, mail_server
 from typer.testing import CliRunner, Result
 
 from insights_lib import cli
@@ -171,3 +171,29 @@ def content_of(page: str) -> Any:
     """What a report's page was made of: its facts, tables and rows."""
     (packed,) = re.findall(r'id="content">([^<]*)<', page)
     return json.loads(gzip.decompress(base64.b64decode(packed)))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the ordinary report, and one of a single location in Swedish."""
+    return rendered(tmp_path_factory.mktemp("made") / "here", [OSLO])
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    """A mail server."""
+    with mail_server() as shown:
+        yield shown
+
+
+@pytest.fixture
+def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, a copy of what was made; no browser draws pictures."""
+    without_browser(monkeypatch)
+    return copied(made, tmp_path / "here", monkeypatch)
+
+
+@pytest.fixture
+def people(here: Path, server: MailServer) -> Callable[..., None]:
+    """A function that writes who gets what."""
+    return lambda *given, **others: write_parameters(list(given), server.port, **others)

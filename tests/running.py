@@ -97,9 +97,10 @@ def odd_rows() -> list[dict[str, str]]:
     return rows + [seats_row(m, "z", PGAMpnId="2", PartnerLocation="Elsewhere") for m in MONTHS]
 
 
-def whole_run(folder: Path) -> Run:
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of all sections for partner 1, with secrets about, in folders with odd names."""
-    odd = folder / ODD
+    odd = tmp_path_factory.mktemp("complete") / ODD
     odd.mkdir()
     usage = [usage_row(month, "a") for month in MONTHS[:3]]
     store = fill_store(odd, {"SeatsSubscriptionsAndRevenue": odd_rows(), "OfficeUsage": usage})
@@ -109,10 +110,12 @@ def whole_run(folder: Path) -> Run:
         return run(odd / "outputs", spec_of(store, partner_name='A "B" {c}'))
 
 
-def replay_of(made: Run, recorded: Path) -> list[str]:
+@pytest.fixture(scope="module")
+def replay(complete: Run, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Cells that show again what those of a whole report showed, without a second of imports."""
+    recorded = tmp_path_factory.mktemp("replay") / "shown.json"
     shown = []
-    for file in sorted((made.folder("1") / "notebooks").glob("*.ipynb")):
+    for file in sorted((complete.folder("1") / "notebooks").glob("*.ipynb")):
         for cell in nbformat.read(file, as_version=4).cells:
             outputs = [(o.data, o.metadata) for o in cell.get("outputs", [])]
             shown.append([bundle for bundle in outputs if bundle[1].get("insights")])
@@ -137,10 +140,11 @@ def note_inputs(store: Path, *partners: str) -> None:
     store.with_suffix(".inputs").write_text(json.dumps(inputs), encoding="utf-8")
 
 
-def notebooks_beside_store(made: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture
+def own_notebooks(complete: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which the runner looks for notebooks, beside a copy of the odd store."""
-    shutil.copytree(made.outputs.parent / "store", folder / "store")
-    note_inputs(folder / "store", "1", "2")
-    (folder / "notebooks").mkdir()
-    monkeypatch.setattr(runner, "NOTEBOOKS", folder / "notebooks")
-    return folder / "notebooks"
+    shutil.copytree(complete.outputs.parent / "store", tmp_path / "store")
+    note_inputs(tmp_path / "store", "1", "2")
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.setattr(runner, "NOTEBOOKS", tmp_path / "notebooks")
+    return tmp_path / "notebooks"

@@ -16,36 +16,14 @@ from running import (
     files_in,
     note_inputs,
     notebook,
-    notebooks_beside_store,
-    replay_of,
     run,
     spec_of,
-    whole_run,
 )
 
 from insights_lib import runner
 from insights_lib.errors import InsightsError
 from insights_lib.render import LANES
 from insights_lib.runner import Settings, run_reports
-
-
-@pytest.fixture(scope="module")
-def complete(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of all sections for partner 1, with secrets about, in folders with odd names."""
-    return whole_run(tmp_path_factory.mktemp("complete"))
-
-
-@pytest.fixture(scope="module")
-def replay(complete: Run, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Cells that show again what those of a whole report showed, without a second of imports."""
-    return replay_of(complete, tmp_path_factory.mktemp("replay") / "shown.json")
-
-
-@pytest.fixture
-def own_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complete: Run) -> Path:
-    """A folder in which the runner looks for notebooks, beside a copy of the odd store."""
-    return notebooks_beside_store(complete, tmp_path, monkeypatch)
-
 
 # Each report of a run in its own way
 

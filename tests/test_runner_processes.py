@@ -13,13 +13,9 @@ import pytest
 from running import (
     NOTEBOOKS,
     RANGE,
-    Run,
     notebook,
-    notebooks_beside_store,
-    replay_of,
     run,
     spec_of,
-    whole_run,
 )
 
 from insights_lib import runner
@@ -53,24 +49,6 @@ settings = runner.Settings(folder / "ordinary", jobs=1)
 (outcome,) = runner.run_reports([spec], settings, lambda _: None)
 print(json.dumps({{"failures": outcome.failures, "ordinary kernels": len(started)}}))
 """
-
-
-@pytest.fixture(scope="module")
-def complete(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of all sections for partner 1, with secrets about, in folders with odd names."""
-    return whole_run(tmp_path_factory.mktemp("complete"))
-
-
-@pytest.fixture(scope="module")
-def replay(complete: Run, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Cells that show again what those of a whole report showed, without a second of imports."""
-    return replay_of(complete, tmp_path_factory.mktemp("replay") / "shown.json")
-
-
-@pytest.fixture
-def own_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complete: Run) -> Path:
-    """A folder in which the runner looks for notebooks, beside a copy of the odd store."""
-    return notebooks_beside_store(complete, tmp_path, monkeypatch)
 
 
 def test_the_largest_report_is_made_first_and_the_same_months_only_once(

@@ -18,11 +18,8 @@ from running import (
     Run,
     files_in,
     notebook,
-    notebooks_beside_store,
-    replay_of,
     run,
     spec_of,
-    whole_run,
 )
 
 from insights_lib.notebook import inputs_of
@@ -39,12 +36,6 @@ DIMENSIONS = {
     "distribution_trend": "customer_market, customer_segment, partner_location, product, "
     "sales_channel, pricing_model, partner_attribution",
 }
-
-
-@pytest.fixture(scope="module")
-def complete(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of all sections for partner 1, with secrets about, in folders with odd names."""
-    return whole_run(tmp_path_factory.mktemp("complete"))
 
 
 def test_a_run_goes_well_in_folders_whose_names_are_full_of_braces_quotes_and_blanks(
@@ -180,18 +171,6 @@ def test_no_secret_of_the_environment_is_in_any_file(complete: Run) -> None:
 def test_nothing_of_another_partner_is_in_any_file(complete: Run) -> None:
     for file in complete.outputs.rglob("*"):
         assert not file.is_file() or b"Elsewhere" not in file.read_bytes(), file.name
-
-
-@pytest.fixture(scope="module")
-def replay(complete: Run, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Cells that show again what those of a whole report showed, without a second of imports."""
-    return replay_of(complete, tmp_path_factory.mktemp("replay") / "shown.json")
-
-
-@pytest.fixture
-def own_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complete: Run) -> Path:
-    """A folder in which the runner looks for notebooks, beside a copy of the odd store."""
-    return notebooks_beside_store(complete, tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from conftest import write_tsv
-from mail_server import MailServer, mail_server
+from mail_server import MailServer
 from mailing import (
     RANGE,
-    copied,
     datasets,
     insights,
     person,
@@ -22,7 +21,6 @@ from mailing import (
     rendered,
     sentences,
     told,
-    without_browser,
     write_parameters,
 )
 from running import notebook
@@ -41,19 +39,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def server() -> Iterator[MailServer]:
-    with mail_server() as shown:
-        yield shown
-
-
-@pytest.fixture
-def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store and a fresh report, and new exports that need no time to settle."""
-    without_browser(monkeypatch)
     monkeypatch.setattr(incoming, "STABLE_SECONDS", 0.0)
-    folder = copied(made, tmp_path / "here", monkeypatch)
     Path("data/incoming").mkdir()
-    return folder
+    return here
 
 
 @pytest.fixture

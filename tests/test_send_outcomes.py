@@ -6,56 +6,28 @@ import json
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from mail_server import LOGIN, MailServer, mail_server
+from mail_server import LOGIN, MailServer
 from mailing import (
     AS_OF,
     OSLO,
     RANGE,
-    copied,
     insights,
     person,
     reason,
     received,
-    rendered,
     send,
     states,
     told,
-    without_browser,
-    write_parameters,
 )
 
 from insights_lib.mail.server import PASSWORD
 
 PATH = os.environ["PATH"]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ordinary report, and one of a single location in Swedish."""
-    return rendered(tmp_path_factory.mktemp("made") / "here", [OSLO])
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with mail_server() as shown:
-        yield shown
-
-
-@pytest.fixture
-def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    without_browser(monkeypatch)
-    return copied(made, tmp_path / "here", monkeypatch)
-
-
-@pytest.fixture
-def people(here: Path, server: MailServer) -> Callable[..., None]:
-    """A function that writes who gets what."""
-    return lambda *given, **others: write_parameters(list(given), server.port, **others)
 
 
 # Refused, put off, and told

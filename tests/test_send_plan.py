@@ -3,11 +3,11 @@
 import hashlib
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mail_server import MailServer, mail_server
+from mail_server import MailServer
 from mailing import (
     ELSEWHERE,
     OSLO,
@@ -15,46 +15,17 @@ from mailing import (
     REPORT,
     attached,
     content_of,
-    copied,
     parsed,
     person,
     reason,
     received,
-    rendered,
     send,
     sentences,
     states,
     told,
-    without_browser,
-    write_parameters,
 )
 
 from insights_lib.mail.server import PASSWORD
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ordinary report, and one of a single location in Swedish."""
-    return rendered(tmp_path_factory.mktemp("made") / "here", [OSLO])
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with mail_server() as shown:
-        yield shown
-
-
-@pytest.fixture
-def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    without_browser(monkeypatch)
-    return copied(made, tmp_path / "here", monkeypatch)
-
-
-@pytest.fixture
-def people(here: Path, server: MailServer) -> Callable[..., None]:
-    """A function that writes who gets what."""
-    return lambda *given, **others: write_parameters(list(given), server.port, **others)
-
 
 # Who gets what
 

@@ -1,52 +1,24 @@
 """`insights send` again: new data goes to those who want updates, the same numbers to nobody."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import seats_row, write_tsv
-from mail_server import MailServer, mail_server
+from mail_server import MailServer
 from mailing import (
     AS_OF,
     OSLO,
-    copied,
     insights,
     person,
     received,
-    rendered,
     seats,
     send,
     states,
-    without_browser,
-    write_parameters,
 )
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ordinary report, and one of a single location in Swedish."""
-    return rendered(tmp_path_factory.mktemp("made") / "here", [OSLO])
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with mail_server() as shown:
-        yield shown
-
-
-@pytest.fixture
-def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    without_browser(monkeypatch)
-    return copied(made, tmp_path / "here", monkeypatch)
-
-
-@pytest.fixture
-def people(here: Path, server: MailServer) -> Callable[..., None]:
-    """A function that writes who gets what."""
-    return lambda *given, **others: write_parameters(list(given), server.port, **others)
 
 
 def more_customers(**of_row: str) -> None:

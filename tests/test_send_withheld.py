@@ -1,51 +1,23 @@
 """`insights send`: a report that is not what it should be is not sent, and why is told."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mail_server import MailServer, mail_server
+from mail_server import MailServer
 from mailing import (
     AS_OF,
     OSLO,
     PARTNER_NAME,
     REPORT,
-    copied,
     insights,
     person,
     reason,
-    rendered,
     send,
     states,
-    without_browser,
-    write_parameters,
 )
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ordinary report, and one of a single location in Swedish."""
-    return rendered(tmp_path_factory.mktemp("made") / "here", [OSLO])
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with mail_server() as shown:
-        yield shown
-
-
-@pytest.fixture
-def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    without_browser(monkeypatch)
-    return copied(made, tmp_path / "here", monkeypatch)
-
-
-@pytest.fixture
-def people(here: Path, server: MailServer) -> Callable[..., None]:
-    """A function that writes who gets what."""
-    return lambda *given, **others: write_parameters(list(given), server.port, **others)
 
 
 def change_manifest(folder: Path, **values: Any) -> None:
