@@ -5,6 +5,7 @@ paths. A worker that dies is replaced by another one: Dask gives its report to t
 """
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ def cluster(address: str) -> Iterator[Executor]:
         raise ParameterError(
             "--dask needs Dask, which is not installed; run `pip install '.[dask]'` here."
         ) from error
+    # It would show how it looks for a scheduler that is gone; the reports tell that it is.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         asyncio.run(_call(address))
         client = Client(address, timeout=_PATIENCE, set_as_default=False)

@@ -42,13 +42,17 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
-def address(start: Start) -> str:
+def address() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    start("Scheduler at", "dask_scheduler", "--host", "127.0.0.1", "--port", str(port),
-          "--no-dashboard")  # fmt: skip
-    return f"tcp://127.0.0.1:{port}"
+        return f"tcp://127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.fixture
+def scheduler(start: Start, address: str) -> "subprocess.Popen[str]":
+    port = address.rpartition(":")[2]
+    return start("Scheduler at", "dask_scheduler", "--host", "127.0.0.1", "--port", port,
+                 "--no-dashboard")  # fmt: skip
 
 
 def worker(start: Start, address: str, number: int) -> "subprocess.Popen[str]":
@@ -71,6 +75,7 @@ def tables(outputs: Path) -> dict[str, bytes]:
     return {str(f.relative_to(outputs)): f.read_bytes() for f in outputs.glob("*/*/data/*.csv")}
 
 
+@pytest.mark.usefixtures("scheduler")
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 def test_a_cluster_makes_the_reports_of_a_store_at_a_url_though_a_worker_is_killed_half_way(
     start: Start, address: str, tmp_path: Path
@@ -99,6 +104,24 @@ def test_a_cluster_makes_the_reports_of_a_store_at_a_url_though_a_worker_is_kill
     assert not list((tmp_path / "cluster").glob(".run-*"))
 
 
+def test_a_scheduler_that_is_killed_fails_what_is_left(
+    start: Start,
+    scheduler: "subprocess.Popen[str]",
+    address: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    worker(start, address, 1)
+    settings = Settings(tmp_path / "outputs", jobs=1, dask=address)
+    outcomes = run_reports(specs(tmp_path, "123"), settings, lambda _: scheduler.kill())
+    made, *given_up = (outcome.failures for outcome in outcomes)
+    assert made == ()
+    told = "the Dask cluster has given it up; see that it has a scheduler, and run it again"
+    assert given_up == [(("", told),)] * 2
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("scheduler")
 def test_a_cluster_without_workers_is_told(address: str, tmp_path: Path) -> None:
     settings = Settings(tmp_path / "outputs", jobs=1, dask=address)
     with pytest.raises(ReportError, match="has no worker; start some"):
