@@ -9,16 +9,19 @@ import plotly.graph_objects as go
 
 from insights_lib import theme
 from insights_lib.figures import (
+    BELOW_TABS,
     HOVER,
-    add_bars,
-    add_columns,
+    Trace,
     add_tabs,
-    empty_figure,
+    bar_axes,
+    bars,
+    columns,
     escaped,
+    figure,
+    hover_of_shares,
     labels,
+    month_axes,
     plain,
-    use_bar_axes,
-    use_month_axes,
 )
 from insights_lib.stages import measured
 from insights_lib.words import Words
@@ -26,242 +29,248 @@ from insights_lib.words import Words
 TOTAL = "All"  # what adds_and_churns calls the rows of all products together
 MOST_TABS = 20  # products with a tab of their own
 MOST_VALUES = 10  # values of a dimension that a chart shows one by one; a table shows all
+BESIDE_BARS = 48  # pixels for the count at the end of the longest one
+WORLD = {
+    "projection": {"type": "natural earth"},
+    "fitbounds": False,
+    "lataxis": {"range": [-57, 84]},
+    "showland": True,
+    "landcolor": theme.LAND,
+    "showcountries": True,
+    "countrycolor": "white",
+    **dict.fromkeys(("showcoastlines", "showlakes", "showframe", "showocean"), False),
+    "bgcolor": "rgba(0,0,0,0)",
+}
 SPREAD = ("current_customers", "active_customers", "new_customers")
 
 
 @measured("figures")
 def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, words: Words) -> go.Figure:
     """Five cards: a number, its growth over the range, and a small area chart by month."""
-    figure = empty_figure(words, height=190)
     cards = {row["metric"]: row for row in _records(summary)}
-    annotations = []
     months = [words.month(month) for month in trend["month"]]
     names = [column for column in trend.columns if column != "month"]
+    traces, texts = [], []
+    axes: dict[str, Any] = {}
     for i, name in enumerate(names):
         axis = "" if i == 0 else str(i + 1)
         place = [i / len(names), (i + 0.88) / len(names)]
-        counts = plain(trend[name])
-        figure.add_scatter(
-            x=months,
-            y=counts,
-            fill="tozeroy",
-            fillcolor=theme.PALE_BLUE,
-            mode="lines",
-            line={"color": theme.BLUE, "width": 2},
-            hovertext=[f"{m}: {words.count(n)}" for m, n in zip(months, counts, strict=True)],
-            hovertemplate=HOVER,
-            showlegend=False,
-            xaxis=f"x{axis}",
-            yaxis=f"y{axis}",
-        )
         hidden = {"visible": False, "type": "category", "anchor": f"y{axis}", "domain": place}
-        figure.layout[f"xaxis{axis}"] = hidden
         below = {"visible": False, "rangemode": "tozero", "domain": [0, 0.42]}
-        figure.layout[f"yaxis{axis}"] = {**below, "anchor": f"x{axis}"}
-        card = cards[name]
+        axes |= {f"xaxis{axis}": hidden, f"yaxis{axis}": {**below, "anchor": f"x{axis}"}}
+        area = _area(months, plain(trend[name]), words)
+        traces.append({**area, "xaxis": f"x{axis}", "yaxis": f"y{axis}"})
         for text, y, size in (
             (words.name(name), 1.0, 13),
-            (words.short(card["value"]), 0.9, 26),
-            (words.percent(card["growth_pct"], signed=True), 0.62, 13),
+            (words.short(cards[name]["value"]), 0.9, 26),
+            (words.percent(cards[name]["growth_pct"], signed=True), 0.62, 13),
         ):
             at = {"x": place[0], "y": y, "xref": "paper", "yref": "paper"}
             of_text = {"text": text, "font": {"size": size}, "showarrow": False}
-            annotations.append({**of_text, **at, "xanchor": "left", "yanchor": "top"})
-    figure.layout.annotations = annotations
-    return figure
+            texts.append({**of_text, **at, "xanchor": "left", "yanchor": "top"})
+    return figure(traces, words, height=190, annotations=texts, **axes)
+
+
+def _area(months: list[str], counts: list[Any], words: Words) -> Trace:
+    return {
+        "type": "scatter",
+        "x": months,
+        "y": counts,
+        "fill": "tozeroy",
+        "fillcolor": theme.PALE_BLUE,
+        "mode": "lines",
+        "line": {"color": theme.BLUE, "width": 2},
+        "hovertext": [f"{m}: {words.count(n)}" for m, n in zip(months, counts, strict=True)],
+        "hovertemplate": HOVER,
+        "showlegend": False,
+    }
 
 
 @measured("figures")
 def product_bars(table: pd.DataFrame, words: Words) -> go.Figure:
     """Current customers by product, a bar each, the largest on top."""
-    figure = empty_figure(words, height=80 + 36 * len(table))
-    add_bars(figure, labels(table["product"]), table, words, marker={"color": theme.BLUE})
-    use_bar_axes(figure)
-    return figure
+    numbers = plain(table["customers"]), plain(table["share_pct"])
+    trace = bars(labels(table["product"]), *numbers, words, marker={"color": theme.BLUE})
+    height = 80 + 36 * len(table)
+    return figure([trace], words, height, **bar_axes(), margin={"r": BESIDE_BARS})
 
 
 @measured("figures")
 def world_map(table: pd.DataFrame, words: Words) -> go.Figure:
     """The world by the customers' country, with tabs for current, active and new customers."""
-    figure = empty_figure(words, height=460)
     # Several spellings of one country share a shape; its hover tells them apart.
     countries: dict[str, list[dict[str, Any]]] = {}
     for row in _records(table[table["country_code"] != ""]):
         countries.setdefault(row["country_code"], []).append(row)
+    told = {code: _spread_of(rows, words) for code, rows in countries.items()}
+    traces = []
     for kind in SPREAD:
         counts = {c: max(row[kind] or 0 for row in rows) for c, rows in countries.items()}
         shown = {code: count for code, count in counts.items() if count}
-        figure.add_choropleth(
-            locations=list(shown),
-            z=[log10(count) for count in shown.values()],
-            hovertext=[_spread_of(countries[code], words) for code in shown],
-            hovertemplate=HOVER,
-            colorscale=theme.MAP_SCALE,
-            marker={"line": {"color": "white", "width": 0.5}},
-            zmin=0,
-            colorbar=_powers_of_ten(max(shown.values(), default=1), words),
+        traces.append(
+            {
+                "type": "choropleth",
+                "locations": list(shown),
+                "z": [log10(count) for count in shown.values()],
+                "hovertext": [told[code] for code in shown],
+                "hovertemplate": HOVER,
+                "colorscale": theme.MAP_SCALE,
+                "marker": {"line": {"color": "white", "width": 0.5}},
+                "zmin": 0,
+                "colorbar": _powers_of_ten(max(shown.values(), default=1), words),
+            }
         )
-    figure.update_geos(
-        projection={"type": "natural earth"},
-        fitbounds=False,
-        lataxis={"range": [-57, 84]},
-        showland=True,
-        landcolor=theme.LAND,
-        showcountries=True,
-        countrycolor="white",
-        **dict.fromkeys(("showcoastlines", "showlakes", "showframe", "showocean"), False),
-        bgcolor="rgba(0,0,0,0)",
-    )
-    add_tabs(figure, {words.name(kind): [i] for i, kind in enumerate(SPREAD)})
-    return figure
+    menu = add_tabs(traces, {words.name(kind): [i] for i, kind in enumerate(SPREAD)})
+    margin = {"t": BELOW_TABS}
+    return figure(traces, words, 460, geo=WORLD, updatemenus=menu, margin=margin)
 
 
 @measured("figures")
 def adds_and_churns(table: pd.DataFrame, words: Words) -> go.Figure:
     """Existing and added customers stacked by month, churned below zero; a tab per product."""
-    figure = empty_figure(words, height=440)
     # Rows of a product stand together, the totals first: a product that is itself called All is
     # another block. The largest products get a tab.
     starts = table["month"] <= table["month"].shift()
     total, *others = [rows for _, rows in table.groupby(starts.cumsum())] or [table]
     others.sort(key=lambda rows: -rows[["existing", "added"]].sum().sum())
     names = labels([words(TOTAL), *(str(rows["product"].iloc[0]) for rows in others[:MOST_TABS])])
+    traces: list[Trace] = []
     tabs = {}
     for name, rows in zip(names, [total, *others], strict=False):
-        tabs[name] = range(len(figure.data), len(figure.data) + 3)
+        tabs[name] = range(len(traces), len(traces) + len(theme.FLOWS))
         months = [words.month(month) for month in rows["month"]]
         for part, color in theme.FLOWS.items():
             counts = plain(-rows[part] if part == "churned" else rows[part])
-            add_columns(figure, months, counts, words, name=words.name(part), color=color)
-    figure.update_layout(barmode="relative")
-    use_month_axes(figure, slider=True)
-    add_tabs(figure, tabs)
-    return figure
+            traces.append(columns(months, counts, words, name=words.name(part), color=color))
+    layout = {**month_axes(slider=True), "updatemenus": add_tabs(traces, tabs)}
+    return figure(traces, words, 440, barmode="relative", margin={"t": BELOW_TABS}, **layout)
 
 
 @measured("figures")
 def distribution(table: pd.DataFrame, words: Words) -> go.Figure:
     """Current customers by the values of a dimension, the largest ten; a tab per dimension."""
-    figure = empty_figure(words, height=420)
+    traces: list[Trace] = []
     tabs = {}
     for dimension, rows in table.groupby("dimension", sort=False):
         top = rows.head(MOST_VALUES)
-        tabs[words.name(str(dimension))] = range(len(figure.data), len(figure.data) + len(top))
-        for i, (name, color) in enumerate(zip(labels(top["value"]), cycle(theme.CATEGORIES))):
-            add_bars(figure, [name], top.iloc[[i]], words, name=name, marker={"color": color})
-    use_bar_axes(figure)
-    figure.update_layout(barmode="overlay", bargap=0.5)
-    add_tabs(figure, tabs)
-    return figure
+        tabs[words.name(str(dimension))] = range(len(traces), len(traces) + len(top))
+        numbers = labels(top["value"]), plain(top["customers"]), plain(top["share_pct"])
+        for name, count, share, color in zip(*numbers, cycle(theme.CATEGORIES)):
+            marker = {"color": color}
+            traces.append(bars([name], [count], [share], words, name=name, marker=marker))
+    layout = {**bar_axes(), "bargap": 0.5, "updatemenus": add_tabs(traces, tabs)}
+    margin = {"r": BESIDE_BARS, "t": BELOW_TABS}
+    return figure(traces, words, 420, barmode="overlay", margin=margin, **layout)
 
 
 @measured("figures")
 def products(table: pd.DataFrame, words: Words) -> go.Figure:
     """A pie of the products, and beside it the SKUs of the product chosen in its tabs."""
-    figure = empty_figure(words, height=480)
     whole = table[table["sku"] == ""]
     skus = table[table["sku"] != ""]
-    _add_pie(figure, whole, words)
+    largest = skus.sort_values("customers", ascending=False, kind="stable")
+    traces = [_pie(whole, words), _sku_bars(largest, words)]
     tabs = {words("All products"): [0, 1]}
-    _add_sku_bars(figure, skus.sort_values("customers", ascending=False, kind="stable"), words)
     top = whole["product"].head(MOST_TABS)
     for name, product in zip(labels(top), top, strict=True):
-        tabs[name] = [0, len(figure.data)]
-        _add_sku_bars(figure, skus[skus["product"] == product], words)
-    use_bar_axes(figure)
-    figure.update_xaxes(domain=[0.66, 0.96])
-    add_tabs(figure, tabs)
-    return figure
+        tabs[name] = [0, len(traces)]
+        traces.append(_sku_bars(skus[skus["product"] == product], words))
+    layout = {**bar_axes(domain=[0.66, 0.96]), "updatemenus": add_tabs(traces, tabs)}
+    margin = {"r": BESIDE_BARS, "t": BELOW_TABS}
+    return figure(traces, words, 480, margin=margin, **layout)
 
 
-def _add_pie(figure: go.Figure, whole: pd.DataFrame, words: Words) -> None:
+def _pie(whole: pd.DataFrame, words: Words) -> Trace:
     """A slice per product; small ones are one slice, which adds up their customers."""
     top, rest = whole.head(MOST_VALUES), whole.iloc[MOST_VALUES:]
     names, counts, shares = labels(top["product"]), plain(top["customers"]), plain(top["share_pct"])
     if len(rest):
-        names.append(words("{count} others").format(count=words.count(len(rest))))
+        names.append(_others(len(rest), words))
         counts.append(int(rest["customers"].sum()))
         shares.append(float(rest["share_pct"].sum()))
-    figure.add_pie(
-        labels=names,
-        values=counts,
-        hole=0.55,
-        sort=False,
-        marker={
+    return {
+        "type": "pie",
+        "labels": names,
+        "values": counts,
+        "hole": 0.55,
+        "sort": False,
+        "marker": {
             "colors": [*theme.CATEGORIES[: len(top)], theme.OTHERS],
             "line": {"color": "white", "width": 1},
         },
-        domain={"x": [0, 0.3]},
-        textinfo="none",
-        hovertext=[
-            f"{name}<br>{words('Customers')}: {words.count(n)} ({words.percent(share)})"
-            for name, n, share in zip(names, counts, shares, strict=True)
-        ],
-        hovertemplate=HOVER,
-    )
+        "domain": {"x": [0, 0.3]},
+        "textinfo": "none",
+        "hovertext": hover_of_shares(names, counts, shares, words),
+        "hovertemplate": HOVER,
+    }
 
 
-def _add_sku_bars(figure: go.Figure, skus: pd.DataFrame, words: Words) -> None:
+def _sku_bars(skus: pd.DataFrame, words: Words) -> Trace:
     """The largest SKUs, a bar each."""
     top = skus.head(MOST_VALUES)
-    style = {"marker": {"color": theme.BLUE}, "showlegend": False}
-    add_bars(figure, labels(top["sku"]), top, words, **style)
+    numbers = plain(top["customers"]), plain(top["share_pct"])
+    marker = {"color": theme.BLUE}
+    return bars(labels(top["sku"]), *numbers, words, marker=marker, showlegend=False)
 
 
 @measured("figures")
 def distribution_trend(table: pd.DataFrame, words: Words) -> go.Figure:
     """Current customers stacked by month and value, small values together; a tab a dimension."""
-    figure = empty_figure(words, height=460)
     months = sorted(table["month"].unique())
+    told = [words.month(month) for month in months]
+    traces: list[Trace] = []
     tabs = {}
-    for dimension, rows in table.groupby("dimension", sort=False):
-        first = len(figure.data)
-        wide = rows.pivot(index="month", columns="value", values="customers").reindex(months)
-        ranked = wide.sum().sort_values(ascending=False, kind="stable").index
+    for dimension, by_value in _series(table).items():
+        first = len(traces)
+        ranked = sorted(by_value, key=lambda value: (-sum(by_value[value].values()), value))
         top, rest = ranked[:MOST_VALUES], ranked[MOST_VALUES:]
         for value, name, color in zip(top, labels(top), theme.CATEGORIES, strict=False):
-            _add_trend(figure, wide[value], words, name, color)
-        if len(rest):
-            name = words("{count} others").format(count=words.count(len(rest)))
-            _add_trend(figure, wide[rest].sum(axis=1), words, name, theme.OTHERS)
-        tabs[words.name(str(dimension))] = range(first, len(figure.data))
-    figure.update_layout(barmode="stack", hovermode="x unified")
-    use_month_axes(figure, slider=True)
-    add_tabs(figure, tabs)
-    return figure
+            counts = [by_value[value].get(month) for month in months]
+            traces.append(columns(told, counts, words, name=name, color=color))
+        if rest:
+            counts = [sum(by_value[value].get(month, 0) for value in rest) for month in months]
+            name = _others(len(rest), words)
+            traces.append(columns(told, counts, words, name=name, color=theme.OTHERS))
+        tabs[words.name(dimension)] = range(first, len(traces))
+    layout = {**month_axes(slider=True), "updatemenus": add_tabs(traces, tabs)}
+    layout |= {"barmode": "stack", "hovermode": "x unified", "margin": {"t": BELOW_TABS}}
+    return figure(traces, words, 460, **layout)
+
+
+def _series(table: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
+    """Customers by dimension, value and month."""
+    series: dict[str, dict[str, dict[str, int]]] = {}
+    for row in _records(table):
+        by_value = series.setdefault(row["dimension"], {})
+        by_value.setdefault(row["value"], {})[row["month"]] = row["customers"]
+    return series
 
 
 @measured("figures")
 def active_customers(table: pd.DataFrame, words: Words) -> go.Figure:
     """Columns of active customers by month, and a line of all customers."""
-    figure = empty_figure(words, height=380)
     months = [words.month(month) for month in table["month"]]
-    name = words.name("active_customers")
-    add_columns(
-        figure, months, plain(table["active_customers"]), words, name=name, color=theme.BLUE
-    )
-    everyone = plain(table["current_customers"])
-    figure.add_scatter(
-        x=months,
-        y=everyone,
-        name=words.name("current_customers"),
-        mode="lines+markers",
-        line={"color": theme.QUIET, "width": 2},
-        hovertext=[
-            f"{month}<br>{words.name('current_customers')}: {words.count(n)}"
+    active, everyone = plain(table["active_customers"]), plain(table["current_customers"])
+    name, of_all = words.name("active_customers"), words.name("current_customers")
+    line = {
+        "type": "scatter",
+        "x": months,
+        "y": everyone,
+        "name": of_all,
+        "mode": "lines+markers",
+        "line": {"color": theme.QUIET, "width": 2},
+        "hovertext": [
+            f"{month}<br>{of_all}: {words.count(n)}"
             for month, n in zip(months, everyone, strict=True)
         ],
-        hovertemplate=HOVER,
-    )
-    use_month_axes(figure, slider=False)
-    return figure
+        "hovertemplate": HOVER,
+    }
+    traces = [columns(months, active, words, name=name, color=theme.BLUE), line]
+    return figure(traces, words, 380, **month_axes(slider=False))
 
 
-def _add_trend(
-    figure: go.Figure, counts: "pd.Series[Any]", words: Words, name: str, color: str
-) -> None:
-    months = [words.month(str(month)) for month in counts.index]
-    add_columns(figure, months, plain(counts), words, name=name, color=color)
+def _others(count: int, words: Words) -> str:
+    return words("{count} others").format(count=words.count(count))
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

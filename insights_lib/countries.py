@@ -23,6 +23,18 @@ def country_codes(names: Iterable[str]) -> list[str]:
 def _country_code(name: str) -> str:
     if not _NAME.fullmatch(name):
         return ""
+    usual = _usual_names().get(name.lower())  # the converter would find it, too, but takes long
+    return usual or _searched(name)
+
+
+@cache
+def _usual_names() -> dict[str, str]:
+    table = _table()
+    table = table[table["obsolete"].isna()]  # nor has the converter codes for those
+    return dict(zip(table["name_short"].str.lower(), table["ISO3"], strict=True))
+
+
+def _searched(name: str) -> str:
     (codes,) = _converter().convert([name], to="ISO3", not_found=_NO_CODE, enforce_list=True)
     return codes[0] if len(codes) == 1 and codes[0] != _NO_CODE else ""
 
@@ -31,6 +43,10 @@ def _country_code(name: str) -> str:
 def _converter() -> CountryConverter:
     # The converter logs a warning for every name it does not know; an empty code says the same.
     logging.getLogger("country_converter").setLevel(logging.CRITICAL)
-    # Read here because with pandas 3 its own reading takes Namibia's code, NA, for a null.
+    return CountryConverter(country_data=_table())
+
+
+def _table() -> pd.DataFrame:
+    # Read here because with pandas 3 the converter takes Namibia's code, NA, for a null.
     countries = pd.read_csv(COUNTRY_DATA_FILE, sep="\t", keep_default_na=False, na_values=[""])
-    return CountryConverter(country_data=countries.dropna(subset=["ISO2"]))
+    return countries.dropna(subset=["ISO2"])

@@ -1,4 +1,7 @@
-"""What the charts are made of: an empty figure, bars, columns, tabs, and safe labels.
+"""What the charts are made of: traces and layouts as plain dictionaries, and safe labels.
+
+They become a figure when all of it is known: plotly checks every change of a figure anew, which
+takes several times as long.
 
 Text from data reaches plotly escaped, since plotly reads a little HTML in every label, and as
 categories, since it would take some names for numbers or dates. Hover texts are handed over
@@ -24,11 +27,15 @@ _OWN_NAMES = re.compile(
     "|toString|valueOf|__(define|lookup)[GS]etter__"
 )
 HOVER = "%{hovertext}<extra></extra>"
+BELOW_TABS = 80  # pixels above the chart
+
+Trace = dict[str, Any]
 
 
-def empty_figure(words: Words, height: int) -> go.Figure:
+def figure(traces: Iterable[Trace], words: Words, height: int, **layout: Any) -> go.Figure:
     """A figure in the theme, with a height in pixels and the width of its place."""
-    return go.Figure(layout={"template": theme.template(words), "height": height})
+    whole = {"template": theme.template(words), "height": height, **layout}
+    return go.Figure(data=list(traces), layout=whole)
 
 
 def world_shapes() -> str:
@@ -57,108 +64,102 @@ def labels(names: Iterable[str]) -> list[str]:
 
 def plain(series: "pd.Series[Any]") -> list[Any]:
     """A column as a list, null as None."""
-    return [None if pd.isna(value) else value for value in series.astype(object)]
+    values = zip(series.astype(object).tolist(), series.isna().tolist(), strict=True)
+    return [None if missing else value for value, missing in values]
 
 
-def add_columns(
-    figure: go.Figure, months: Sequence[str], counts: Sequence[Any], words: Words, **style: Any
-) -> None:
-    """A column by month; `style` has the name, the color and whether it is visible.
+def columns(months: Sequence[str], counts: Sequence[Any], words: Words, **style: Any) -> Trace:
+    """A column by month; `style` has the name and the color.
 
     A negative count hangs below zero, and its hover tells how many there are.
     """
     name = style["name"]
-    # As a dictionary: what `add_bar` makes of its arguments would be made once more as it is added.
-    figure.add_trace(
-        {
-            "type": "bar",
-            "x": list(months),
-            "y": list(counts),
-            "name": name,
-            "marker": {"color": style["color"]},
-            "hovertext": [
-                f"{month}<br>{name}: {words.count(None if n is None else abs(n))}"
-                for month, n in zip(months, counts, strict=True)
-            ],
-            "hovertemplate": HOVER,
-            "visible": style.get("visible", True),
-        }
-    )
+    return {
+        "type": "bar",
+        "x": list(months),
+        "y": list(counts),
+        "name": name,
+        "marker": {"color": style["color"]},
+        "hovertext": [
+            f"{month}<br>{name}: {words.count(None if n is None else abs(n))}"
+            for month, n in zip(months, counts, strict=True)
+        ],
+        "hovertemplate": HOVER,
+    }
 
 
-def add_bars(
-    figure: go.Figure, names: Sequence[str], table: pd.DataFrame, words: Words, **style: Any
-) -> None:
+def bars(
+    names: Sequence[str], counts: Sequence[Any], shares: Sequence[Any], words: Words, **style: Any
+) -> Trace:
     """A lying bar for each label, with its count beside it; `style` goes to the trace."""
-    counts = plain(table["customers"])
-    shares = plain(table["share_pct"])
-    figure.add_trace(
-        {
-            "type": "bar",
-            "x": counts,
-            "y": list(names),
-            "orientation": "h",
-            "text": [words.short(n) for n in counts],
-            "textposition": "outside",
-            "cliponaxis": False,
-            "hovertext": [
-                f"{name}<br>{words('Customers')}: {words.count(n)} ({words.percent(share)})"
-                for name, n, share in zip(names, counts, shares, strict=True)
-            ],
-            "hovertemplate": HOVER,
-            **style,
-        }
-    )
+    return {
+        "type": "bar",
+        "x": list(counts),
+        "y": list(names),
+        "orientation": "h",
+        "text": [words.short(n) for n in counts],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "hovertext": hover_of_shares(names, counts, shares, words),
+        "hovertemplate": HOVER,
+        **style,
+    }
 
 
-def use_bar_axes(figure: go.Figure) -> None:
-    """Axes for lying bars: names down the side, the first on top, no scale."""
-    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
-    figure.update_xaxes(visible=False, rangemode="tozero")
-    figure.update_layout(bargap=0.35, margin={"r": 48})
+def hover_of_shares(
+    names: Sequence[str], counts: Sequence[Any], shares: Sequence[Any], words: Words
+) -> list[str]:
+    """What is told of each label's customers."""
+    return [
+        f"{name}<br>{words('Customers')}: {words.count(n)} ({words.percent(share)})"
+        for name, n, share in zip(names, counts, shares, strict=True)
+    ]
 
 
-def use_month_axes(figure: go.Figure, *, slider: bool) -> None:
-    """Axes for columns by month, with a slider to zoom in on a period if asked for."""
-    figure.update_xaxes(type="category", showgrid=False)
-    figure.update_yaxes(rangemode="tozero", tickformat=",d")
+def bar_axes(**x: Any) -> dict[str, Any]:
+    """The layout of lying bars: names down the side, the first on top, no scale."""
+    return {
+        "yaxis": {"type": "category", "autorange": "reversed", "showgrid": False},
+        "xaxis": {"visible": False, "rangemode": "tozero", **x},
+        "bargap": 0.35,
+    }
+
+
+def month_axes(*, slider: bool) -> dict[str, Any]:
+    """The layout of columns by month, with a slider to zoom in on a period if asked for."""
+    months: dict[str, Any] = {"type": "category", "showgrid": False}
     if slider:
-        figure.update_xaxes(
-            fixedrange=False,
-            rangeslider={"visible": True, "thickness": 0.09, "bordercolor": theme.HAIRLINE},
-        )
+        frame = {"visible": True, "thickness": 0.09, "bordercolor": theme.HAIRLINE}
+        months |= {"fixedrange": False, "rangeslider": frame}
+    return {"xaxis": months, "yaxis": {"rangemode": "tozero", "tickformat": ",d"}}
 
 
-def add_tabs(figure: go.Figure, tabs: Mapping[str, Sequence[int]]) -> None:
-    """Buttons of which each shows the traces of its tab alone; the first is pressed.
+def add_tabs(traces: Sequence[Trace], tabs: Mapping[str, Sequence[int]]) -> list[dict[str, Any]]:
+    """Show the traces of the first tab alone; returns the menu of all tabs.
 
     Buttons in a row while they are few, a list to choose from when they are many.
     """
-    every = range(len(figure.data))
+    every = range(len(traces))
+    for i, trace in enumerate(traces):
+        trace["visible"] = i in next(iter(tabs.values()), ())
     few = len(tabs) <= 8 and sum(map(len, tabs)) <= 110
-    figure.update_layout(
-        updatemenus=[
+    menu = {
+        "type": "buttons" if few else "dropdown",
+        "direction": "right" if few else "down",
+        "showactive": True,
+        "x": 0,
+        "xanchor": "left",
+        "y": 1.12,
+        "yanchor": "bottom",
+        "bgcolor": "white",
+        "bordercolor": theme.HAIRLINE,
+        "buttons": [
             {
-                "type": "buttons" if few else "dropdown",
-                "direction": "right" if few else "down",
-                "showactive": True,
-                "x": 0,
-                "xanchor": "left",
-                "y": 1.12,
-                "yanchor": "bottom",
-                "bgcolor": "white",
-                "bordercolor": theme.HAIRLINE,
-                "buttons": [
-                    {
-                        "label": label,
-                        "method": "update",
-                        "args": [{"visible": [i in traces for i in every]}],
-                    }
-                    for label, traces in tabs.items()
-                ],
+                "label": label,
+                "method": "update",
+                "args": [{"visible": [i in shown for i in every]}],
             }
+            for label, shown in tabs.items()
         ],
-        margin={"t": 80},
-    )
-    for i in every:
-        figure.data[i].visible = i in next(iter(tabs.values()), ())
+    }
+    return [menu]

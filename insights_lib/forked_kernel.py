@@ -9,8 +9,10 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from inspect import signature
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from ipykernel.ipkernel import IPythonKernel
@@ -19,6 +21,8 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 from traitlets.config import Config
+
+from insights_lib.warm_parent import adopt_orphans, name_process
 
 SAID_TOO_MUCH = 86  # the exit status of a kernel that said more than it may
 # Without a history there is no database of it, and no thread that writes to that.
@@ -76,22 +80,44 @@ def prepare() -> None:
     new_output("stream")  # type: ignore[no-untyped-call]
 
 
-def execute(work: Connection) -> None:
-    """Be the kernel of one notebook.
+def execute(work: int, output: int, cwd: str, env: dict[str, str]) -> None:
+    """Be the kernel of one notebook, in a group of processes of its own.
 
     Args:
-        work: From it comes the job: the `notebook`, code to run before it (`setup`), and how many
-            characters the notebook may print and show (`most`). To it goes what came of each code
-            cell that was run, `outputs`, `execution_count` and `failed`; after the last one the
-            notebook's new `metadata`.
+        work: Handle of a socket. From it comes the job: the `notebook`, code to run before it
+            (`setup`), and how many characters the notebook may print and show (`most`). To it goes
+            what came of each code cell that was run, `outputs`, `execution_count` and `failed`;
+            after the last one the notebook's new `metadata`.
+        output: Handle of the pipe for standard output and error.
+        cwd: The kernel's folder.
+        env: The kernel's environment.
     """
-    job = json_unpacker(work.recv_bytes())
+    _settle(output, cwd, env)
+    connection = Connection(work)
+    job = json_unpacker(connection.recv_bytes())
     # What the application of an ordinary kernel sets.
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     _shell().run_cell(job["setup"], silent=True)
     notebook = from_dict(job["notebook"])  # type: ignore[no-untyped-call]
     for result in _Execution(notebook, job["most"]).results():
-        work.send_bytes(json_packer(result))
+        connection.send_bytes(json_packer(result))
+
+
+def _settle(output: int, cwd: str, env: dict[str, str]) -> None:
+    """Have a group, a folder, an environment and standard files of its own."""
+    name_process("kernel")
+    os.setsid()
+    adopt_orphans()  # what its children leave is the kernel's, to its end
+    # If memory runs out, it is the notebook that has to go.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    for descriptor in (1, 2):
+        os.dup2(output, descriptor)
+    os.close(output)
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
 
 
 def _shell() -> Any:

@@ -15,7 +15,7 @@ from insights_lib.parameters import DateRange, ReportSpec
 from insights_lib.place import folder_of
 from insights_lib.store import Holdings, holdings
 
-SOFTWARE = ("partner-insights", "papermill", "nbconvert", "pandas", "plotly", "duckdb")
+_SOFTWARE = ("partner-insights", "papermill", "nbconvert", "pandas", "plotly", "duckdb")
 _LIBRARY = Path(__file__).parent
 
 State = Literal["fresh", "stale", "failed", "never run"]
@@ -111,11 +111,17 @@ def data_digest(held: Holdings, date_range: DateRange) -> str:
 
 
 @cache
+def versions() -> dict[str, str]:
+    """The versions of this library and of the packages it works with."""
+    return {name: version(name) for name in _SOFTWARE}
+
+
+@cache
 def software() -> str:
     """A digest of this library's own files, of the packages it works with, and of Python."""
     files = [file for file in sorted(_LIBRARY.rglob("*")) if file.is_file()]
     own = _of_files(tuple(file for file in files if file.suffix not in {".pyc", ".orig"}))
-    return _digest(own, platform.python_version(), *(version(name) for name in SOFTWARE))
+    return _digest(own, platform.python_version(), *versions().values())
 
 
 @cache

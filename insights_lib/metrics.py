@@ -191,9 +191,10 @@ def summary_trend(data: Slice) -> pd.DataFrame:
         One row per month of the range: month, current_customers, active_customers,
         subscriptions, customers_added, customers_churned. Null where unknown.
     """
-    flows = _flows(data, "key = 0")
+    flows = _flows(data)
+    total = flows[flows["key"] == 0]  # first, and month by month as the levels are
     table = _levels(data)
-    table["customers_added"], table["customers_churned"] = flows["added"], flows["churned"]
+    table["customers_added"], table["customers_churned"] = total["added"], total["churned"]
     return _whole(table, *_SERIES)
 
 
@@ -238,7 +239,7 @@ def adds_and_churns(data: Slice) -> pd.DataFrame:
         One row per product and month of the range: product (`All` first), month, existing,
         added, churned. Null where the month or the one before it is not covered.
     """
-    return _flows(data, "true").drop(columns="key")
+    return _flows(data).drop(columns="key")
 
 
 @measured("metrics")
@@ -288,13 +289,11 @@ def active_customers(data: Slice) -> pd.DataFrame:
 
 
 def _levels(data: Slice) -> pd.DataFrame:
-    data.database.execute(f"CREATE TABLE IF NOT EXISTS levels AS {_LEVELS}")
-    return data.query("SELECT * FROM levels ORDER BY month")
+    return data.query_once(f"{_LEVELS} ORDER BY month")
 
 
-def _flows(data: Slice, condition: str) -> pd.DataFrame:
-    data.database.execute(f"CREATE TABLE IF NOT EXISTS flows AS {_FLOWS}")
-    table = data.query(f"SELECT * FROM flows WHERE {condition} ORDER BY key > 0, product, month")
+def _flows(data: Slice) -> pd.DataFrame:
+    table = data.query_once(f"{_FLOWS} ORDER BY key > 0, product, month")
     return _whole(table, "existing", "added", "churned")
 
 

@@ -5,6 +5,14 @@ from pathlib import Path
 
 from insights_lib.parameters import DateRange, ReportSpec
 
+# What the notebooks of reports need, for the process from which their kernels are forked.
+PRELOAD = (
+    "insights_lib.metrics",
+    "insights_lib.notebook",
+    "insights_lib.warming:warm_up",
+    "insights_lib.forked_kernel:prepare",
+)
+
 
 @dataclass(frozen=True)
 class Order:
@@ -19,6 +27,7 @@ class Order:
         section_timeout: Seconds that a section may take.
         report_timeout: Seconds that it may take to read the data and execute all sections.
         fingerprint: As of `freshness.fingerprint`.
+        lanes: How many sections to execute at a time.
     """
 
     spec: ReportSpec
@@ -29,6 +38,7 @@ class Order:
     section_timeout: int
     report_timeout: int
     fingerprint: dict[str, str]
+    lanes: int = 1
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ fails leaves a folder with the reason in its manifest, and without a page or tab
 """
 
 import atexit
-import gc
 import hashlib
 import json
 import logging
@@ -18,35 +17,34 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache, partial
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from platform import node
 from tempfile import mkdtemp
 from threading import Lock
 from typing import Any
 
+from nbformat import NotebookNode
+
 from insights_lib.errors import ReportError
 from insights_lib.execution import notebook_parameters, raise_of_system, reason_of, run_section
-from insights_lib.freshness import SOFTWARE, data_digest, software
+from insights_lib.freshness import data_digest, software, versions
 from insights_lib.notebook import facts_of
-from insights_lib.orders import Order, Outcome
+from insights_lib.orders import PRELOAD, Order, Outcome
 from insights_lib.page import write_page
 from insights_lib.parameters import report_spec
 from insights_lib.place import move_into_place
 from insights_lib.remote import read_anew
 from insights_lib.rows import compact_rows
 from insights_lib.saved_slices import save_slice
-from insights_lib.sections import read_report, write_tables
+from insights_lib.sections import report_of, write_tables
 from insights_lib.slices import Slice, open_slice
 from insights_lib.warm_kernels import warm_kernels
+from insights_lib.warm_parent import Twin
 from insights_lib.words import Words
 
-# While one kernel waits for its client, another one works.
-LANES = 2
 STAGES = ("kernel", "data", "metrics", "figures", "page")
-_warming = Lock()  # some who call this have several threads
-PRELOAD = ("insights_lib.metrics", "insights_lib.notebook", "insights_lib.warming:warm_up")
+_warming, _warm = Lock(), False  # some who call this have several threads
 
 
 @dataclass
@@ -90,8 +88,7 @@ def render(order: Order) -> Outcome:
     order = replace(order, workdir=Path(mkdtemp(dir=order.workdir)))
     report = _Report(order, datetime.now(UTC).isoformat(timespec="seconds"))
     (order.workdir / "notebooks").mkdir()
-    with _warming:
-        _warm_parent()
+    use_warm_kernels()
     facts = _make_report(report)
     _write_manifest(report, facts)
     outcome = partial(
@@ -122,9 +119,8 @@ def _make_report(report: _Report) -> dict[str, Any]:
             data, order.fingerprint["data"] = _open(order)
             kept.callback(data.database.close)
             save_slice(data, saved)
-        if not report.failures:
-            _run_sections(report, end)
-        return {} if report.failures else _make_page(report, data)
+        executed = {} if report.failures else _run_sections(report, end)
+        return {} if report.failures else _make_page(report, data, executed)
 
 
 def _open(order: Order) -> tuple[Slice, str]:
@@ -141,32 +137,43 @@ def _open(order: Order) -> tuple[Slice, str]:
     return data, digest
 
 
-def _run_sections(report: _Report, end: float) -> None:
+def _run_sections(report: _Report, end: float) -> dict[str, Any]:
     """Execute the notebooks, some at a time, until the report's time is over."""
     execute = partial(run_section, report.order, end)
-    with ThreadPoolExecutor(LANES) as lanes:
-        for name, seconds, failure in lanes.map(execute, report.order.notebooks):
-            report.seconds[name] = round(seconds, 3)
-            if failure:
-                report.failures[name], report.tracebacks[name] = failure
+    executed = {}
+    with ThreadPoolExecutor(report.order.lanes) as lanes:
+        for done in lanes.map(execute, report.order.notebooks):
+            report.seconds[done.name] = round(done.seconds, 3)
+            executed[done.name] = done.executed
+            if done.failure:
+                report.failures[done.name], report.tracebacks[done.name] = done.failure
+    return executed
 
 
-@cache
-def _warm_parent() -> None:
-    """Let this process have warm kernels from now on."""
-    logging.getLogger("papermill").setLevel(logging.ERROR)
-    gc.freeze()  # what is there by now stays, and need not be looked at after every report
-    atexit.register(gc.unfreeze)  # else libraries take it for leaked, and say so
-    stack = ExitStack()
-    stack.enter_context(warm_kernels(*PRELOAD))
-    atexit.register(stack.close)
+def use_warm_kernels(twin: Twin | None = None) -> None:
+    """Let this process have warm kernels from now on, if it has none yet.
+
+    Args:
+        twin: As of `WarmParent`.
+    """
+    global _warm  # noqa: PLW0603 - a process is told once, before its first report or with it
+    with _warming:
+        if _warm:
+            return
+        _warm = True
+        logging.getLogger("papermill").setLevel(logging.ERROR)
+        stack = ExitStack()
+        stack.enter_context(warm_kernels(*PRELOAD, twin=twin))
+        atexit.register(stack.close)
 
 
-def _make_page(report: _Report, data: Slice) -> dict[str, Any]:
+def _make_page(
+    report: _Report, data: Slice, executed: Mapping[str, NotebookNode]
+) -> dict[str, Any]:
     """Make page and tables of the sections; returns what they say of the report."""
     order = report.order
     with report.noted("page"):
-        content = read_report(order.workdir / "notebooks")
+        content = report_of(executed)
         _refuse_other(content.facts, data)
         report.tables = write_tables(content, order.workdir / "data")
         write_page(content, compact_rows(data), order.workdir / "report.html")
@@ -216,7 +223,7 @@ def _write_manifest(report: _Report, facts: dict[str, Any]) -> None:
         "inputs": facts.get("inputs", []),
         "warnings": facts.get("warnings", []),
         "unmatched_filters": facts.get("unmatched_filters", []),
-        "software": {name: version(name) for name in SOFTWARE},
+        "software": versions(),
         "fingerprint": order.fingerprint,
         "tables_sha256": report.tables,
         "report_sha256": hashlib.sha256(page.read_bytes()).hexdigest() if page.exists() else None,

@@ -6,17 +6,18 @@ import sys
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import AbstractContextManager, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from insights_lib.cluster import cluster
 from insights_lib.errors import InsightsError, ReportError
 from insights_lib.freshness import Standing, fingerprint, standing
-from insights_lib.orders import Order, Outcome
+from insights_lib.orders import PRELOAD, Order, Outcome
 from insights_lib.parameters import ReportSpec
 from insights_lib.place import FILE_MODE, claimed, folder_of
 from insights_lib.store import holdings
+from insights_lib.warm_parent import WarmParent, can_fork
 from insights_lib.workers import WorkerDied, Workers
 
 LOG = "run.log"
@@ -109,9 +110,13 @@ def _outcomes(
     if not orders:
         return
     # The largest first, so that none of them is what everybody waits for at the end.
-    largest_first = sorted(orders.values(), key=lambda sized: -sized[0])
+    largest_first = [order for _, order in sorted(orders.values(), key=lambda sized: -sized[0])]
+    lanes = max(1, settings.jobs // len(orders))  # few reports have several cores each
     with _workers(settings, len(orders)) as workers:
-        futures = {workers.submit(_render, order): order for _, order in largest_first}
+        futures = {
+            workers.submit(_render, order): order
+            for order in (replace(one, lanes=lanes) for one in largest_first)
+        }
         again = set()
         while futures:
             for future in wait(futures, return_when=FIRST_COMPLETED).done:
@@ -127,7 +132,13 @@ def _outcomes(
 def _workers(settings: Settings, most: int) -> AbstractContextManager[Executor]:
     if settings.dask:
         return cluster(settings.dask)
-    return Workers(min(settings.jobs, most))
+    count, begin = min(settings.jobs, most), "insights_lib.render:use_warm_kernels"
+    if not can_fork():
+        return Workers(count, begin)
+    env = {name: value for name, value in os.environ.items() if not _is_login(name)}
+    # Two, so that what the workers need and what their kernels need is imported side by side.
+    parents = WarmParent("insights_lib.render", env=env), WarmParent(*PRELOAD, env=env)
+    return Workers(count, begin, parents)
 
 
 def _order(
@@ -176,11 +187,16 @@ def _render(order: Order) -> Outcome:
     # Else jsonschema, which nbformat needs, spends two seconds on a grammar of web addresses
     # that no notebook has.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    for name in [name for name in os.environ if name.startswith("INSIGHTS_SMTP_")]:
-        del os.environ[name]  # the login is not for notebooks, which keep what they print
+    for name in filter(_is_login, list(os.environ)):
+        del os.environ[name]
     from insights_lib.render import render  # noqa: PLC0415 - seconds of imports, for workers only
 
     return render(order)
+
+
+def _is_login(name: str) -> bool:
+    """Whether a variable is of the mail's login: not for notebooks, which keep what they print."""
+    return name.startswith("INSIGHTS_SMTP_")
 
 
 def _log(outcome: Outcome, file: Path) -> None:

@@ -7,7 +7,7 @@ Everything is taken from the notebooks: their prose, and the figures and tables 
 import csv
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -75,7 +75,13 @@ class Report:
 
 
 def read_report(folder: Path) -> Report:
-    """Read the executed notebooks of a folder, in name order.
+    """Read the executed notebooks of a folder, in name order; see `report_of`."""
+    files = sorted(folder.glob("*.ipynb"))
+    return report_of({file.stem: nbformat.read(file, as_version=4) for file in files})  # type: ignore[no-untyped-call]
+
+
+def report_of(notebooks: Mapping[str, NotebookNode]) -> Report:
+    """What executed notebooks say, by the names of their sections, in the order of the page.
 
     Raises:
         ReportError: A notebook failed, did not finish, or saw other data than the first one.
@@ -83,20 +89,19 @@ def read_report(folder: Path) -> Report:
     facts: dict[str, Any] = {}
     sections: list[Section] = []
     seconds: defaultdict[str, float] = defaultdict(float)
-    for file in sorted(folder.glob("*.ipynb")):
-        notebook = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]
-        refuse_unfinished(file.stem, notebook)
+    for name, notebook in notebooks.items():
+        refuse_unfinished(name, notebook)
         opened = [o["data"][FACTS] for o in _outputs(notebook) if FACTS in o["data"]]
         if not opened:
-            raise ReportError(f"section {file.stem}: it opened no report; call open_report.")
+            raise ReportError(f"section {name}: it opened no report; call open_report.")
         own = opened[0]
         if any(other != (facts or own) for other in opened):
             raise ReportError(
-                f"section {file.stem}: it saw other data than the sections before it; exports were "
+                f"section {name}: it saw other data than the sections before it; exports were "
                 "ingested during the run. Run it again."
             )
         facts = own
-        sections.append(_section(file.stem, notebook, Words(own["locale"])))
+        sections.append(_section(name, notebook, Words(own["locale"])))
         for output in _outputs(notebook):
             spent = output.get("metadata", {}).get("insights", {}).get("seconds", {})
             for stage, value in spent.items():

@@ -5,7 +5,7 @@ Whatever is computed from a slice cannot reach another partner's rows: they are 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -92,10 +92,17 @@ class Slice:
     months_without_usage: tuple[str, ...]
     unmatched_filters: tuple[str, ...]
     database: duckdb.DuckDBPyConnection
+    _answers: dict[str, pd.DataFrame] = field(default_factory=dict, compare=False, repr=False)
 
     def query(self, sql: str) -> pd.DataFrame:
         """The rows of a query over the tables above."""
         return self.database.execute(sql).df()
+
+    def query_once(self, sql: str) -> pd.DataFrame:
+        """The same for a query that several tables are made of: it is computed the first time."""
+        if sql not in self._answers:
+            self._answers[sql] = self.query(sql)
+        return self._answers[sql].copy()
 
 
 @measured("data")

@@ -1,5 +1,7 @@
 """How everything looks: the colours, the type, and the plotly template made of them."""
 
+from functools import cache
+
 import plotly.graph_objects as go
 
 from insights_lib.words import Words
@@ -80,6 +82,11 @@ MAP_SCALE = [[i / 2, LIGHT[f"map-{i + 1}"]] for i in range(3)]
 
 def template(words: Words) -> go.layout.Template:
     """The plotly template of every figure."""
+    return _template(words.separators)
+
+
+@cache
+def _template(separators: str) -> go.layout.Template:
     axis = {
         "gridcolor": HAIRLINE,
         "linecolor": HAIRLINE,
@@ -95,7 +102,7 @@ def template(words: Words) -> go.layout.Template:
             "plot_bgcolor": "rgba(0,0,0,0)",
             "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
             "colorway": list(CATEGORIES),
-            "separators": words.separators,
+            "separators": separators,
             "hoverlabel": {"bgcolor": "white", "font": {"family": FONT, "color": INK}},
             "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
             "xaxis": axis,

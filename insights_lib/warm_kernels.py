@@ -18,8 +18,6 @@ This module, `warm_parent` and `forked_kernel` know nothing of the rest of the p
 """
 
 import os
-import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,9 +36,10 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager, papermil
 from traitlets.config import Config
 
 from insights_lib.forked_kernel import SAID_TOO_MUCH
-from insights_lib.warm_parent import ParentDied, WarmParent
+from insights_lib.warm_parent import Twin, WarmParent, can_fork
 
 MOST = 50_000_000  # characters that a notebook may print and show; they are kept in it
+_PREPARE, _EXECUTE = "insights_lib.forked_kernel:prepare", "insights_lib.forked_kernel:execute"
 _LOOK = 1  # seconds between looks whether a silent kernel is still there
 
 
@@ -49,17 +48,18 @@ class SaidTooMuch(RuntimeError):  # noqa: N818 - it tells what has happened
 
 
 @contextmanager
-def warm_kernels(*preload: str) -> Iterator[WarmParent | None]:
+def warm_kernels(*preload: str, twin: Twin | None = None) -> Iterator[WarmParent | None]:
     """Let notebooks that papermill executes in this process have warm kernels.
 
     Args:
         *preload: As of `WarmParent`.
+        twin: As of `WarmParent`; of one that has preloaded `insights_lib.forked_kernel:prepare`.
 
     Yields:
         The parent, None where there can be none.
     """
     before = papermill_engines.get_engine(), WarmEngine.parent
-    WarmEngine.parent = WarmParent(*preload) if can_fork() else None
+    WarmEngine.parent = WarmParent(*preload, _PREPARE, twin=twin) if can_fork() else None
     papermill_engines.register(None, WarmEngine)
     try:
         yield WarmEngine.parent
@@ -68,11 +68,6 @@ def warm_kernels(*preload: str) -> Iterator[WarmParent | None]:
             WarmEngine.parent.close()
         engine, WarmEngine.parent = before
         papermill_engines.register(None, engine)
-
-
-def can_fork() -> bool:
-    """Whether processes with native libraries in them can be forked here; macOS advises not to."""
-    return sys.platform == "linux"
 
 
 class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no hints
@@ -177,8 +172,8 @@ class _Kernel:
         self._sources: list[Any] = [self._work, self._output]
         try:
             with theirs:
-                handles = theirs.fileno(), output
-                self._pid = parent.fork(str(Path.cwd()), dict(os.environ), *handles)
+                where = str(Path.cwd()), dict(os.environ)
+                self._pid = parent.fork(_EXECUTE, *where, handles=(theirs.fileno(), output))
         except BaseException:
             self._close()
             raise
@@ -197,10 +192,7 @@ class _Kernel:
         os.close(self._output)
 
     def _status(self, what: str) -> int | None:
-        try:
-            return self._parent.ask(what, self._pid)  # type: ignore[no-any-return]
-        except ParentDied:
-            return -signal.SIGKILL  # it goes with its parent
+        return self._parent.ask(what, self._pid)  # type: ignore[no-any-return]
 
     def send(self, job: dict[str, Any]) -> None:
         """Give it its work."""

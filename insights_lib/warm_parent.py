@@ -1,7 +1,6 @@
-"""The process from which kernels are forked: it imports what they need, once, and has no threads.
+"""A process from which others are forked: it imports what they need, once, and has no threads.
 
-A kernel is a fork of it: a fresh process in a group of its own, with a fresh namespace, which
-shares nothing with the kernels before it but imported modules.
+A fork of it shares nothing with the forks before it but imported modules.
 """
 
 import contextlib
@@ -11,9 +10,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+import traceback
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import recv_handle, send_handle
 from pathlib import Path
 from socket import socketpair
@@ -26,50 +26,76 @@ ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_
 # jsonschema two seconds, and a debugger that nobody could attach to.
 _UNWANTED = ("rfc3987_syntax", "debugpy")
 _MAIN = f"import sys; from {__name__} import serve; serve(int(sys.argv[1]), *sys.argv[2:])"
-_KERNEL = "insights_lib.forked_kernel"
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 _PATIENCE = 120  # seconds to wait for an answer of the parent, which may be importing for long
+
+Twin = tuple[int, int]  # a handle of the socket of a warm parent, and its process id
 
 
 class ParentDied(RuntimeError):  # noqa: N818 - it tells what has happened
-    """The process from which kernels are forked has ended; it was killed, perhaps."""
+    """The process from which others are forked has ended; it was killed, perhaps."""
+
+
+def can_fork() -> bool:
+    """Whether processes with native libraries in them can be forked here; macOS advises not to."""
+    return sys.platform == "linux"
 
 
 class WarmParent:
-    """The process from which kernels are forked; it ends when this one does.
+    """The process from which others are forked; it ends when this one does.
 
     Args:
-        preload: Modules to import, or `module:function` to import and call as well. Nothing of
+        *preload: Modules to import, or `module:function` to import and call as well. Nothing of
             this may start a thread.
+        env: Its environment; None for that of this process.
+        twin: One that is there already, as another process got it of `twin` and handed it on.
     """
 
-    def __init__(self, *preload: str) -> None:
-        self._preload = preload
+    def __init__(
+        self, *preload: str, env: Mapping[str, str] | None = None, twin: Twin | None = None
+    ) -> None:
+        self._preload, self._env = preload, env
         self._lock = Lock()
-        self._start()
+        self._over = False
+        if twin:
+            self._connect(twin, lambda: None)  # it is not this process that reaps it
+        else:
+            self._start()
 
     def _start(self) -> None:
         ours, theirs = socketpair()
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - this very module, in this very Python
-                [sys.executable, "-c", _MAIN, str(theirs.fileno()), *self._preload],
-                pass_fds=[theirs.fileno()],
-                env=os.environ | ONE_THREAD,
-                start_new_session=True,
-            )
-        self._connection = Connection(ours.detach())
+            process = self._new(theirs.fileno())
+        self._connect((ours.detach(), process.pid), process.wait)
+
+    def _connect(self, twin: Twin, reap: Callable[[], object]) -> None:
+        descriptor, self._pid = twin
+        self._connection, self._reap = Connection(descriptor), reap
         self._broken: str | None = None
         self._ready = False
 
+    def _new(self, descriptor: int) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(  # noqa: S603 - this very module, in this very Python
+            [sys.executable, "-c", _MAIN, str(descriptor), *self._preload],
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            env={**(os.environ if self._env is None else self._env), **ONE_THREAD},
+            start_new_session=True,
+        )
+
     def ask(self, what: str, pid: int) -> Any:
-        """Ask for the exit status of a kernel: `poll`, None while it runs; `end`, end it first.
+        """Ask for the exit status of a fork: `poll`, None while it runs; `end`, end it first.
+
+        One whose parent has died has died with it.
 
         Raises:
-            ParentDied: The parent has died, and all its kernels with it.
             RuntimeError: The parent could not be warmed.
         """
         with self._lock:
-            return self._ask((what, pid))
+            try:
+                return self._ask((what, pid))
+            except ParentDied:
+                return -signal.SIGKILL
 
     def _ask(self, request: tuple[Any, ...], *handles: int) -> Any:
         try:
@@ -80,71 +106,98 @@ class WarmParent:
                 raise RuntimeError(self._broken)
             self._connection.send(request)
             for handle in handles:
-                send_handle(self._connection, handle, self._process.pid)
+                send_handle(self._connection, handle, self._pid)
             return self._receive()
         except (EOFError, OSError) as error:
-            raise ParentDied("the warm parent of the kernels has died") from error
+            raise ParentDied("the warm parent has died") from error
 
     def _receive(self) -> Any:
         if not self._connection.poll(_PATIENCE):  # it was stopped, perhaps
-            self._process.kill()
+            self._kill()
         return self._connection.recv()
 
-    def fork(self, cwd: str, env: dict[str, str], *handles: int) -> int:
-        """Fork a kernel; a parent that has died is replaced.
+    def fork(self, function: str, *arguments: Any, handles: tuple[int, ...]) -> int:
+        """Fork a process that calls a function; a parent that has died is replaced.
 
         Args:
-            cwd: Its folder.
-            env: Its environment.
-            *handles: Of the socket for its work, and for its standard output and error.
+            function: `module:function`.
+            *arguments: Of the function, after the handles.
+            handles: Of files and sockets that the process is given.
 
         Returns:
             Its process id.
+
+        Raises:
+            ParentDied: It was killed by `kill`, or died twice.
+            RuntimeError: The parent could not be warmed.
         """
-        request = ("fork", cwd, env)
+        request = ("fork", function, arguments, len(handles))
         with self._lock:
             try:
                 return self._ask(request, *handles)  # type: ignore[no-any-return]
             except ParentDied:
-                self.close()
+                if self._over:
+                    raise
+                self._end()
                 self._start()
                 return self._ask(request, *handles)  # type: ignore[no-any-return]
 
+    def twin(self) -> Twin:
+        """Fork another parent, as warm as this one; it ends with whoever holds its socket.
+
+        Returns:
+            What `WarmParent` takes in the process that is to have it: a handle of its socket,
+            which is the caller's to close or to hand on, and its process id.
+        """
+        ours, theirs = socketpair()
+        with theirs, ours:
+            pid = self.fork(f"{__name__}:serve", handles=(theirs.fileno(),))
+            return ours.detach(), pid
+
+    def kill(self) -> None:
+        """End the parent at once, and with it its forks; nothing is forked any more."""
+        self._over = True
+        self._kill()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+
     def close(self) -> None:
-        """End the parent and every kernel that it forked."""
+        """End the parent and every process that it forked."""
+        self._over = True
+        self._end()
+
+    def _end(self) -> None:
         self._connection.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_PATIENCE)
-        self._process.kill()
-        self._process.wait()
+        ended = os.pidfd_open(self._pid)
+        wait([ended], _PATIENCE)
+        os.close(ended)
+        self._kill()
+        self._reap()
 
 
 def serve(descriptor: int, *preload: str) -> None:
-    """Be the parent: import, say so, and fork a kernel whenever asked, until nobody can ask.
+    """Be the parent: import, say so, and fork a process whenever asked, until nobody can ask.
 
     Args:
-        descriptor: Of the socket over which kernels are asked for.
+        descriptor: Of the socket over which forks are asked for.
         preload: As of `WarmParent`.
     """
     connection = Connection(descriptor)
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    kernels: dict[int, int | None] = {}
+    name_process("warm parent")
+    adopt_orphans()
+    forks: dict[int, int | None] = {}
     try:
         connection.send(_warm(preload))
         while True:
             what, *details = connection.recv()
             if what == "fork":
-                work, output = recv_handle(connection), recv_handle(connection)
-                pid = os.fork()
-                if pid == 0:
-                    connection.close()
-                    _become_kernel(work, output, *details)
-                os.close(work)
-                os.close(output)
-                kernels[pid] = None
+                pid = _forked(connection, *details)
+                forks[pid] = None
                 connection.send(pid)
             else:
-                connection.send(_status(kernels, *details, end=what == "end"))
+                connection.send(_status(forks, *details, end=what == "end"))
     except (EOFError, BrokenPipeError):
         pass  # whoever asked has ended
     finally:
@@ -152,15 +205,12 @@ def serve(descriptor: int, *preload: str) -> None:
         os._exit(0)  # there is nothing to tidy up, and libraries only complain
 
 
-def _warm(preload: Iterable[str]) -> str | None:
-    """Import and call what is to be preloaded; why no kernel can be forked then, or None."""
+def _warm(preload: tuple[str, ...]) -> str | None:
+    """Do what is to be preloaded; why nothing can be forked then, or None."""
     sys.modules |= dict.fromkeys(_UNWANTED)  # type: ignore[arg-type]  # None: there is none
     try:
-        for name in (*preload, f"{_KERNEL}:prepare"):
-            module, _, function = name.partition(":")
-            imported = import_module(module)
-            if function:
-                getattr(imported, function)()
+        for name in preload:
+            call(name)
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told
         return f"the warm parent could not load {name}: {type(error).__name__}: {error}"
     for name in _UNWANTED:
@@ -173,46 +223,56 @@ def _warm(preload: Iterable[str]) -> str | None:
     return None
 
 
-def _become_kernel(work: int, output: int, cwd: str, env: dict[str, str]) -> None:
-    """Turn this fork into a kernel; it does not return."""
+def call(name: str, *arguments: Any) -> None:
+    """Import a module, and call its function if the name tells one: `module:function`."""
+    module, _, function = name.partition(":")
+    imported = import_module(module)
+    if function:
+        getattr(imported, function)(*arguments)
+
+
+def _forked(connection: Connection, function: str, arguments: tuple[Any, ...], count: int) -> int:
+    """Fork a process that calls a function with handles that come over the connection."""
+    handles = [recv_handle(connection) for _ in range(count)]
+    pid = os.fork()
+    if pid == 0:
+        connection.close()
+        _become(function, *handles, *arguments)
+    for handle in handles:
+        os.close(handle)
+    return pid
+
+
+def _become(function: str, *arguments: Any) -> None:
+    """Do in this fork what it is for; it does not return."""
     status = 1
     try:
-        os.setsid()
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what its children leave is the kernel's, to its end
-        # If memory runs out, it is the notebook that has to go.
-        with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-        os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-        for descriptor in (1, 2):
-            os.dup2(output, descriptor)
-        os.close(output)
-        os.environ.clear()
-        os.environ.update(env)
-        os.chdir(cwd)
         import_module("random").seed()  # two forks must not draw the same numbers
         if "numpy" in sys.modules:
             sys.modules["numpy"].random.seed()
-        import_module(_KERNEL).execute(Connection(work))
+        call(function, *arguments)
         status = 0
+    except BaseException:  # noqa: BLE001 - nobody else would tell of it
+        traceback.print_exc()
     finally:
         os._exit(status)
 
 
-def _status(kernels: dict[int, int | None], pid: int, *, end: bool) -> int | None:
-    """The exit status of a kernel; one that is to end is ended, and what it has left behind."""
+def _status(forks: dict[int, int | None], pid: int, *, end: bool) -> int | None:
+    """The exit status of a fork; one that is to end is ended, and what it has left behind."""
     with contextlib.suppress(ChildProcessError):  # there are none
-        if end and kernels.get(pid, 0) is None:
+        if end and forks.get(pid, 0) is None:
             os.kill(pid, signal.SIGKILL)
-            kernels[pid] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            forks[pid] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            if ended[0] in kernels:
-                kernels[ended[0]] = os.waitstatus_to_exitcode(ended[1])
+            if ended[0] in forks:
+                forks[ended[0]] = os.waitstatus_to_exitcode(ended[1])
     # Those of a parent that died before have died with it.
-    status = kernels.get(pid, -signal.SIGKILL)
+    status = forks.get(pid, -signal.SIGKILL)
     if end:
-        kernels.pop(pid, None)
-        _end_children({pid for pid, status in kernels.items() if status is None})
+        forks.pop(pid, None)
+        _end_children({pid for pid, status in forks.items() if status is None})
     return status
 
 
@@ -227,5 +287,15 @@ def _end_children(but: set[int]) -> None:
                 os.waitpid(pid, 0)
 
 
-def _prctl(option: int, value: int) -> None:
+def name_process(name: str) -> None:
+    """How `ps` and `top` call this process; at most 15 characters."""
+    _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()))
+
+
+def adopt_orphans() -> None:
+    """Be the parent of what a child leaves behind when it ends."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: Any) -> None:
     ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

@@ -13,7 +13,8 @@ from insights_lib.words import Words
 def warm_up() -> None:
     """Draw charts of made-up tables, and open a database; starts no thread."""
     words = Words("en")
-    spread = {"customer_market": ["Sweden"], "country_code": country_codes(["Sweden"])}
+    names = ["Kingdom of Sweden"]  # not the usual one, which need not be searched for
+    spread = {"customer_market": names, "country_code": country_codes(names)}
     counts = ("current", "active", "new")
     numbers = {f"{kind}_{unit}": [1] for kind in counts for unit in ("customers", "pct")}
     charts.world_map(pd.DataFrame({**spread, **numbers}), words).to_json()
@@ -22,7 +23,7 @@ def warm_up() -> None:
     charts.products(sold, words).to_json()
     sold.to_html()
     sold.to_string()
-    go.Figure(go.Scatter(line={})).add_annotation(font={})
+    go.Figure(go.Scatter(line={}), layout={"annotations": [{"font": {}}]})
     by_month = {"dimension": ["sku"], "value": ["a"], "month": ["2025-01"], "customers": [1]}
     charts.distribution_trend(pd.DataFrame(by_month), words).to_json()
     open_spare_database()

@@ -1,18 +1,18 @@
 """Processes that work on one thing at a time, so that the death of one fails that thing alone."""
 
-import ctypes
+import os
 import pickle
 import signal
-import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from multiprocessing import get_context
+from contextlib import suppress
+from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Thread, current_thread
 from typing import Any
 
-_PR_SET_PDEATHSIG = 1
+from insights_lib.warm_parent import Twin, WarmParent, call, name_process
 
 
 class WorkerDied(Exception):  # noqa: N818 - it tells what has happened
@@ -20,9 +20,20 @@ class WorkerDied(Exception):  # noqa: N818 - it tells what has happened
 
 
 class Workers(Executor):
-    """A pool of `count` processes, started as work comes and replaced when they die."""
+    """A pool of processes, started as work comes and replaced when they die.
 
-    def __init__(self, count: int) -> None:
+    Args:
+        count: How many.
+        begin: `module:function` that each of them calls before it has any work, with the twin that
+            it has for itself, or None.
+        parents: Where processes can be forked: the parent of which they are forks, and the one of
+            which each has a twin for itself. Both end with the pool.
+    """
+
+    def __init__(
+        self, count: int, begin: str, parents: tuple[WarmParent, WarmParent] | None = None
+    ) -> None:
+        self._begin, self._parents = begin, parents
         self._queue: SimpleQueue[Any] = SimpleQueue()
         self._processes: dict[Thread, Any] = {}
         self._stopped = False
@@ -40,6 +51,8 @@ class Workers(Executor):
         """End the processes: when all is done, or at once with `cancel_futures`."""
         if cancel_futures:
             self._stopped = True
+            for parent in self._parents or ():
+                parent.kill()
             for process in list(self._processes.values()):
                 process.kill()
         for _ in self._threads:
@@ -47,6 +60,9 @@ class Workers(Executor):
         if wait:
             for thread in self._threads:
                 thread.join()
+            for parent in self._parents or ():
+                parent.close()
+            self._parents = None
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """End the processes: at once after an error, else when all is done."""
@@ -60,7 +76,7 @@ class Workers(Executor):
                 continue
             try:
                 if pipe is None:
-                    process, pipe = _start()
+                    process, pipe = self._start()
                     self._processes[current_thread()] = process
                     if self._stopped:  # while it was started
                         process.kill()
@@ -73,6 +89,41 @@ class Workers(Executor):
         if pipe is not None:
             pipe.close()
             process.join()
+
+    def _start(self) -> tuple[Any, Connection]:
+        ours, theirs = Pipe()
+        with theirs:
+            if self._parents:
+                return _fork(*self._parents, theirs, self._begin), ours
+            # A fork of a process with threads may hold their locks.
+            process = get_context("spawn").Process(target=_serve, args=(theirs, self._begin))
+            process.start()
+        return process, ours
+
+
+class _Fork:
+    """A fork of the warm parent, with what is needed here of a process of `multiprocessing`."""
+
+    exitcode: int | None = None
+
+    def __init__(self, parent: WarmParent, pid: int) -> None:
+        self._parent, self._pid = parent, pid
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+
+    def join(self) -> None:
+        self.exitcode = self._parent.ask("end", self._pid)
+
+
+def _fork(parent: WarmParent, own: WarmParent, pipe: Connection, begin: str) -> _Fork:
+    descriptor, twin = own.twin()
+    try:
+        handles = pipe.fileno(), descriptor
+        return _Fork(parent, parent.fork(f"{__name__}:work", twin, begin, handles=handles))
+    finally:
+        os.close(descriptor)
 
 
 def _answer(process: Any, pipe: Connection, work: Any) -> Any:
@@ -94,20 +145,23 @@ def _answer(process: Any, pipe: Connection, work: Any) -> Any:
     return result
 
 
-def _start() -> tuple[Any, Connection]:
-    context = get_context("spawn")  # a fork of a process with threads may hold their locks
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs,), daemon=False)
-    process.start()
-    theirs.close()
-    return process, ours
+def work(pipe: int, descriptor: int, twin: int, begin: str) -> None:
+    """Be a process of the pool, as a fork.
+
+    Args:
+        pipe: Handle of the socket over which work comes.
+        descriptor: Handle of the socket of the warm parent that is this process's own.
+        twin: Its process id.
+        begin: As of `Workers`.
+    """
+    name_process("worker")
+    _serve(Connection(pipe), begin, (descriptor, twin))
 
 
-def _work(pipe: Connection) -> None:
+def _serve(pipe: Connection, begin: str, twin: Twin | None = None) -> None:
     """Be a process of the pool: do what comes, and end with the one that sends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    call(begin, twin)
     while True:
         try:
             function, args, kwargs = pipe.recv()

@@ -22,7 +22,6 @@ from running import (
 
 from insights_lib import runner
 from insights_lib.errors import InsightsError
-from insights_lib.render import LANES
 from insights_lib.runner import Settings, run_reports
 
 # Each report of a run in its own way
@@ -218,15 +217,29 @@ def test_without_any_notebook_no_report_is_taken_for_done(
 def test_a_report_that_takes_too_long_fails_with_the_sections_that_are_not_done(
     own_notebooks: Path, replay: list[str], tmp_path: Path
 ) -> None:
-    """Each lane has a section that waits; the last one finds no time left to begin in."""
-    for number in range(LANES):
-        notebook(own_notebooks, f"0{number}_waits", "import time; time.sleep(600)")
-    notebook(own_notebooks, "09_fine", *replay)
+    """The first section waits; the last one finds no time left to begin in."""
+    notebook(own_notebooks, "01_waits", "import time; time.sleep(600)")
+    notebook(own_notebooks, "02_fine", *replay)
     settings = Settings(tmp_path / "outputs", jobs=1, section_timeout=500, report_timeout=3)
     (outcome,) = run_reports([spec_of(tmp_path / "store")], settings, lambda _: None)
     late = "the report took more than 3 seconds"
-    sections = [*(f"0{number}_waits" for number in range(LANES)), "09_fine"]
-    assert outcome.failures == tuple((name, late) for name in sections)
+    assert outcome.failures == (("01_waits", late), ("02_fine", late))
+
+
+def test_sections_are_executed_side_by_side_where_there_are_more_jobs_than_reports(
+    own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    """Each of two sections waits for the other one to have begun."""
+    for own, other in ("ab", "ba"):
+        os.mkfifo(tmp_path / own)
+        meet = (
+            f"import threading; own, other = {str(tmp_path / own)!r}, {str(tmp_path / other)!r}\n"
+            "said = threading.Thread(target=lambda: open(own, 'w').close()); said.start()\n"
+            "open(other).read(); said.join()"
+        )
+        notebook(own_notebooks, f"0{own}", meet, *replay)
+    outcome = run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=2, timeout=30).of("1")
+    assert outcome.failures == ()
 
 
 def test_a_reason_and_its_traceback_have_an_end(

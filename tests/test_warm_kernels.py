@@ -210,9 +210,9 @@ def test_a_parent_that_was_stopped_is_ended(monkeypatch: pytest.MonkeyPatch) -> 
     parent = WarmParent()
     assert parent.ask("poll", 1) == -signal.SIGKILL  # there is no such kernel
     monkeypatch.setattr(warm_parent, "_PATIENCE", 1)
-    os.kill(parent._process.pid, signal.SIGSTOP)
+    os.kill(parent._pid, signal.SIGSTOP)
     parent.close()
-    assert gone(parent._process.pid)
+    assert gone(parent._pid)
 
 
 def test_a_module_that_cannot_be_imported_is_named() -> None:

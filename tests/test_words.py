@@ -8,6 +8,7 @@ import pytest
 from conftest import seats_row, slice_of, usage_row
 from measuring import TABLES
 
+from insights_lib import countries
 from insights_lib.countries import country_codes
 from insights_lib.parameters import LOCALES
 from insights_lib.words import Words
@@ -98,6 +99,12 @@ def test_an_unknown_number_is_a_dash() -> None:
 )
 def test_a_country_has_its_code_and_anything_else_none(name: str, code: str) -> None:
     assert country_codes([name, "Norway", name]) == [code, "NOR", code]
+
+
+def test_the_usual_names_have_the_codes_that_a_search_finds() -> None:
+    names = countries._table()["name_short"].tolist()
+    assert len(names) > 240
+    assert country_codes(names) == [countries._searched(name) for name in names]
 
 
 def test_no_name_at_all_has_no_code() -> None:

@@ -5,15 +5,49 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from waiting import gone
+from waiting import descendants, gone
 
-from insights_lib import workers as workers_module
+from insights_lib.warm_parent import WarmParent, can_fork
 from insights_lib.workers import WorkerDied, Workers
+
+Start = Callable[[int], Workers]
+
+
+twins: list[tuple[int, int] | None] = []  # of this process, if it is one of a pool
+
+
+def begin(twin: tuple[int, int] | None) -> None:
+    twins.append(twin)
+
+
+def pool(count: int, kind: str) -> Workers:
+    parents = (WarmParent(__name__), WarmParent()) if kind == "forked" else None
+    return Workers(count, f"{__name__}:begin", parents)
+
+
+FORKED = pytest.param(
+    "forked", marks=pytest.mark.skipif(not can_fork(), reason="processes cannot be forked here")
+)
+
+
+@pytest.fixture(params=[FORKED, "spawned"])
+def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts a pool with as many processes as asked for; ends it after the test."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # where these functions are
+    with ExitStack() as stack:
+
+        def started(count: int) -> Workers:
+            workers = pool(count, request.param)
+            stack.callback(workers.shutdown, cancel_futures=True)
+            return workers
+
+        yield started
 
 
 def pid_after(seconds: float) -> int:
@@ -34,8 +68,8 @@ def note_pid_and_wait(file: str) -> None:
     signal.pause()
 
 
-def test_work_is_done_by_as_many_processes_as_asked_for() -> None:
-    workers = Workers(2)
+def test_work_is_done_by_as_many_processes_as_asked_for(start: Start) -> None:
+    workers = start(2)
     futures = [workers.submit(pid_after, 0.3) for _ in range(6)]
     pids = {future.result() for future in as_completed(futures)}
     assert len(pids) == 2
@@ -44,12 +78,11 @@ def test_work_is_done_by_as_many_processes_as_asked_for() -> None:
     assert all(gone(pid) for pid in pids)
 
 
-def test_an_error_is_the_callers() -> None:
-    workers = Workers(1)
+def test_an_error_is_the_callers(start: Start) -> None:
+    workers = start(1)
     with pytest.raises(ValueError, match="no"):
         workers.submit(fail).result()
     assert workers.submit(abs, -1).result() == 1
-    workers.shutdown()
 
 
 class TwoPartsError(Exception):
@@ -79,47 +112,46 @@ def lambda_of_nothing() -> object:
         (lambda_of_nothing, "function: <function"),
     ],
 )
-def test_an_answer_that_cannot_be_pickled_is_told_of(work: Callable[[], None], kind: str) -> None:
-    workers = Workers(1)
+def test_an_answer_that_cannot_be_pickled_is_told_of(
+    start: Start, work: Callable[[], None], kind: str
+) -> None:
+    workers = start(1)
     with pytest.raises(RuntimeError, match=kind):
         workers.submit(work).result(timeout=60)
     assert workers.submit(abs, -1).result(timeout=60) == 1
-    workers.shutdown()
 
 
 def test_a_process_that_cannot_be_started_fails_its_own_work_alone(
-    monkeypatch: pytest.MonkeyPatch,
+    start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start, failed = workers_module._start, []
+    begin, failed = Workers._start, []
 
-    def start_at_last() -> object:
+    def start_at_last(workers: Workers) -> object:
         if not failed:
             failed.append(True)
             raise OSError(24, "Too many open files")
-        return start()
+        return begin(workers)
 
-    monkeypatch.setattr(workers_module, "_start", start_at_last)
-    workers = Workers(1)
+    monkeypatch.setattr(Workers, "_start", start_at_last)
+    workers = start(1)
     with pytest.raises(OSError, match="Too many open files"):
         workers.submit(abs, -1).result(timeout=60)
     assert workers.submit(abs, -2).result(timeout=60) == 2
-    workers.shutdown()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_process_that_dies_fails_its_own_work_alone(number: signal.Signals) -> None:
-    workers = Workers(2)
+def test_a_process_that_dies_fails_its_own_work_alone(start: Start, number: signal.Signals) -> None:
+    workers = start(2)
     before = [workers.submit(abs, n) for n in (-1, -2)]
     dying = workers.submit(die, number)
     after = [workers.submit(abs, n) for n in (-3, -4)]
     with pytest.raises(WorkerDied, match=f"exit status -{number:d}"):
         dying.result()
     assert [future.result() for future in (*before, *after)] == [1, 2, 3, 4]
-    workers.shutdown()
 
 
-def test_a_shutdown_at_once_ends_what_is_running(tmp_path: Path) -> None:
-    workers = Workers(1)
+def test_a_shutdown_at_once_ends_what_is_running(start: Start, tmp_path: Path) -> None:
+    workers = start(1)
     running = workers.submit(note_pid_and_wait, str(tmp_path / "pid"))
     waiting = workers.submit(abs, -1)
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
@@ -132,17 +164,39 @@ def test_a_shutdown_at_once_ends_what_is_running(tmp_path: Path) -> None:
     assert not waiting.done() or waiting.cancelled()
 
 
+def twin_after(seconds: float) -> tuple[int, int]:
+    """Which warm parent is this process's own, and what it answers."""
+    time.sleep(seconds)
+    (twin,) = twins
+    assert twin
+    return twin[1], WarmParent(twin=twin).ask("poll", 1)
+
+
+@pytest.mark.parametrize("start", [FORKED], indirect=True)
+def test_every_process_has_a_warm_parent_of_its_own_that_ends_with_it(start: Start) -> None:
+    workers = start(2)
+    beside = [workers.submit(twin_after, 0.3) for _ in range(2)]
+    found = {future.result() for future in beside}
+    assert len(found) == 2
+    assert {answer for _, answer in found} == {-signal.SIGKILL}  # there is no such fork
+    for future in [workers.submit(die, signal.SIGKILL) for _ in range(2)]:
+        with pytest.raises(WorkerDied):
+            future.result()
+    assert all(gone(pid) for pid, _ in found)
+
+
+@pytest.mark.skipif(not can_fork(), reason="processes cannot be forked here")
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     program = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from insights_lib.workers import Workers\nfrom test_workers import note_pid_and_wait\n"
-        "if __name__ == '__main__': Workers(1).submit(note_pid_and_wait, sys.argv[2]).result()"
+        "import sys; sys.path.insert(0, sys.argv[1])\nfrom test_workers import *\n"
+        "pool(1, 'forked').submit(note_pid_and_wait, sys.argv[2]).result()"
     )
-    script = tmp_path / "program.py"
-    script.write_text(program, encoding="utf-8")
-    command = [sys.executable, str(script), str(Path(__file__).parent), str(tmp_path / "pid")]
-    with subprocess.Popen(command) as owner:
+    command = [sys.executable, "-c", program, str(Path(__file__).parent), str(tmp_path / "pid")]
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    with subprocess.Popen(command, env=env) as owner:
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
             assert owner.poll() is None
+        below = descendants(owner.pid)
         owner.send_signal(signal.SIGKILL)
-    assert gone(int((tmp_path / "pid").read_text()))
+    assert len(below) == 4  # the worker, its parent and its twin's, and the twin
+    assert [pid for pid in below if not gone(pid)] == []
