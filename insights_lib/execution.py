@@ -5,6 +5,7 @@ import re
 import time
 import traceback
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def _execute(order: Order, deadline: float, notebook: Path) -> NotebookNode:
     With the line breaks that papermill writes, Python encodes JSON ten times as slowly.
     """
     parameters = notebook_parameters(order)
-    unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
+    unknown = parameters.keys() - _parameters_of(notebook, order.fingerprint["notebooks"])
     if unknown:
         raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
     prepared = papermill.execute_notebook(
@@ -102,6 +103,12 @@ def _execute(order: Order, deadline: float, notebook: Path) -> NotebookNode:
     raise_for_execution_errors(executed, str(output))
     output.write_text(json.dumps(executed, ensure_ascii=False), encoding="utf-8")
     return executed
+
+
+@lru_cache
+def _parameters_of(notebook: Path, digest: str) -> frozenset[str]:  # noqa: ARG001 - of what it is
+    """The parameters that a notebook has; looked up once for every state of the notebooks."""
+    return frozenset(papermill.inspect_notebook(_literal(notebook)))
 
 
 def raise_of_system(error: Exception) -> None:

@@ -27,7 +27,7 @@ class Order:
         section_timeout: Seconds that a section may take.
         report_timeout: Seconds that it may take to read the data and execute all sections.
         fingerprint: As of `freshness.fingerprint`.
-        lanes: How many sections to execute at a time.
+        lanes: How many sections to execute at a time, on a core each.
     """
 
     spec: ReportSpec

@@ -129,7 +129,7 @@ def _open(order: Order) -> tuple[Slice, str]:
     Then the store has changed since; of one at a URL, what was read before is looked at anew.
     """
     for _ in range(2):
-        data = open_slice(report_spec(**notebook_parameters(order)))
+        data = open_slice(report_spec(**notebook_parameters(order)), threads=order.lanes)
         digest = data_digest(data.held, data.date_range)
         if digest == order.fingerprint["data"]:
             break

@@ -106,8 +106,12 @@ class Slice:
 
 
 @measured("data")
-def open_slice(spec: ReportSpec) -> Slice:
+def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
     """Read a partner's part of the store.
+
+    Args:
+        spec: Which part.
+        threads: How many the database may have; None for one for each core.
 
     Raises:
         StoreError: There is no store, nothing of the partner in it, or no complete month.
@@ -116,7 +120,7 @@ def open_slice(spec: ReportSpec) -> Slice:
     date_range = held.resolve(spec)
     subscriptions = _within(held.subscriptions(), date_range)
     usage = _within(held.usage(), date_range)
-    database = duckdb.connect()
+    database = duckdb.connect(config={"threads": threads} if threads else {})
     try:
         _create_months(database, date_range, subscriptions, usage)
         with fetched(_urls((*subscriptions, *usage)), database) as names:

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from insights_lib.commands.frame import Debug, Store, errors, out, sentences
-from insights_lib.demo import write_demo
 from insights_lib.errors import ExportError
 from insights_lib.ingest import Ingested, files_of, ingest_file
 
@@ -22,6 +21,8 @@ def demo(
     debug: Debug = False,
 ) -> None:
     """Write example exports in the documented layouts."""
+    from insights_lib.demo import write_demo  # noqa: PLC0415 - and numpy, for this command alone
+
     with sentences(debug):
         files = write_demo(to, partners, customers, months, seed)
         out.print(f"{len(files)} example exports are in {to}")
