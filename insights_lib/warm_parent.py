@@ -128,7 +128,7 @@ class WarmParent:
             Its process id.
 
         Raises:
-            ParentDied: It was killed by `kill`, or died twice.
+            ParentDied: It was told to end, or died twice.
             RuntimeError: The parent could not be warmed.
         """
         request = ("fork", function, arguments, len(handles))
@@ -155,7 +155,7 @@ class WarmParent:
             return ours.detach(), pid
 
     def kill(self) -> None:
-        """End the parent at once, and with it its forks; nothing is forked any more."""
+        """End the parent at once, and with it its forks, but for its twins; it forks no more."""
         self._over = True
         self._kill()
 
@@ -186,6 +186,7 @@ def serve(descriptor: int, *preload: str) -> None:
     """
     connection = Connection(descriptor)
     name_process("warm parent")
+    _prctl(_PR_SET_PDEATHSIG, 0)  # a twin ends with the one who asks it, and tidies up then
     adopt_orphans()
     forks: dict[int, int | None] = {}
     try:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from concurrent.futures import Executor, Future
@@ -17,6 +18,7 @@ from running import (
     run,
     spec_of,
 )
+from waiting import descendants, gone
 
 from insights_lib import runner
 from insights_lib.orders import Outcome
@@ -99,22 +101,74 @@ def test_without_forks_ordinary_kernels_make_the_same_report(
         assert (tmp_path / "ordinary/1" / RANGE / name).read_bytes() == (warm / name).read_bytes()
 
 
+FIND = f"""\
+import os, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from waiting import descendants, parent_of
+
+def named(name, pid):
+    return open(f"/proc/{{pid}}/comm").read().strip() == name
+
+twin = os.getppid()
+parent = parent_of(twin)
+(worker,) = [pid for pid in descendants(parent_of(parent)) if named("worker", pid)]
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")
-@pytest.mark.parametrize("victim", ["os.getpid()", "os.getppid()", "worker"])
+@pytest.mark.parametrize("victim", ["os.getpid()", "twin", "parent", "worker", "parent_of(worker)"])
 def test_what_was_killed_once_is_tried_again(
     victim: str, own_notebooks: Path, replay: list[str], tmp_path: Path
 ) -> None:
-    """The kernel, its warm parent, or the process above them."""
+    """The kernel, its warm parent and that one's own, or the process above them and its parent."""
     kill = f"""\
-worker = int(open(f"/proc/{{os.getppid()}}/stat").read().rsplit(")", 1)[1].split()[1])
 if not os.path.exists(store + ".killed"):
     open(store + ".killed", "w").close()
+    {FIND.replace(chr(10), f"{chr(10)}    ")}
     os.kill({victim}, 9)
 """
     notebook(own_notebooks, "01_fine", replay[0], kill, *replay[1:])
     result = run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=1)
     assert result.of("1").failures == ()
     assert (tmp_path / "store.killed").exists()
+
+
+# Makes a report with the notebooks of a folder.
+MAKE = f"""
+import sys
+from datetime import date
+from pathlib import Path
+from insights_lib import runner
+from insights_lib.parameters import ReportSpec
+
+runner.NOTEBOOKS, folder = map(Path, sys.argv[1:])
+spec = ReportSpec(partner="1", date_range="{RANGE}", as_of=date(2030, 1, 1), store=folder / "store")
+runner.run_reports([spec], runner.Settings(folder / "outputs", jobs=1), lambda _: None)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_notebooks_have_started_ends_with_a_run_that_is_stopped(
+    number: signal.Signals, own_notebooks: Path, tmp_path: Path
+) -> None:
+    start = (
+        "import subprocess, sys, signal\n"
+        "wait = [sys.executable, '-c', 'import signal; signal.pause()']\n"
+        "pid = subprocess.Popen(wait, start_new_session=True).pid\n"
+        "open(store + '.started', 'w').write(f'{pid} ')\n"
+        "signal.pause()"
+    )
+    notebook(own_notebooks, "01_starts", start)
+    program = [sys.executable, "-c", MAKE, str(own_notebooks), str(tmp_path)]
+    told = tmp_path / "store.started"
+    with subprocess.Popen(program, stderr=subprocess.DEVNULL) as making:
+        while not told.exists() or not told.read_text(encoding="ascii").endswith(" "):
+            assert making.poll() is None
+        below = descendants(making.pid)
+        assert int(told.read_text(encoding="ascii")) in below
+        making.send_signal(number)
+    assert [pid for pid in below if not gone(pid)] == []
 
 
 def test_a_second_try_keeps_no_other_report_from_being_told(

@@ -1,6 +1,7 @@
 """Waiting for what other processes do, without a fixed time, and finding them."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -17,16 +18,19 @@ def gone(pid: int, seconds: float = 5) -> bool:
     return False
 
 
+def parent_of(pid: int) -> int:
+    """The process that another one is a child of."""
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    return int(stat.rsplit(")", 1)[1].split()[1])
+
+
 def descendants(pid: int) -> list[int]:
     """All processes below one, by what /proc tells of their parents."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
-            try:
-                stat = (entry / "stat").read_text(encoding="utf-8")
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            parents[int(entry.name)] = int(stat.rsplit(")", 1)[1].split()[1])
+            with suppress(FileNotFoundError, ProcessLookupError):
+                parents[int(entry.name)] = parent_of(int(entry.name))
     found = [pid]
     for parent in found:
         found += [child for child, of in parents.items() if of == parent]
