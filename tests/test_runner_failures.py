@@ -250,5 +250,7 @@ def test_a_reason_and_its_traceback_have_an_end(
     [(_, reason)] = outcome.failures
     assert reason.startswith("ValueError: xxx")
     assert len(reason) < 3_000
+    failed = nbformat.read(tmp_path / "outputs/1" / RANGE / "notebooks/01_long.ipynb", 4)
+    assert any(o.output_type == "error" for c in failed.cells for o in c.get("outputs", ()))
     assert (tmp_path / "outputs" / "run.log").stat().st_size < 300_000
     assert (tmp_path / "outputs/1" / RANGE / "manifest.json").stat().st_size < 300_000

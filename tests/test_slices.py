@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from conftest import Rows, fill_store, seats_row, slice_of, usage_row
+from pandas.testing import assert_frame_equal
 
 from insights_lib.errors import StoreError
-from insights_lib.slices import Slice
+from insights_lib.slices import Slice, open_slice
 
 StoreOf = Callable[[Mapping[str, Rows]], Path]
 
@@ -466,3 +467,25 @@ def test_no_row_and_no_name_of_another_partner_is_in_a_slice(store_of: StoreOf) 
     assert len(data.query("FROM subscriptions")) == 1
     assert sets(data, "active") == {}
     assert months(data, "has_usage") == []
+
+
+def test_a_query_that_is_asked_again_gives_the_same_rows_whatever_became_of_them(
+    store_of: StoreOf,
+) -> None:
+    data = slice_of(store_of({SEATS: [named("2025-01", "a")]}), "2025-01_2025-01")
+    asked = "SELECT month, customer FROM current"
+    first = data.query_once(asked)
+    first["customer"] = -1
+    assert_frame_equal(data.query_once(asked), data.query(asked))
+    data.database.execute("CREATE TABLE seen AS SELECT 1 AS n")
+    data.query_once("SELECT n FROM seen")
+    data.database.execute("DROP TABLE seen")
+    assert data.query_once("SELECT n FROM seen")["n"].tolist() == [1]  # not computed again
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_slice_has_as_many_threads_as_it_is_given(threads: int, store_of: StoreOf) -> None:
+    store = store_of({SEATS: [named("2025-01", "a")]})
+    spec = slice_of(store, "2025-01_2025-01").spec
+    found = open_slice(spec, threads).query("SELECT current_setting('threads') AS n")
+    assert found["n"].tolist() == [threads]

@@ -83,6 +83,11 @@ def test_a_notebook_gets_its_folder_and_environment(
     assert printed(tmp_path, tell, cwd=str(tmp_path)) == [str(tmp_path.resolve()), "yes"]
 
 
+def test_processes_tell_by_their_names_what_they_are(tmp_path: Path) -> None:
+    tell = "import os\nfor pid in ('self', os.getppid()): print(open(f'/proc/{pid}/comm').read())"
+    assert [name for name in printed(tmp_path, tell) if name] == ["kernel", "warm parent"]
+
+
 @pytest.mark.parametrize("session", [False, True])
 def test_what_a_notebook_has_started_ends_with_it(session: bool, tmp_path: Path) -> None:
     start = (
