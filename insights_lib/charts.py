@@ -12,7 +12,6 @@ from insights_lib.figures import (
     BELOW_TABS,
     HOVER,
     Trace,
-    add_tabs,
     bar_axes,
     bars,
     columns,
@@ -22,6 +21,7 @@ from insights_lib.figures import (
     labels,
     month_axes,
     plain,
+    tabs_menu,
 )
 from insights_lib.stages import measured
 from insights_lib.words import Words
@@ -120,7 +120,7 @@ def world_map(table: pd.DataFrame, words: Words) -> go.Figure:
                 "colorbar": _powers_of_ten(max(shown.values(), default=1), words),
             }
         )
-    menu = add_tabs(traces, {words.name(kind): [i] for i, kind in enumerate(SPREAD)})
+    menu = tabs_menu(traces, {words.name(kind): [i] for i, kind in enumerate(SPREAD)})
     margin = {"t": BELOW_TABS}
     return figure(traces, words, 460, geo=WORLD, updatemenus=menu, margin=margin)
 
@@ -142,7 +142,7 @@ def adds_and_churns(table: pd.DataFrame, words: Words) -> go.Figure:
         for part, color in theme.FLOWS.items():
             counts = plain(-rows[part] if part == "churned" else rows[part])
             traces.append(columns(months, counts, words, name=words.name(part), color=color))
-    layout = {**month_axes(slider=True), "updatemenus": add_tabs(traces, tabs)}
+    layout = {**month_axes(slider=True), "updatemenus": tabs_menu(traces, tabs)}
     return figure(traces, words, 440, barmode="relative", margin={"t": BELOW_TABS}, **layout)
 
 
@@ -155,10 +155,10 @@ def distribution(table: pd.DataFrame, words: Words) -> go.Figure:
         top = rows.head(MOST_VALUES)
         tabs[words.name(str(dimension))] = range(len(traces), len(traces) + len(top))
         numbers = labels(top["value"]), plain(top["customers"]), plain(top["share_pct"])
-        for name, count, share, color in zip(*numbers, cycle(theme.CATEGORIES)):
+        for (name, count, share), color in zip(zip(*numbers, strict=True), cycle(theme.CATEGORIES)):
             marker = {"color": color}
             traces.append(bars([name], [count], [share], words, name=name, marker=marker))
-    layout = {**bar_axes(), "bargap": 0.5, "updatemenus": add_tabs(traces, tabs)}
+    layout = {**bar_axes(), "bargap": 0.5, "updatemenus": tabs_menu(traces, tabs)}
     margin = {"r": BESIDE_BARS, "t": BELOW_TABS}
     return figure(traces, words, 420, barmode="overlay", margin=margin, **layout)
 
@@ -175,7 +175,7 @@ def products(table: pd.DataFrame, words: Words) -> go.Figure:
     for name, product in zip(labels(top), top, strict=True):
         tabs[name] = [0, len(traces)]
         traces.append(_sku_bars(skus[skus["product"] == product], words))
-    layout = {**bar_axes(domain=[0.66, 0.96]), "updatemenus": add_tabs(traces, tabs)}
+    layout = {**bar_axes(domain=[0.66, 0.96]), "updatemenus": tabs_menu(traces, tabs)}
     margin = {"r": BESIDE_BARS, "t": BELOW_TABS}
     return figure(traces, words, 480, margin=margin, **layout)
 
@@ -222,17 +222,18 @@ def distribution_trend(table: pd.DataFrame, words: Words) -> go.Figure:
     tabs = {}
     for dimension, by_value in _series(table).items():
         first = len(traces)
-        ranked = sorted(by_value, key=lambda value: (-sum(by_value[value].values()), value))
+        sizes = {value: sum(n or 0 for n in counts.values()) for value, counts in by_value.items()}
+        ranked = sorted(sizes, key=lambda value: (-sizes[value], value))
         top, rest = ranked[:MOST_VALUES], ranked[MOST_VALUES:]
         for value, name, color in zip(top, labels(top), theme.CATEGORIES, strict=False):
             counts = [by_value[value].get(month) for month in months]
             traces.append(columns(told, counts, words, name=name, color=color))
         if rest:
-            counts = [sum(by_value[value].get(month, 0) for value in rest) for month in months]
+            counts = [sum(by_value[value].get(month) or 0 for value in rest) for month in months]
             name = _others(len(rest), words)
             traces.append(columns(told, counts, words, name=name, color=theme.OTHERS))
         tabs[words.name(dimension)] = range(first, len(traces))
-    layout = {**month_axes(slider=True), "updatemenus": add_tabs(traces, tabs)}
+    layout = {**month_axes(slider=True), "updatemenus": tabs_menu(traces, tabs)}
     layout |= {"barmode": "stack", "hovermode": "x unified", "margin": {"t": BELOW_TABS}}
     return figure(traces, words, 460, **layout)
 

@@ -79,9 +79,10 @@ def _try_section(
 
 
 def _execute(order: Order, deadline: float, notebook: Path) -> NotebookNode:
-    """Do what `papermill.execute_notebook` does, but for writing the notebook in one go.
+    """Do what `papermill.execute_notebook` does, but write the notebook in one line.
 
-    With the line breaks that papermill writes, Python encodes JSON ten times as slowly.
+    For JSON with line breaks, which papermill writes, Python has only an encoder that takes ten
+    times as long. A notebook that fails is written by papermill, with a mark where it did.
     """
     parameters = notebook_parameters(order)
     unknown = parameters.keys() - _parameters_of(notebook, order.fingerprint["notebooks"])

@@ -134,8 +134,8 @@ def month_axes(*, slider: bool) -> dict[str, Any]:
     return {"xaxis": months, "yaxis": {"rangemode": "tozero", "tickformat": ",d"}}
 
 
-def add_tabs(traces: Sequence[Trace], tabs: Mapping[str, Sequence[int]]) -> list[dict[str, Any]]:
-    """Show the traces of the first tab alone; returns the menu of all tabs.
+def tabs_menu(traces: Sequence[Trace], tabs: Mapping[str, Sequence[int]]) -> list[dict[str, Any]]:
+    """The menu of the tabs; of the traces, those of the first tab alone are made visible.
 
     Buttons in a row while they are few, a list to choose from when they are many.
     """

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from ipykernel.ipkernel import IPythonKernel
+from IPython.core.shellapp import InteractiveShellApp
 from jupyter_client.session import Session, json_packer, json_unpacker
 from nbclient import NotebookClient
 from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 from traitlets.config import Config
 
-from insights_lib.warm_parent import adopt_orphans, name_process
+from insights_lib.prctl import adopt_orphans, name_process
 
 SAID_TOO_MUCH = 86  # the exit status of a kernel that said more than it may
 # Without a history there is no database of it, and no thread that writes to that.
@@ -75,6 +76,8 @@ class _Stream(io.TextIOBase):
 def prepare() -> None:
     """Make the kernel of all forks to come; starts no thread."""
     IPythonKernel.instance(session=_Collected(), iopub_socket=None, config=_SETTINGS)
+    # So that modules in a notebook's folder can be imported.
+    InteractiveShellApp().init_path()  # type: ignore[no-untyped-call]
     # What takes longer for the first time.
     _shell().run_cell("pass", silent=True)
     new_output("stream")  # type: ignore[no-untyped-call]

@@ -51,8 +51,8 @@ class Outcome:
         failures: Section and reason of what failed; empty when the report is complete.
         seconds: How long it took.
         tracebacks: Section and traceback of what failed, for those who look into it.
-        stages: Where the seconds went: kernel, data, metrics, figures, page. Sections run side by
-            side, so their sum is more than `seconds`.
+        stages: Where the seconds went: kernel, data, metrics, figures, page. Where sections
+            run side by side, their sum may be more than `seconds`.
         warnings: What a reader should know, in the report's language.
     """
 

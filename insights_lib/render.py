@@ -44,7 +44,8 @@ from insights_lib.warm_parent import Twin
 from insights_lib.words import Words
 
 STAGES = ("kernel", "data", "metrics", "figures", "page")
-_warming, _warm = Lock(), False  # some who call this have several threads
+_warm = False  # whether this process has warm kernels
+_warming = Lock()  # workers of a cluster have several threads
 
 
 @dataclass
@@ -160,11 +161,11 @@ def use_warm_kernels(twin: Twin | None = None) -> None:
     with _warming:
         if _warm:
             return
-        _warm = True
         logging.getLogger("papermill").setLevel(logging.ERROR)
         stack = ExitStack()
         stack.enter_context(warm_kernels(*PRELOAD, twin=twin))
-        atexit.register(stack.close)
+        atexit.register(stack.close)  # a fork leaves without, and its twin by itself
+        _warm = True
 
 
 def _make_page(

@@ -111,7 +111,8 @@ def _outcomes(
         return
     # The largest first, so that none of them is what everybody waits for at the end.
     largest_first = [order for _, order in sorted(orders.values(), key=lambda sized: -sized[0])]
-    lanes = max(1, settings.jobs // len(orders))  # few reports have several cores each
+    # Few reports have several cores each, unless those are elsewhere.
+    lanes = 1 if settings.dask else max(1, settings.jobs // len(orders))
     with _workers(settings, len(orders)) as workers:
         futures = {
             workers.submit(_render, order): order
@@ -137,7 +138,8 @@ def _workers(settings: Settings, most: int) -> AbstractContextManager[Executor]:
         return Workers(count, begin)
     env = {name: value for name, value in os.environ.items() if not _is_login(name)}
     # Two, so that what the workers need and what their kernels need is imported side by side.
-    parents = WarmParent("insights_lib.render", env=env), WarmParent(*PRELOAD, env=env)
+    workers = WarmParent("insights_lib.render", __name__, env=env)
+    parents = workers, WarmParent(*PRELOAD, env=env)
     return Workers(count, begin, parents)
 
 

@@ -92,7 +92,9 @@ class Slice:
     months_without_usage: tuple[str, ...]
     unmatched_filters: tuple[str, ...]
     database: duckdb.DuckDBPyConnection
-    _answers: dict[str, pd.DataFrame] = field(default_factory=dict, compare=False, repr=False)
+    _answers: dict[str, pd.DataFrame] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def query(self, sql: str) -> pd.DataFrame:
         """The rows of a query over the tables above."""

@@ -14,7 +14,7 @@ to its engine over a pair of sockets that nobody else can reach. It reads no con
 IPython, keeps no history, and cannot ask for input. Where processes cannot be forked safely, as on
 Windows and macOS, kernels start as they always do.
 
-This module, `warm_parent` and `forked_kernel` know nothing of the rest of the package.
+This module, `forked_kernel`, `warm_parent` and `prctl` know nothing of the rest of the package.
 """
 
 import os
@@ -59,7 +59,8 @@ def warm_kernels(*preload: str, twin: Twin | None = None) -> Iterator[WarmParent
         The parent, None where there can be none.
     """
     before = papermill_engines.get_engine(), WarmEngine.parent
-    WarmEngine.parent = WarmParent(*preload, _PREPARE, twin=twin) if can_fork() else None
+    needed = dict.fromkeys((*preload, _PREPARE))
+    WarmEngine.parent = WarmParent(*needed, twin=twin) if can_fork() else None
     papermill_engines.register(None, WarmEngine)
     try:
         yield WarmEngine.parent

@@ -4,29 +4,32 @@ A fork of it shares nothing with the forks before it but imported modules.
 """
 
 import contextlib
-import ctypes
 import gc
 import os
 import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
 from pathlib import Path
-from socket import socketpair
+from socket import SHUT_RDWR, socket, socketpair
 from threading import Lock
 from typing import Any
+
+from insights_lib.prctl import adopt_orphans, end_with_parent, name_process
 
 # A library that starts threads as it is imported could hold a lock at the moment of a fork.
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 # Imported by others for what no kernel here needs, and slow: a grammar of web addresses that takes
 # jsonschema two seconds, and a debugger that nobody could attach to.
 _UNWANTED = ("rfc3987_syntax", "debugpy")
-_MAIN = f"import sys; from {__name__} import serve; serve(int(sys.argv[1]), *sys.argv[2:])"
-_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
+_MAIN = (
+    f"import sys; sys.path[:] = sys.argv[2].split({os.pathsep!r}); "
+    f"from {__name__} import serve; serve(int(sys.argv[1]), *sys.argv[3:])"
+)
 _PATIENCE = 120  # seconds to wait for an answer of the parent, which may be importing for long
 
 Twin = tuple[int, int]  # a handle of the socket of a warm parent, and its process id
@@ -57,36 +60,35 @@ class WarmParent:
         self._preload, self._env = preload, env
         self._lock = Lock()
         self._over = False
-        if twin:
-            self._connect(twin, lambda: None)  # it is not this process that reaps it
+        if twin:  # whose process is not this one's to wait for
+            self._connect(*twin)
         else:
             self._start()
 
     def _start(self) -> None:
         ours, theirs = socketpair()
         with theirs:
-            process = self._new(theirs.fileno())
-        self._connect((ours.detach(), process.pid), process.wait)
+            arguments = [str(theirs.fileno()), os.pathsep.join(sys.path), *self._preload]
+            process = subprocess.Popen(  # noqa: S603 - this very module, in this very Python
+                [sys.executable, "-c", _MAIN, *arguments],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=self._env,
+                start_new_session=True,
+            )
+        self._connect(ours.detach(), process.pid, process)
 
-    def _connect(self, twin: Twin, reap: Callable[[], object]) -> None:
-        descriptor, self._pid = twin
-        self._connection, self._reap = Connection(descriptor), reap
+    def _connect(
+        self, descriptor: int, pid: int, process: "subprocess.Popen[bytes] | None" = None
+    ) -> None:
+        self._connection, self._pid, self._process = Connection(descriptor), pid, process
         self._broken: str | None = None
         self._ready = False
-
-    def _new(self, descriptor: int) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(  # noqa: S603 - this very module, in this very Python
-            [sys.executable, "-c", _MAIN, str(descriptor), *self._preload],
-            pass_fds=[descriptor],
-            stdin=subprocess.DEVNULL,
-            env={**(os.environ if self._env is None else self._env), **ONE_THREAD},
-            start_new_session=True,
-        )
 
     def ask(self, what: str, pid: int) -> Any:
         """Ask for the exit status of a fork: `poll`, None while it runs; `end`, end it first.
 
-        One whose parent has died has died with it.
+        A fork whose parent has died counts as killed; only twins live on.
 
         Raises:
             RuntimeError: The parent could not be warmed.
@@ -130,17 +132,21 @@ class WarmParent:
         Raises:
             ParentDied: It was told to end, or died twice.
             RuntimeError: The parent could not be warmed.
+            OSError: There can be no more processes.
         """
         request = ("fork", function, arguments, len(handles))
         with self._lock:
             try:
-                return self._ask(request, *handles)  # type: ignore[no-any-return]
+                pid = self._ask(request, *handles)
             except ParentDied:
                 if self._over:
                     raise
                 self._end()
                 self._start()
-                return self._ask(request, *handles)  # type: ignore[no-any-return]
+                pid = self._ask(request, *handles)
+        if isinstance(pid, OSError):
+            raise pid
+        return int(pid)
 
     def twin(self) -> Twin:
         """Fork another parent, as warm as this one; it ends with whoever holds its socket.
@@ -155,26 +161,33 @@ class WarmParent:
             return ours.detach(), pid
 
     def kill(self) -> None:
-        """End the parent at once, and with it its forks, but for its twins; it forks no more."""
+        """Let the parent and all its forks end now, whatever another thread asks of it."""
         self._over = True
-        self._kill()
+        if not self._ready:  # it has forked nothing yet, and may be importing for long
+            self._kill()
+            return
+        with contextlib.suppress(OSError), socket(fileno=os.dup(self._connection.fileno())) as ours:
+            ours.shutdown(SHUT_RDWR)
 
     def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
+        if self._process:
+            self._process.kill()
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """End the parent and every process that it forked."""
+        """End the parent and all its forks, and wait for that; a twin is not waited for."""
         self._over = True
         self._end()
 
     def _end(self) -> None:
         self._connection.close()
-        ended = os.pidfd_open(self._pid)
-        wait([ended], _PATIENCE)
-        os.close(ended)
-        self._kill()
-        self._reap()
+        if self._process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PATIENCE)
+            self._process.kill()
+            self._process.wait()
 
 
 def serve(descriptor: int, *preload: str) -> None:
@@ -186,21 +199,22 @@ def serve(descriptor: int, *preload: str) -> None:
     """
     connection = Connection(descriptor)
     name_process("warm parent")
-    _prctl(_PR_SET_PDEATHSIG, 0)  # a twin ends with the one who asks it, and tidies up then
+    end_with_parent(False)  # a twin ends with the one who asks it, and tidies up then
     adopt_orphans()
     forks: dict[int, int | None] = {}
     try:
         connection.send(_warm(preload))
         while True:
             what, *details = connection.recv()
+            _reap(forks)
             if what == "fork":
-                pid = _forked(connection, *details)
-                forks[pid] = None
-                connection.send(pid)
+                connection.send(_fork(connection, forks, *details))
             else:
                 connection.send(_status(forks, *details, end=what == "end"))
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):
         pass  # whoever asked has ended
+    except Exception:  # noqa: BLE001 - nobody else would tell of it
+        traceback.print_exc()
     finally:
         _end_children(set())
         os._exit(0)  # there is nothing to tidy up, and libraries only complain
@@ -209,11 +223,15 @@ def serve(descriptor: int, *preload: str) -> None:
 def _warm(preload: tuple[str, ...]) -> str | None:
     """Do what is to be preloaded; why nothing can be forked then, or None."""
     sys.modules |= dict.fromkeys(_UNWANTED)  # type: ignore[arg-type]  # None: there is none
+    env = dict(os.environ)
+    os.environ |= ONE_THREAD
     try:
         for name in preload:
             call(name)
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told
         return f"the warm parent could not load {name}: {type(error).__name__}: {error}"
+    os.environ.clear()
+    os.environ |= env
     for name in _UNWANTED:
         del sys.modules[name]
     threads = len(list(Path("/proc/self/task").iterdir()))
@@ -232,23 +250,38 @@ def call(name: str, *arguments: Any) -> None:
         getattr(imported, function)(*arguments)
 
 
-def _forked(connection: Connection, function: str, arguments: tuple[Any, ...], count: int) -> int:
+def _fork(
+    connection: Connection,
+    forks: dict[int, int | None],
+    function: str,
+    arguments: tuple[Any, ...],
+    count: int,
+) -> int | OSError:
     """Fork a process that calls a function with handles that come over the connection."""
     handles = [recv_handle(connection) for _ in range(count)]
-    pid = os.fork()
-    if pid == 0:
-        connection.close()
-        _become(function, *handles, *arguments)
-    for handle in handles:
-        os.close(handle)
-    return pid
+    parent = os.getpid()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        return error
+    else:
+        if pid == 0:
+            connection.close()
+            _become(parent, function, *handles, *arguments)
+        forks[pid] = None
+        return pid
+    finally:
+        for handle in handles:
+            os.close(handle)
 
 
-def _become(function: str, *arguments: Any) -> None:
+def _become(parent: int, function: str, *arguments: Any) -> None:
     """Do in this fork what it is for; it does not return."""
     status = 1
     try:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        end_with_parent(True)
+        if os.getppid() != parent:
+            os._exit(status)  # the parent has died before that
         import_module("random").seed()  # two forks must not draw the same numbers
         if "numpy" in sys.modules:
             sys.modules["numpy"].random.seed()
@@ -260,15 +293,19 @@ def _become(function: str, *arguments: Any) -> None:
         os._exit(status)
 
 
-def _status(forks: dict[int, int | None], pid: int, *, end: bool) -> int | None:
-    """The exit status of a fork; one that is to end is ended, and what it has left behind."""
+def _reap(forks: dict[int, int | None]) -> None:
+    """Take note of how forks have ended."""
     with contextlib.suppress(ChildProcessError):  # there are none
-        if end and forks.get(pid, 0) is None:
-            os.kill(pid, signal.SIGKILL)
-            forks[pid] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             if ended[0] in forks:
                 forks[ended[0]] = os.waitstatus_to_exitcode(ended[1])
+
+
+def _status(forks: dict[int, int | None], pid: int, *, end: bool) -> int | None:
+    """The exit status of a fork; one that is to end is ended, and what it has left behind."""
+    if end and forks.get(pid, 0) is None:
+        os.kill(pid, signal.SIGKILL)
+        forks[pid] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     # Those of a parent that died before have died with it.
     status = forks.get(pid, -signal.SIGKILL)
     if end:
@@ -286,17 +323,3 @@ def _end_children(but: set[int]) -> None:
                 os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
-
-
-def name_process(name: str) -> None:
-    """How `ps` and `top` call this process; at most 15 characters."""
-    _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()))
-
-
-def adopt_orphans() -> None:
-    """Be the parent of what a child leaves behind when it ends."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def _prctl(option: int, value: Any) -> None:
-    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

@@ -12,7 +12,8 @@ from queue import SimpleQueue
 from threading import Thread, current_thread
 from typing import Any
 
-from insights_lib.warm_parent import Twin, WarmParent, call, name_process
+from insights_lib.prctl import name_process
+from insights_lib.warm_parent import Twin, WarmParent, call
 
 
 class WorkerDied(Exception):  # noqa: N818 - it tells what has happened
@@ -104,17 +105,17 @@ class Workers(Executor):
 class _Fork:
     """A fork of the warm parent, with what is needed here of a process of `multiprocessing`."""
 
-    exitcode: int | None = None
+    exitcode = -signal.SIGKILL
 
     def __init__(self, parent: WarmParent, pid: int) -> None:
         self._parent, self._pid = parent, pid
 
     def kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
+        self._parent.kill()  # none of them is killed but with all others
 
     def join(self) -> None:
-        self.exitcode = self._parent.ask("end", self._pid)
+        with suppress(RuntimeError):  # a parent that has replaced its own, and cannot be warmed
+            self.exitcode = self._parent.ask("end", self._pid)
 
 
 def _fork(parent: WarmParent, own: WarmParent, pipe: Connection, begin: str) -> _Fork:

@@ -19,7 +19,16 @@ ORDER = (
     *("remote", "store", "ingest", "stages", "slices", "saved_slices", "countries", "rows"),
     *("metrics", "words", "theme", "figures", "charts", "notebook", "warming"),
     *("sections", "assets", "page"),
-    *("place", "warm_parent", "workers", "cluster", "forked_kernel", "warm_kernels", "freshness"),
+    *(
+        "place",
+        "prctl",
+        "warm_parent",
+        "workers",
+        "cluster",
+        "forked_kernel",
+        "warm_kernels",
+        "freshness",
+    ),
     *("orders", "execution", "render", "runner"),
     *("mail.ledger", "mail.server", "mail.smtp", "mail.delivery"),
     *(

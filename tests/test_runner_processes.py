@@ -5,7 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from running import (
 )
 from waiting import descendants, gone
 
-from insights_lib import runner
+from insights_lib import render, runner
 from insights_lib.orders import Outcome
 from insights_lib.workers import WorkerDied
 
@@ -225,3 +227,24 @@ for pid in ("self", os.getppid()):
     assert "a setting of theirs" in executed
     assert "INSIGHTS_SMTP" not in executed
     assert "passw0rd-12c4" not in executed
+
+
+def test_a_process_that_could_not_have_warm_kernels_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[object] = []
+
+    @contextmanager
+    def failing_once(*_: object, twin: object) -> Iterator[None]:
+        tried.append(twin)
+        if len(tried) == 1:
+            raise OSError(11, "Resource temporarily unavailable")
+        yield
+
+    monkeypatch.setattr(render, "_warm", False)
+    monkeypatch.setattr(render, "warm_kernels", failing_once)
+    with pytest.raises(OSError, match="Resource temporarily unavailable"):
+        render.use_warm_kernels()
+    for _ in range(2):
+        render.use_warm_kernels()
+    assert len(tried) == 2

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def test_all_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> 
 def test_a_module_that_starts_threads_is_refused_with_a_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     source = (
         "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
     )
@@ -227,6 +228,38 @@ def test_a_module_that_cannot_be_imported_is_named() -> None:
     parent.close()
 
 
+SECOND_FORK_FAILS = """
+import os
+fork, tries = os.fork, []
+def limited():
+    tries.append(True)
+    if len(tries) == 2:
+        raise OSError(11, "Resource temporarily unavailable")
+    return fork()
+os.fork = limited
+"""
+
+
+def test_a_fork_that_fails_ends_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "limited.py").write_text(SECOND_FORK_FAILS, encoding="utf-8")
+    with closing(WarmParent("limited")) as parent:
+        first = parent.fork("signal:pause", handles=())
+        with pytest.raises(OSError, match="Resource temporarily unavailable"):
+            parent.fork("signal:pause", handles=())
+        assert parent.ask("poll", first) is None
+        assert parent.ask("poll", parent.fork("signal:pause", handles=())) is None
+
+
+def test_twins_that_have_ended_do_not_pile_up() -> None:
+    with closing(WarmParent()) as parent:
+        socket, pid = parent.twin()
+        os.close(socket)
+        assert gone(pid)
+        parent.ask("poll", 1)
+        assert not Path(f"/proc/{pid}").exists()
+
+
 def test_where_nothing_can_be_forked_kernels_are_ordinary(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +273,7 @@ def test_where_nothing_can_be_forked_kernels_are_ordinary(
 
 LIKE_OTHERS = [
     "print('a'); print('b', end=''); 'result'",
-    "import sys; print('one', flush=True); print('two', file=sys.stderr, flush=True)",
+    "import os, sys; print('one', flush=True); print('two', file=sys.stderr, flush=True)",
     "import pandas as pd; frame = pd.DataFrame({'a': [1, None]}); frame",
     "display(frame, {'x': 'é\\ud83d\\ude00'}); frame;",
     "import plotly.graph_objects as go; go.Figure(go.Bar(y=[1, 2]))",
@@ -253,6 +286,7 @@ LIKE_OTHERS = [
     "display({'application/json': data}, raw=True)",
     "await __import__('asyncio').sleep(0); 'awaited'",
     "_, Out[1], In[1], __name__, get_ipython().kernel.implementation",
+    "'' in sys.path, os.environ.get('OMP_NUM_THREADS')",
     "import logging; logging.warning('logged')",
     "import warnings; warnings.warn('warned')",
     "%env NOT_THERE=1",
