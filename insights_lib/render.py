@@ -89,7 +89,6 @@ def render(order: Order) -> Outcome:
     order = replace(order, workdir=Path(mkdtemp(dir=order.workdir)))
     report = _Report(order, datetime.now(UTC).isoformat(timespec="seconds"))
     (order.workdir / "notebooks").mkdir()
-    use_warm_kernels()
     facts = _make_report(report)
     _write_manifest(report, facts)
     outcome = partial(

@@ -17,11 +17,12 @@ from insights_lib.orders import PRELOAD, Order, Outcome
 from insights_lib.parameters import ReportSpec
 from insights_lib.place import FILE_MODE, claimed, folder_of
 from insights_lib.store import holdings
-from insights_lib.warm_parent import WarmParent, can_fork
+from insights_lib.warm_parent import Twin, WarmParent, can_fork
 from insights_lib.workers import WorkerDied, Workers
 
 LOG = "run.log"
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+_BEGIN = f"{__name__}:begin"
 
 
 @dataclass(frozen=True)
@@ -133,14 +134,14 @@ def _outcomes(
 def _workers(settings: Settings, most: int) -> AbstractContextManager[Executor]:
     if settings.dask:
         return cluster(settings.dask)
-    count, begin = min(settings.jobs, most), "insights_lib.render:use_warm_kernels"
+    count = min(settings.jobs, most)
     if not can_fork():
-        return Workers(count, begin)
+        return Workers(count, _BEGIN)
     env = {name: value for name, value in os.environ.items() if not _is_login(name)}
     # Two, so that what the workers need and what their kernels need is imported side by side.
     workers = WarmParent("insights_lib.render", __name__, env=env)
     parents = workers, WarmParent(*PRELOAD, env=env)
-    return Workers(count, begin, parents)
+    return Workers(count, _BEGIN, parents)
 
 
 def _order(
@@ -185,13 +186,25 @@ def _outcome(future: "Future[Outcome]", order: Order) -> Outcome:
     return Outcome(order.spec, None, (("", reason),))
 
 
-def _render(order: Order) -> Outcome:
+def begin(twin: Twin | None = None) -> None:
+    """Make a process ready for reports, if it is not yet.
+
+    Args:
+        twin: As of `WarmParent`.
+    """
     # Else jsonschema, which nbformat needs, spends two seconds on a grammar of web addresses
     # that no notebook has.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     for name in filter(_is_login, list(os.environ)):
         del os.environ[name]
-    from insights_lib.render import render  # noqa: PLC0415 - seconds of imports, for workers only
+    from insights_lib.render import use_warm_kernels  # noqa: PLC0415 - seconds, for workers only
+
+    use_warm_kernels(twin)
+
+
+def _render(order: Order) -> Outcome:
+    begin()  # workers of a cluster have not been told
+    from insights_lib.render import render  # noqa: PLC0415 - as above
 
     return render(order)
 
