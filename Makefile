@@ -3,8 +3,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STORE := data/store/catalog.sqlite
-PLOTLY := insights_lib/page_files/plotly
-PAGE_FILES := "insights_lib/page_files/*.{js,css}" "tests/*.js"
+PLOTLY := insights_lib/page/files/plotly
+PAGE_FILES := "insights_lib/page/files/*.{js,css}" "tests/**/*.js"
 # The Node of the environment comes first on the path, where its programs look for it.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 NPM := $(WITH_NODE) npm --no-fund --no-audit --loglevel=error
@@ -26,13 +26,13 @@ test: install node_modules/.installed chromium ## Run all tests; a Chromium is i
 	@$(BIN)/pytest -n auto --dist loadfile
 
 deliveries: install ## Deliver 1,000 mails by processes and a server that fail at random
-	@$(BIN)/python tests/deliveries.py
+	@$(BIN)/python -m tests.sweeps.deliveries
 
 lint: install node_modules/.installed ## Check style, formatting and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(WITH_NODE) node_modules/.bin/eslint insights_lib/page_files tests
+	@$(WITH_NODE) node_modules/.bin/eslint insights_lib/page/files tests
 	@$(WITH_NODE) node_modules/.bin/prettier --check --log-level=warn $(PAGE_FILES)
 
 lab: install demo ## Open the notebooks in JupyterLab
@@ -53,7 +53,7 @@ bench: install ## Run the measurements of benchmarks/
 	@for program in benchmarks/*.py; do $(BIN)/python "$$program" || exit 1; done
 
 faults: install ## Kill runs at many points and finish them; takes half an hour
-	@$(BIN)/python tests/faults.py
+	@$(BIN)/python -m tests.sweeps.faults
 
 clean: ## Remove the environment and all caches; data/ and outputs/ stay
 	rm -rf $(VENV) node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/screenshots dist

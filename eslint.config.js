@@ -4,11 +4,11 @@ import globals from "globals";
 export default [
   js.configs.recommended,
   {
-    files: ["insights_lib/page_files/*.js"],
+    files: ["insights_lib/page/files/*.js"],
     languageOptions: { globals: { ...globals.browser, Plotly: "readonly" } },
   },
-  { files: ["tests/*.js"], languageOptions: { globals: globals.node } },
-  { ignores: ["insights_lib/page_files/plotly/"] },
+  { files: ["tests/**/*.js"], languageOptions: { globals: globals.node } },
+  { ignores: ["insights_lib/page/files/plotly/"] },
   {
     linterOptions: { reportUnusedDisableDirectives: "error" },
     rules: {

@@ -24,7 +24,7 @@ from time import perf_counter
 
 import duckdb
 
-from insights_lib.demo import write_demo
+from insights_lib.exports.demo import write_demo
 
 INSIGHTS = Path(sys.executable).with_name("insights")
 ROWS_PER_CUSTOMER = 40  # of the demo's second partner, whose exports are TSV; roughly

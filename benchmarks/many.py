@@ -18,10 +18,10 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from insights_lib.demo import write_demo
-from insights_lib.ingest import files_of, ingest_file
-from insights_lib.parameters import DateRange, month_after
-from insights_lib.store import reading
+from insights_lib.exports.demo import write_demo
+from insights_lib.parameters.spec import DateRange, month_after
+from insights_lib.store.catalog import reading
+from insights_lib.store.ingest import files_of, ingest_file
 
 PROGRAM = [sys.executable, "-c", "from insights_lib.cli import app; app()"]
 

@@ -18,10 +18,10 @@ from time import perf_counter
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from insights_lib.demo import write_demo
-from insights_lib.ingest import files_of, ingest_file
-from insights_lib.parameters import ReportSpec
-from insights_lib.runner import Settings, run_reports
+from insights_lib.exports.demo import write_demo
+from insights_lib.parameters.spec import ReportSpec
+from insights_lib.run.reports import Settings, run_reports
+from insights_lib.store.ingest import files_of, ingest_file
 
 SELECTIONS = (
     "product=Azure",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from insights_lib.countries import country_codes
+from insights_lib.exports.countries import country_codes
 
 DISTRIBUTIONS = [
     "partner_location",

@@ -25,17 +25,17 @@ import papermill
 from nbconvert import HTMLExporter
 
 from insights_lib import charts, metrics
-from insights_lib.demo import write_demo
-from insights_lib.ingest import files_of, ingest_file
-from insights_lib.page import write_page
-from insights_lib.parameters import report_spec
-from insights_lib.rows import compact_rows
-from insights_lib.runner import notebooks
-from insights_lib.sections import read_report
-from insights_lib.slices import open_slice
-from insights_lib.store import reading
-from insights_lib.warming import warm_up
-from insights_lib.words import Words
+from insights_lib.exports.demo import write_demo
+from insights_lib.page.rows import compact_rows
+from insights_lib.page.sections import read_report
+from insights_lib.page.write import write_page
+from insights_lib.parameters.spec import report_spec
+from insights_lib.presentation.language import Words
+from insights_lib.run.reports import notebooks
+from insights_lib.run.warm_up import warm_up
+from insights_lib.store.catalog import reading
+from insights_lib.store.ingest import files_of, ingest_file
+from insights_lib.store.slice import open_slice
 
 # What each section shows: its tables, and the chart of each.
 SECTIONS = (

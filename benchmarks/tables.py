@@ -28,11 +28,11 @@ import plain_pandas
 from pandas.testing import assert_frame_equal
 
 from insights_lib import metrics
-from insights_lib.demo import write_demo
-from insights_lib.ingest import ingest_file
-from insights_lib.parameters import DateRange, ReportSpec
-from insights_lib.slices import open_slice
-from insights_lib.store import Part, holdings
+from insights_lib.exports.demo import write_demo
+from insights_lib.parameters.spec import DateRange, ReportSpec
+from insights_lib.store.catalog import Part, holdings
+from insights_lib.store.ingest import ingest_file
+from insights_lib.store.slice import open_slice
 
 PARTNER = "1234567"
 RANGES = {12: "2025-01_2025-12", 24: "2024-01_2025-12"}

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from insights_lib import theme
-from insights_lib.figures import (
+from insights_lib.presentation import theme
+from insights_lib.presentation.figures import (
     BELOW_TABS,
     HOVER,
     Trace,
@@ -23,8 +23,8 @@ from insights_lib.figures import (
     plain,
     tabs_menu,
 )
-from insights_lib.stages import measured
-from insights_lib.words import Words
+from insights_lib.presentation.language import Words
+from insights_lib.timing import measured
 
 TOTAL = "All"  # what adds_and_churns calls the rows of all products together
 MOST_TABS = 20  # products with a tab of their own

@@ -2,10 +2,10 @@
 
 import typer
 
-from insights_lib.commands.care import forget, prune
 from insights_lib.commands.data import demo, ingest
 from insights_lib.commands.mail import history, send
 from insights_lib.commands.reports import run, status
+from insights_lib.commands.retention import forget, prune
 from insights_lib.commands.schedule import schedule
 
 

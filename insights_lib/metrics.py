@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from insights_lib.countries import country_codes
-from insights_lib.slices import Slice
-from insights_lib.stages import measured
+from insights_lib.exports.countries import country_codes
+from insights_lib.store.slice import Slice
+from insights_lib.timing import measured
 
 DISTRIBUTIONS = (
     *("partner_location", "customer_segment", "sales_channel"),

@@ -14,13 +14,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from IPython.display import display
 
-from insights_lib.figures import plain, world_shapes
-from insights_lib.parameters import report_spec
-from insights_lib.saved_slices import saved_slice
-from insights_lib.slices import Slice, open_slice
-from insights_lib.stages import measured, taken
-from insights_lib.store import Part
-from insights_lib.words import Words
+from insights_lib.parameters.spec import report_spec
+from insights_lib.presentation.figures import plain, world_shapes
+from insights_lib.presentation.language import Words
+from insights_lib.store.catalog import Part
+from insights_lib.store.saved_slice import saved_slice
+from insights_lib.store.slice import Slice, open_slice
+from insights_lib.timing import measured, taken
 
 FACTS = "application/vnd.insights.facts+json"
 TABLE = "application/vnd.insights.table+json"

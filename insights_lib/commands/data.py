@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from insights_lib.commands.frame import Debug, Store, errors, out, sentences
+from insights_lib.commands.options import Debug, Store, errors, out, sentences
 from insights_lib.errors import ExportError
-from insights_lib.ingest import Ingested, files_of, ingest_file
+from insights_lib.store.ingest import Ingested, files_of, ingest_file
 
 _REJECTS_SHOWN = 5
 
@@ -21,7 +21,7 @@ def demo(
     debug: Debug = False,
 ) -> None:
     """Write example exports in the documented layouts."""
-    from insights_lib.demo import write_demo  # noqa: PLC0415 - and numpy, for this command alone
+    from insights_lib.exports.demo import write_demo  # noqa: PLC0415 - and numpy, for this command alone
 
     with sentences(debug):
         files = write_demo(to, partners, customers, months, seed)

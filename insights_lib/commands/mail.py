@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import typer
 
-from insights_lib.commands.frame import (
+from insights_lib.commands.options import (
     AsOf,
     Debug,
     Json,
@@ -29,9 +29,9 @@ from insights_lib.commands.frame import (
 from insights_lib.errors import InsightsError, ParameterError
 from insights_lib.mail.delivery import Clock, Letter, Post, Result
 from insights_lib.mail.ledger import Ledger, State, ledger
-from insights_lib.mail.letters import Planned, Writer, planned_letters
-from insights_lib.mail.recipients import RecipientsFile, read_recipients
-from insights_lib.mail.sending import (
+from insights_lib.mail.login import read_login
+from insights_lib.mail.plan import Planned, Writer, planned_letters
+from insights_lib.mail.send import (
     DONE,
     DUE,
     HINDERED,
@@ -40,10 +40,10 @@ from insights_lib.mail.sending import (
     send_letters,
     stands,
 )
-from insights_lib.mail.server import read_login
 from insights_lib.mail.smtp import check_address, is_allowed
-from insights_lib.place import FILE_MODE, make_folder
-from insights_lib.reports_file import Asked
+from insights_lib.outputs import FILE_MODE, make_folder
+from insights_lib.parameters.recipients_yml import RecipientsFile, read_recipients
+from insights_lib.parameters.reports_yml import Asked
 
 if TYPE_CHECKING:
     from insights_lib.mail.pictures import Pictures

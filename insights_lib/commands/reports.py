@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from insights_lib.commands.frame import (
+from insights_lib.commands.mail import ledger_as_it_is, show_stands
+from insights_lib.commands.options import (
     AsOf,
     Debug,
     Json,
@@ -24,17 +25,16 @@ from insights_lib.commands.frame import (
     show,
     specs_of,
 )
-from insights_lib.commands.mail import ledger_as_it_is, show_stands
-from insights_lib.commands.view import failures_of, following, place_of, profile, summary
+from insights_lib.commands.progress import failures_of, following, place_of, profile, summary
 from insights_lib.errors import ParameterError
-from insights_lib.mail.letters import planned_letters
-from insights_lib.mail.recipients import read_recipients
-from insights_lib.mail.sending import stands
-from insights_lib.orders import Outcome
-from insights_lib.parameters import Filters, ReportSpec
-from insights_lib.place import folder_of
-from insights_lib.reports_file import Asked, ReportsFile
-from insights_lib.runner import Settings, run_reports, standings
+from insights_lib.mail.plan import planned_letters
+from insights_lib.mail.send import stands
+from insights_lib.outputs import folder_of
+from insights_lib.parameters.recipients_yml import read_recipients
+from insights_lib.parameters.reports_yml import Asked, ReportsFile
+from insights_lib.parameters.spec import Filters, ReportSpec
+from insights_lib.run.reports import Settings, run_reports, standings
+from insights_lib.run.request import Outcome
 
 
 def run(

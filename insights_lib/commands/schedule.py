@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from insights_lib.commands.frame import (
+from insights_lib.commands.mail import LEDGER, drawing, post_of, send_planned
+from insights_lib.commands.options import (
     Debug,
     Outputs,
     Parameters,
@@ -21,20 +22,19 @@ from insights_lib.commands.frame import (
     sentences,
     specs_of,
 )
-from insights_lib.commands.mail import LEDGER, drawing, post_of, send_planned
-from insights_lib.commands.view import failures_of
+from insights_lib.commands.progress import failures_of
 from insights_lib.errors import BusyError, InsightsError, ParameterError
 from insights_lib.mail.delivery import Clock
 from insights_lib.mail.ledger import ledger
-from insights_lib.mail.letters import Writer, planned_letters
-from insights_lib.mail.recipients import read_recipients
-from insights_lib.mail.sending import DONE, HINDERED, put_off, send_note
+from insights_lib.mail.plan import Writer, planned_letters
+from insights_lib.mail.send import DONE, HINDERED, put_off, send_note
 from insights_lib.mail.smtp import is_allowed
-from insights_lib.reports_file import Asked, read_reports_file
-from insights_lib.runner import Settings, run_reports, standings
-from insights_lib.schedule.incoming import Folders, take_incoming
-from insights_lib.schedule.once import Finished, Step, run_due, settle, stay, tell_owners
-from insights_lib.schedule.plan import LONGEST_CATCH_UP, Group, Plan, read_plan
+from insights_lib.parameters.recipients_yml import read_recipients
+from insights_lib.parameters.reports_yml import Asked, read_reports_file
+from insights_lib.parameters.schedule_yml import LONGEST_CATCH_UP, Group, Plan, read_plan
+from insights_lib.run.reports import Settings, run_reports, standings
+from insights_lib.schedule.inbox import Folders, take_incoming
+from insights_lib.schedule.scheduler import Finished, Step, run_due, settle, stay, tell_owners
 from insights_lib.schedule.windows import Window, due, recording
 
 

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from insights_lib.errors import InsightsError, MailError
 from insights_lib.mail.ledger import Delivery, Entry, Ledger, State, lock_file
-from insights_lib.mail.server import Login, Server
+from insights_lib.mail.login import Login, Server
 from insights_lib.mail.smtp import Answer, Connection, check_address, is_allowed
 
 MOST_TRIES = 10

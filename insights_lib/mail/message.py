@@ -16,15 +16,15 @@ import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from insights_lib import theme
 from insights_lib.errors import MailError
-from insights_lib.mail.contents import LONGEST_LINE, contents_of, cut
+from insights_lib.mail.content import LONGEST_LINE, contents_of, cut
 from insights_lib.mail.pictures import Picture
-from insights_lib.mail.recipients import LONGEST_NAME, clean_name, clean_text
-from insights_lib.sections import Report
-from insights_lib.words import Words
+from insights_lib.page.sections import Report
+from insights_lib.parameters.recipients_yml import LONGEST_NAME, clean_name, clean_text
+from insights_lib.presentation import theme
+from insights_lib.presentation.language import Words
 
-MAIL_FILES = Path(__file__).parents[1] / "mail_files"
+MAIL_FILES = Path(__file__).parent / "files"
 # Bytes of the HTML; Gmail cuts off what is more than 102,000.
 LONGEST_HTML = 90_000
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from insights_lib.errors import MailError
-from insights_lib.mail.server import FILE, PASSWORD, USER, Login, Server
+from insights_lib.mail.login import FILE, PASSWORD, USER, Login, Server
 
 _ADDRESS = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")  # printable ASCII without space, < and >
 _LONGEST_ADDRESS, _LONGEST_NAME = 254, 64  # characters, by RFC 5321

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from filelock import FileLock, Timeout
 
 from insights_lib.errors import BusyError, ReportError
-from insights_lib.schedule.plan import Group, cron_trigger
+from insights_lib.parameters.schedule_yml import Group, cron_trigger
 
 SCHEDULE = "schedule.sqlite"
 _SCHEMA = """

@@ -1,0 +1,1 @@
+"""Old reports are deleted, and customers are forgotten."""

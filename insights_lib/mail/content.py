@@ -1,0 +1,179 @@
+"""What a message says of a report: key figures, what changed, and short tables.
+
+Everything is taken from the tables of the executed notebooks; nothing is counted here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from insights_lib.page.sections import Report
+from insights_lib.parameters.recipients_yml import is_unseen
+from insights_lib.presentation.language import UNKNOWN, Words
+
+MOST_ROWS = 10
+MOST_MONTHS = 12
+LONGEST_CELL = 60
+LONGEST_LINE = 300
+MOST_WARNINGS = 10
+ALL = "All"  # what adds_and_churns calls the rows of all products together
+
+# The charts of a message, in its order: the table behind each, and the columns that it shows.
+CHARTS = {
+    "adds_and_churns": ("month", "existing", "added", "churned"),
+    "geographical_spread": ("customer_market", "current_customers", "current_pct", "new_customers"),
+    "active_customers": ("month", "active_customers", "current_customers"),
+}
+PRODUCTS = ("product", "customers", "share_pct", "growth_pct")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A key figure: what it is called, its value and growth as texts, and its month.
+
+    Attributes:
+        name: What a reader calls it.
+        value: The number, or a dash.
+        growth: Growth over the range, a dash if it cannot be known; empty if it has none.
+        tone: `good`, `bad` or `quiet`: how the growth is to be seen.
+        aside: What else belongs to it.
+    """
+
+    name: str
+    value: str
+    growth: str
+    tone: str
+    aside: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A short table of texts: the first column names the row, the others are numbers."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    more: int = 0
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that a message says.
+
+    Attributes:
+        figures: The key figures.
+        changes: Sentences on what has changed over the range.
+        products: The products.
+        charts: The table behind each chart of the message.
+        warnings: What a reader should know of the data.
+    """
+
+    figures: tuple[Figure, ...]
+    changes: tuple[str, ...]
+    products: Table
+    charts: tuple[Table, ...]
+    warnings: tuple[str, ...]
+
+
+def contents_of(report: Report, words: Words) -> Contents:
+    """What a message says of a report, in the reader's language."""
+    tables = {
+        name: [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+        for name, table in report.tables().items()
+    }
+    tables["adds_and_churns"] = [r for r in tables["adds_and_churns"] if r["product"] == ALL]
+    titles = {card.name: card.title for section in report.sections for card in section.cards}
+    short = [
+        _table(name, titles[name], tables[name], words) for name in ("summary_products", *CHARTS)
+    ]
+    return Contents(
+        figures=tuple(_figures(tables["summary"], words)),
+        changes=tuple(_changes(tables, words)),
+        products=short[0],
+        charts=tuple(short[1:]),
+        warnings=tuple(cut(w, LONGEST_LINE) for w in report.facts["warnings"][:MOST_WARNINGS]),
+    )
+
+
+def _figures(summary: list[Row], words: Words) -> Iterator[Figure]:
+    metric = {row["metric"]: row for row in summary}
+    asides = {
+        "customers_added": f"{words('Net')} {words.count(metric['net_customers_added']['value'])}",
+        "customers_churned": (
+            f"{words('churn rate')} {words.percent(metric['churn_rate_pct']['value'])}"
+        ),
+    }
+    names = ("current_customers", "active_customers", "subscriptions")
+    for name in (*names, "customers_added", "customers_churned"):
+        row = metric[name]
+        growth = row["growth_pct"]
+        tone = "quiet"
+        if growth:
+            tone = "good" if (growth > 0) != (name == "customers_churned") else "bad"
+        aside = asides.get(name) or words.month(row["month"])
+        if row["value"] is None:
+            aside = words("no data for this in the range")
+        shown = UNKNOWN if growth is None else words.percent(growth, signed=True)
+        yield Figure(words.name(name), words.count(row["value"]), shown, tone, aside)
+
+
+def _changes(tables: dict[str, list[Row]], words: Words) -> Iterator[str]:
+    """Sentences on flows, the last month, products and markets, as far as they are known."""
+    metric = {row["metric"]: row["value"] for row in tables["summary"]}
+    if metric["net_customers_added"] is not None:
+        yield words("{added} customers came and {churned} left: {net} in all.").format(
+            added=words.count(metric["customers_added"]),
+            churned=words.count(metric["customers_churned"]),
+            net=_signed(metric["net_customers_added"], words),
+        )
+    known = [r for r in tables["summary_trend"] if r["current_customers"] is not None]
+    if len(known) > 1:
+        before, last = known[-2:]
+        yield words("{month}: {now} customers, after {then} in {before}.").format(
+            month=words.month(last["month"]),
+            now=words.count(last["current_customers"]),
+            then=words.count(before["current_customers"]),
+            before=words.month(before["month"]),
+        )
+    grown = [r for r in tables["summary_products"] if r["growth_pct"] is not None]
+    grown.sort(key=lambda row: (row["growth_pct"], row["product"]))
+    if grown and grown[0]["growth_pct"] < grown[-1]["growth_pct"]:
+        least, most = grown[0], grown[-1]
+        yield words("By product, {most} grew most ({up}) and {least} least ({down}).").format(
+            most=cut(most["product"]),
+            up=words.percent(most["growth_pct"], signed=True),
+            least=cut(least["product"]),
+            down=words.percent(least["growth_pct"], signed=True),
+        )
+    new = [r for r in tables["geographical_spread"] if r["new_customers"]]
+    if new:
+        first = max(new, key=lambda row: row["new_customers"])
+        yield words("Most new customers came from {market}: {count}.").format(
+            market=cut(first["customer_market"]), count=words.count(first["new_customers"])
+        )
+
+
+def _signed(number: int, words: Words) -> str:
+    return f"{'+' if number > 0 else ''}{words.count(number)}"
+
+
+def _table(name: str, title: str, rows: list[Row], words: Words) -> Table:
+    """The first rows, or the last months, with texts in place of values."""
+    columns = CHARTS.get(name, PRODUCTS)
+    shown = rows[-MOST_MONTHS:] if columns[0] == "month" else rows[:MOST_ROWS]
+    return Table(
+        name,
+        title,
+        tuple(words.name(column) for column in columns),
+        tuple(tuple(cut(words.cell(row[c], c)) for c in columns) for row in shown),
+        more=len(rows) - len(shown),
+    )
+
+
+def cut(text: str, longest: int = LONGEST_CELL) -> str:
+    """A text of a stranger in one line that has an end."""
+    line = "".join(" " if is_unseen(character) else character for character in text)
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"

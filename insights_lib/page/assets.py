@@ -1,0 +1,76 @@
+"""The files of the page, made ready to stand in one HTML document that loads nothing."""
+
+import base64
+import gzip
+import hashlib
+import re
+from functools import cache
+from pathlib import Path
+
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+PAGE_FILES = Path(__file__).parent / "files"
+# The kinds of traces in files/plotly/plotly.min.js; see the entry.js beside it.
+BUNDLED_TRACES = frozenset({"bar", "choropleth", "pie", "scatter"})
+
+_IMPORT = re.compile(r'^import (?:\* as )?(.+?) from "\./(.+?)";\n', re.MULTILINE | re.DOTALL)
+_EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
+
+
+def text_of(name: str) -> str:
+    """A file of the page."""
+    return (PAGE_FILES / name).read_text(encoding="utf-8")
+
+
+@cache
+def script() -> str:
+    """The modules of the page as one script: each a function that returns what it exports."""
+    done: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        if name in done:
+            return
+        source = text_of(name)
+        for _, needed in _IMPORT.findall(source):
+            add(needed)
+        exported = ", ".join(name for _, name in _EXPORT.findall(source))
+        body = _EXPORT.sub(r"\1", _IMPORT.sub(r'const \1 = modules["\2"];\n', source))
+        done[name] = f'modules["{name}"] = (() => {{\n{body}return {{ {exported} }};\n}})();\n'
+
+    add("page.js")
+    return f"const modules = {{}};\n{''.join(done.values())}"
+
+
+@cache
+def plotly(kinds: frozenset[str]) -> str:
+    """A plotly.js that can draw these kinds of traces: the small one wherever it can."""
+    return text_of("plotly/plotly.min.js") if kinds <= BUNDLED_TRACES else str(get_plotlyjs())
+
+
+def packed(text: str, level: int = 6) -> str:
+    """A text as base64 of gzip; it can stand anywhere in HTML. The same text packs the same."""
+    return base64.b64encode(gzip.compress(text.encode(), level, mtime=0)).decode()
+
+
+@cache
+def packed_once(text: str) -> str:
+    """As `packed`, and as small as it gets, for what is the same in every page."""
+    return packed(text, level=9)
+
+
+def content_security_policy(scripts: list[str]) -> str:
+    """What the page may do: run these very scripts, and nothing that could reach the network."""
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def markup(text: str) -> Markup:
+    """A script or style sheet of this project or of plotly, as it stands in the page."""
+    if re.search(r"</(script|style)|<!--", text, re.IGNORECASE):
+        raise ValueError("a file of the page holds what would end its element")
+    return Markup(text)  # noqa: S704 - what could end the element has just been ruled out

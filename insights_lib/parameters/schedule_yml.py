@@ -1,0 +1,138 @@
+"""`parameters/schedule.yml`: groups of partners, when each is due, and what is done then."""
+
+import re
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from apscheduler.triggers.cron import CronTrigger
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from insights_lib.errors import ParameterError
+from insights_lib.parameters.reports_yml import read_yaml
+from insights_lib.parameters.spec import PartnerId, RangeText, Strict, validated
+
+STEPS = ("ingest", "run", "send")
+LONGEST_CATCH_UP = 31 * 24  # hours; a window of last month is better asked for by hand
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ADDRESS = re.compile(r"[!-~]+@[!-~]+")
+
+
+def cron_trigger(text: str) -> CronTrigger:
+    """What tells the moments of a cron line, for wall clock times that are marked as UTC.
+
+    Raises:
+        ParameterError: It is no cron line, never comes, or means one thing to cron and another
+            to APScheduler.
+    """
+    try:
+        trigger = CronTrigger.from_crontab(text, timezone=UTC)
+    except ValueError as error:
+        raise ParameterError(
+            f"{text!r} is no cron line ({str(error).rstrip('.')}); minute, hour, day of month, "
+            "month and day of week are needed, such as 0 6 5 * *"
+        ) from error
+    _, _, day, _, weekday = text.split()
+    if re.search(r"\d", weekday):
+        raise ParameterError(
+            f"{text!r}: the day of week {weekday!r} has a number, and programs do not agree on "
+            "the day to count from; write sun, mon, tue, wed, thu, fri or sat"
+        )
+    if day != "*" and weekday != "*":
+        raise ParameterError(
+            f"{text!r} has both a day of month and a day of week, and programs do not agree on "
+            "whether one of them is enough; put * for one of them"
+        )
+    if trigger.get_next_fire_time(None, datetime(2000, 1, 1, tzinfo=UTC)) is None:
+        raise ParameterError(f"{text!r} is a day that no year has; give another")
+    return trigger
+
+
+def _cron(text: str) -> str:
+    cron_trigger(text)
+    return text
+
+
+def _known_zone(text: str) -> str:
+    zones = available_timezones()
+    if text not in zones:
+        near = get_close_matches(text, sorted(zones), n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else "write one such as Europe/Stockholm"
+        raise ParameterError(f"no time zone is called {text!r}; {hint}")
+    return text
+
+
+def _in_order(steps: list[str]) -> list[str]:
+    if [step for step in STEPS if step in steps] != steps:
+        raise ParameterError(
+            f"{', '.join(steps)}: steps come in the order {', '.join(STEPS)}, each at most once"
+        )
+    return steps
+
+
+def _listed(value: object) -> object:
+    if value == "all":
+        return ()
+    if isinstance(value, list) and value:
+        return tuple(value)
+    raise ParameterError(f"{value!r} is neither all nor a list of partner ids")
+
+
+def _address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise ParameterError(f"{text!r} is no address such as ops@example.com")
+    return text
+
+
+class Group(Strict):
+    """Partners that are due at the same moments.
+
+    Attributes:
+        partners: Partner ids; none = all of `reports.yml`, where the file says `all`.
+        cron: When they are due, as five fields, on the wall clock of `time_zone`.
+        time_zone: A name of the IANA database.
+        range: The months of the reports, as in `reports.yml`.
+        steps: What is done, some of `STEPS`, in that order.
+        incoming: The folder in which the step `ingest` looks for new exports.
+        catch_up_hours: A window that was missed longer ago than this is let go.
+        alert_to: The address of whoever is told of a window that failed.
+        grace_hours: How long nobody is told of the group again after that.
+    """
+
+    partners: Annotated[tuple[PartnerId, ...], BeforeValidator(_listed)]
+    cron: Annotated[str, AfterValidator(_cron)]
+    time_zone: Annotated[str, AfterValidator(_known_zone)]
+    range: RangeText = "last_12_months"
+    steps: Annotated[list[Literal["ingest", "run", "send"]], AfterValidator(_in_order)] = Field(
+        default=["ingest", "run", "send"], min_length=1
+    )
+    incoming: Path = Field(default=Path("data/incoming"), strict=False)
+    catch_up_hours: int = Field(default=24, gt=0, le=LONGEST_CATCH_UP)
+    alert_to: Annotated[str, AfterValidator(_address)]
+    grace_hours: int = Field(default=6, gt=0)
+
+
+def _named(groups: dict[str, Group]) -> dict[str, Group]:
+    for name in groups:
+        if not _NAME.fullmatch(name):
+            raise ParameterError(f"{name!r} is no name; letters, digits, '-' and '_' are allowed")
+    return groups
+
+
+class Plan(Strict):
+    """`parameters/schedule.yml`: the groups by their names."""
+
+    groups: Annotated[dict[str, Group], AfterValidator(_named)] = Field(min_length=1)
+
+
+def read_plan(folder: Path) -> Plan:
+    """Read and check `schedule.yml` of a parameters folder.
+
+    Raises:
+        ParameterError: The file is missing, is no YAML, or holds something unknown or wrong.
+    """
+    file = folder / "schedule.yml"
+    content = read_yaml(file, "it says what is done when, and begins with `groups:`")
+    return validated(Plan, content, str(file))

@@ -1,0 +1,1 @@
+"""Language, colours and the parts of figures."""

@@ -1,0 +1,1 @@
+"""Runs: from the reports asked for to the reports in their folders."""

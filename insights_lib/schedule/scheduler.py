@@ -1,0 +1,151 @@
+"""Doing what is due: each window once, and its owner is told if it fails."""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+
+from apscheduler.executors.debug import DebugExecutor
+from apscheduler.schedulers.blocking import BlockingScheduler
+
+from insights_lib.errors import InsightsError
+from insights_lib.parameters.schedule_yml import Group, Plan
+from insights_lib.schedule.windows import Record, Window, due
+
+Step = Callable[[Window, Group], list[str]]
+Alert = Callable[[str, str, str], None]
+Clock = Callable[[], datetime]
+
+_LET_GO = "it was interrupted, and that is too long ago, or not planned any more, to do it again"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A window that came to its end, and why it failed; no reason if it did not."""
+
+    window: Window
+    reasons: tuple[str, ...] = ()
+
+
+def run_due(plan: Plan, clock: Clock, steps: Mapping[str, Step], record: Record) -> list[Finished]:
+    """Do every window that is due and was not done before, in the order of time.
+
+    Args:
+        plan: The groups.
+        clock: Tells the time, with a zone.
+        steps: What each step of a plan does; it returns why it failed, nothing if it did not,
+            or raises an error. A failed `ingest` ends its window.
+        record: What was done before; it is held as long as this takes.
+    """
+    now = clock()
+    windows = [w for name, group in plan.groups.items() for w in due(name, group, now)]
+    windows.sort(key=lambda window: window.scheduled)
+    finished = []
+    for window in _let_go(windows, record):
+        finished.append(Finished(window, (_LET_GO,)))
+        settle(finished[-1], record, clock())
+    for window in windows:
+        if record.claim(window, clock()):
+            reasons = tuple(_reasons(window, plan.groups[window.group], steps))
+            finished.append(Finished(window, reasons))
+            settle(finished[-1], record, clock())
+    return finished
+
+
+def _let_go(windows: list[Window], record: Record) -> list[Window]:
+    """Windows that were interrupted and are not due any more."""
+    return [window for window in record.interrupted() if window not in windows]
+
+
+def _reasons(window: Window, group: Group, steps: Mapping[str, Step]) -> Iterator[str]:
+    for name in group.steps:
+        try:
+            found = steps[name](window, group)
+        except (InsightsError, OSError) as error:
+            found = [str(error)]
+        except Exception as error:  # noqa: BLE001 - this window alone has failed
+            found = [f"{type(error).__name__}: {error}"]
+        yield from (f"{name}: {_line(reason)}" for reason in found)
+        if found and name == "ingest":  # nothing is made of data that is not there
+            return
+
+
+def _line(text: str) -> str:
+    """A text as one line of characters that can be written; names of files may have others."""
+    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
+
+
+def settle(finished: Finished, record: Record, now: datetime) -> None:
+    """Write down how a window ended."""
+    record.settle(finished.window, "\n".join(finished.reasons), now)
+
+
+def tell_owners(plan: Plan, now: datetime, alert: Alert, record: Record) -> None:
+    """Tell the owners of groups what has failed since they were told, once per grace period.
+
+    An owner who cannot be told now is told the next time.
+
+    Args:
+        plan: The groups.
+        now: The instant it is, with a zone.
+        alert: Tells an owner of a failure: address, subject, text.
+        record: What was done, and who was told.
+    """
+    for name, group in plan.groups.items():
+        untold = record.untold(name)
+        if untold and record.may_alert(name, now, timedelta(hours=group.grace_hours)):
+            try:
+                alert(group.alert_to, *_message(name, untold))
+            except Exception:  # noqa: BLE001, S112 - whatever it was, it may be over the next time
+                continue
+            record.alerted(name, now)
+
+
+def _message(name: str, failed: list[tuple[Window, str]]) -> tuple[str, str]:
+    """Subject and text of an alert."""
+    told = ""
+    for window, reasons in failed:
+        when = f"{window.local:%Y-%m-%d %H:%M} {window.time_zone}"
+        lines = "".join(f"- {reason}\n" for reason in reasons.splitlines())
+        told += f"What was due for the group {name} at {when} failed:\n\n{lines}\n"
+    told += "It is not tried again. Recipients got nothing that is incomplete.\n"
+    return f"Partner Insights: {name} failed", told
+
+
+def stay(call: Callable[[], None], seconds: int = 30) -> None:
+    """Call at once and then every so many seconds, until SIGTERM or Ctrl-C.
+
+    It is called in this thread, so that these interrupt what is being done, too.
+    """
+    scheduler = BlockingScheduler(timezone=UTC)
+    scheduler.add_executor(DebugExecutor())
+    calling = False
+
+    def once() -> None:
+        nonlocal calling
+        try:
+            calling = True
+            call()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            calling = False
+
+    def stop(*_: object) -> None:
+        if scheduler.running:
+            # Not in this thread, which may be holding what this has to wait for.
+            Thread(target=scheduler.shutdown, args=(False,)).start()
+        if calling:
+            raise KeyboardInterrupt
+
+    every = {"seconds": seconds, "next_run_time": datetime.now(UTC)}
+    scheduler.add_job(
+        once, "interval", coalesce=True, max_instances=1, misfire_grace_time=None, **every
+    )
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        scheduler.start()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,147 @@
+"""An export's rows as a Parquet table in the order of the file, so that errors know their line.
+
+Only the columns that the store needs, under its own names; every value trimmed, missing = null.
+"""
+
+from glob import escape as glob_escape
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from insights_lib.errors import ExportError
+from insights_lib.exports import datasets
+from insights_lib.exports.datasets import CUSTOMERS, PROFILE, SUBSCRIPTION_DATASETS, find
+from insights_lib.exports.reader import Export
+
+# Everything that str.strip takes away at the ends; the plain trim of SQL knows blanks only.
+_SPACES = "".join(map(chr, (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, 0x202F, 0x205F)))
+_SPACES += "".join(map(chr, (*range(0x2000, 0x200B), 0x2028, 0x2029, 0x3000)))
+_MISSING = "('', 'NULL', 'UNKNOWN', '00000000-0000-0000-0000-000000000000')"
+_REJECTS_LISTED = 1000
+
+
+def wanted_columns(export: Export) -> dict[str, tuple[str, ...]]:
+    """The names in `staged` of the columns that the store needs, and how exports spell them."""
+    account = datasets.GLOBAL_ACCOUNT if has_accounts(export) else datasets.LOCATION_ID
+    if export.dataset.name == PROFILE:
+        name = ("PGA_PartnerName", "PartnerName")
+        return {"account": account, "location": datasets.LOCATION_ID, "name": name}
+    columns = {"month_text": datasets.MONTH, "account": account}
+    columns |= {key: (key,) for key in datasets.CUSTOMER_KEYS}
+    if export.dataset.name in SUBSCRIPTION_DATASETS:
+        state = datasets.STATUS if export.dataset.name == CUSTOMERS else datasets.STATE
+        columns |= {"subscription": datasets.SUBSCRIPTION_ID, "state": state}
+        return columns | datasets.DIMENSION_COLUMNS
+    return columns | {m: (m,) for m in export.dataset.measures} | {"workload": datasets.WORKLOAD}
+
+
+def has_accounts(export: Export) -> bool:
+    """Whether the export names global accounts; those of 2020 name only locations."""
+    return find(export.header, datasets.GLOBAL_ACCOUNT) is not None
+
+
+class Staged:
+    """The table `staged` of an engine, with the number of each row in `file_row_number`.
+
+    Raises:
+        ExportError: A line has another number of fields than the header.
+    """
+
+    def __init__(self, export: Export, engine: duckdb.DuckDBPyConnection, workdir: Path) -> None:
+        self.export = export
+        self.engine = engine
+        parquet = workdir / "staged.parquet"
+        try:
+            self._write(parquet)
+        except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
+            raise export.misshapen() from error
+        engine.execute(
+            f"CREATE VIEW staged AS SELECT * FROM read_parquet({sql_path(parquet)},"
+            " file_row_number = true, hive_partitioning = false)"
+        )
+        if self.rows("SELECT count(*) FROM staged") != [(export.rows,)]:
+            raise export.misshapen()
+
+    def _write(self, parquet: Path) -> None:
+        header = self.export.header
+        columns = {f"c{i}": "VARCHAR" for i in range(len(header))}
+        wanted = wanted_columns(self.export)
+        positions = {name: find(header, names) for name, names in wanted.items()}
+        trimmed = ", ".join(
+            f'{"NULL::VARCHAR" if i is None else _trimmed(f"c{i}")} AS "{name}"'
+            for name, i in positions.items()
+        )
+        known = ", ".join(f'{_known(name)} AS "{name}"' for name in positions)
+        quote = '"' if self.export.quoted else ""
+        self.engine.execute(
+            f"""COPY (
+                    SELECT {known} FROM (SELECT {trimmed} FROM read_csv(
+                        $text, columns = {columns}, header = true, delim = $delimiter,
+                        quote = '{quote}', escape = '{quote}', auto_detect = false,
+                        strict_mode = true, hive_partitioning = false, compression = 'none',
+                        parallel = {not self.export.multiline}))
+                ) TO $parquet (FORMAT parquet)""",
+            {
+                "text": glob_escape(str(self.export.text)),
+                "delimiter": self.export.delimiter,
+                "parquet": str(parquet),
+            },
+        )
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        return self.engine.execute(sql).fetchall()
+
+    def refusal(self, row: int, what: str) -> ExportError:
+        """An error that names the line of a row."""
+        line = self.export.lines_of([row])[0]
+        return ExportError(f"{self.export.file}, line {line}: {what}")
+
+    def rejects(self, reason: str) -> list[tuple[int, str]]:
+        """Line and reason of rejected rows, the first 1,000 of them.
+
+        Args:
+            reason: An SQL expression over `staged`, null for a row that is kept.
+        """
+        found = self.rows(
+            f"""SELECT file_row_number, {reason} FROM staged
+                WHERE {reason} IS NOT NULL ORDER BY 1 LIMIT {_REJECTS_LISTED}"""
+        )
+        lines = self.export.lines_of([row for row, _ in found])
+        return [(line, why) for line, (_, why) in zip(lines, found, strict=True)]
+
+
+def sql_text(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def sql_path(path: Path | str) -> str:
+    """A path as an SQL text that stands for this one file, where a pattern could stand too."""
+    return sql_text(glob_escape(str(path)))
+
+
+def counts_by_month(
+    engine: duckdb.DuckDBPyConnection, file: Path | str, dataset: str
+) -> list[tuple[Any, ...]]:
+    """Month, rows, subscription ids and hash of each month in a Parquet file of the store."""
+    ids = "count(subscription)" if dataset in SUBSCRIPTION_DATASETS else "0"
+    return engine.execute(
+        f"""SELECT month, count(*), {ids}, sum(hash(part))::VARCHAR
+            FROM read_parquet({sql_path(file)}, hive_partitioning = false) part
+            GROUP BY month ORDER BY month"""
+    ).fetchall()
+
+
+def _trimmed(column: str) -> str:
+    """Trim as Python does. The slow general trim runs only where an end looks suspicious."""
+    ends = f"{column} < '!' OR {column} >= chr(128) OR {column}[-1] NOT BETWEEN '!' AND '~'"
+    return f"CASE WHEN {ends} THEN trim({column}, '{_SPACES}') ELSE {column} END"
+
+
+def _known(column: str) -> str:
+    if column == "month_text":  # never null, so that a blank month is refused like a wrong one
+        return f"coalesce({column}, '')"
+    missing = f'strlen("{column}") IN (0, 4, 7, 36) AND upper("{column}") IN {_MISSING}'
+    return f'CASE WHEN {missing} THEN NULL ELSE "{column}" END'

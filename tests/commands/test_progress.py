@@ -1,0 +1,68 @@
+"""What a run shows while it goes on, and at its end."""
+
+import io
+import re
+import time
+
+import pytest
+from rich.console import Console
+
+from insights_lib.commands import progress as view
+from insights_lib.parameters.spec import ReportSpec
+from insights_lib.run.request import Outcome
+
+FAILED = (("02_x", "it said no"),)
+STAGES = (("kernel", 6.0), ("data", 1.5), ("metrics", 1.5), ("figures", 0.5), ("page", 0.5))
+
+
+def outcome(partner: str, failures: tuple[tuple[str, str], ...] = ()) -> Outcome:
+    spec = ReportSpec(partner=partner, date_range="2025-01_2025-03")
+    return Outcome(spec, None, failures, seconds=2.0, stages=() if failures else STAGES)
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, terminal: bool, quiet: bool) -> str:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=terminal, width=100, color_system=None)
+    monkeypatch.setattr(view, "errors", console)
+    with view.following(3, 2, quiet) as follow:
+        follow(outcome("1"))
+        follow(outcome("2", FAILED))
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(("terminal", "quiet"), [(False, False), (False, True), (True, True)])
+def test_without_a_terminal_or_when_quiet_each_report_is_a_line(
+    terminal: bool, quiet: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shown(monkeypatch, terminal, quiet).splitlines() == [
+        "[1/3] done in 2.0 s: partner 1",
+        "[2/3] failed in 2.0 s: partner 2",
+    ]
+
+
+def test_a_terminal_has_a_live_view_of_what_is_done_running_failed_and_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = shown(monkeypatch, terminal=True, quiet=False)
+    assert re.search(r"2/3 reports, 1 running, 1 failed in \S+ left: ", told)
+
+
+def test_the_summary_counts_what_was_rendered_what_was_fresh_and_what_failed() -> None:
+    outcomes = [outcome("1"), outcome("2", FAILED)]
+    told = view.summary(outcomes, 5, time.monotonic() - 60)
+    assert told == "1 rendered, 5 fresh already, 1 failed; 60.0 s"
+
+
+def test_the_profile_adds_up_the_stages_of_all_reports() -> None:
+    written = io.StringIO()
+    outcomes = [outcome("1"), outcome("3"), outcome("2", FAILED)]
+    Console(file=written, width=60).print(view.profile(outcomes))
+    rows = [line.split() for line in written.getvalue().splitlines()]
+    assert rows == [
+        ["stage", "seconds", "share"],
+        ["kernel", "12.00", "60%"],
+        ["data", "3.00", "15%"],
+        ["metrics", "3.00", "15%"],
+        ["figures", "1.00", "5%"],
+        ["page", "1.00", "5%"],
+    ]

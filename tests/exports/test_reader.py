@@ -1,0 +1,510 @@
+"""A file is taken in whole and exactly, or refused with its name, a line and a reason."""
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import zipfile
+from collections import Counter
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest import mock
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from insights_lib.errors import ExportError
+from insights_lib.exports import reader as exports
+from insights_lib.exports.reader import parse_month, read_export
+from insights_lib.store.ingest import ingest_file
+from insights_lib.store.staging import Staged
+from tests.support.rows import seats_row, stored_rows, usage_row, write_csv
+
+HEAD = "Month,PGAMpnId,CustomerTpid,CustomerTenantId,CustomerName,WorkloadName,MonthlyActiveUsers"
+ANN = "2025-01,1,t1,,Ann,Exchange,5"
+BOB = "2025-02,1,t2,,Bob,Teams,0"
+CSV = f"{HEAD}\n{ANN}\n{BOB}\n"
+TSV = CSV.replace(",", "\t")
+
+
+def lines(*rows: str, head: str = HEAD) -> str:
+    """A CSV of rows after a header."""
+    return "".join(f"{row}\n" for row in (head, *rows))
+
+
+def zipped(text: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("export.csv", text)
+    return file.getvalue()
+
+
+@pytest.fixture(params=[None, 1, 61], ids=["whole", "line by line", "by 61 bytes"])
+def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read in one block, or in blocks that end within lines and quotes."""
+    if request.param:
+        monkeypatch.setattr(exports, "BLOCK", request.param)
+
+
+QUOTED_LINES = lines(ANN.replace("Ann", '"Ann\n\n""An, na""\n"'), BOB)
+
+# Kind of file: (its text or bytes, the line the error names or None, words of the reason).
+BAD_FILES: dict[str, tuple[str | bytes, int | None, str]] = {
+    "empty": ("", None, "is empty"),
+    "blank": (" \r\n\n", None, "is empty"),
+    "byte order mark alone": (codecs.BOM_UTF8, 1, "no known dataset"),
+    "other columns": ("a,b\n1,2\n", 1, "columns .a, b. are of no known dataset"),
+    "semicolons": (CSV.replace(",", ";"), 1, "no known dataset"),
+    "no header": (f"{ANN}\n{BOB}\n", 1, "no known dataset"),
+    "misspelt mark": (CSV.replace("Workload", "Wrkload"), 1, "near WorkloadName"),
+    "web page": ("<!DOCTYPE html>\n<html>", None, "is a web page"),
+    "web page after blanks": ("\ufeff\r\n <HTML>", None, "is a web page"),
+    "zip": (zipped(CSV), None, "is a zip archive or a workbook"),
+    "CR alone": (CSV.replace("\n", "\r"), None, "CR alone"),
+    "CR alone in one line": (f"{HEAD}\n{ANN}\r{BOB}\n", 2, "CR stands without LF"),
+    "CR alone in a TSV field": (TSV.replace("Ann", "A\rn"), 2, "CR stands without LF"),
+    "NUL in the header": ("\0" + CSV, None, "NUL bytes"),
+    "NUL far below": (lines(*[ANN] * 200, BOB.replace("b", "\0")), 202, "NUL byte"),
+    "UTF-16 LE undeclared": (CSV.encode("utf-16-le"), None, "UTF-16 without a byte order mark"),
+    "UTF-16 BE undeclared": (CSV.encode("utf-16-be"), None, "UTF-16 without a byte order mark"),
+    "UTF-16 cut in a character": (CSV.encode("utf-16")[:-1], None, "cannot be read"),
+    "UTF-32": (CSV.encode("utf-32"), None, "NUL"),
+    "Latin-1": (lines(ANN, BOB.replace("Bob", "Bö")).encode("latin-1"), 3, "is not UTF-8"),
+    "Latin-1 after quoted line ends": (
+        (QUOTED_LINES + BOB.replace("Bob", "Bö") + "\n").encode("latin-1"),
+        7,
+        "is not UTF-8",
+    ),
+    "surrogates in UTF-8": (CSV.replace("Bob", "\ud800").encode("utf-8", "surrogatepass"), 3, "is"),
+    "gzip cut": (gzip.compress(CSV.encode())[:-9], None, "cannot be read"),
+    "gzip without its checksum": (gzip.compress(CSV.encode())[:-8], None, "cannot be read"),
+    "gzip damaged": (gzip.compress(CSV.encode())[:-8] + b"\1" * 8, None, "cannot be read"),
+    "gzip of nothing": (gzip.compress(b""), None, "is empty"),
+    "required column missing": (
+        CSV.replace("Month,", "Mounth,"),
+        1,
+        "OfficeUsage lacks the column Month .nearest: 'Mounth'",
+    ),
+    "required columns missing": (
+        CSV.replace("Month,PGAMpnId", "a,b"),
+        1,
+        "lacks the column Month, and PGAMpnId or",
+    ),
+    "column twice": (CSV.replace("CustomerName", "customer_tpid"), 1, "customer_tpid stands twice"),
+    "short line": (lines(ANN[:-2], BOB), 2, "has 6 fields, the header has 7"),
+    "long line": (lines(ANN, BOB + ",x"), 3, "has 8 fields, the header has 7"),
+    "extra empty field": (lines(ANN, BOB + ","), 3, "has 8 fields, the header has 7"),
+    "extra empty field in all lines": (lines(ANN + ",", BOB + ","), 2, "has 8 fields"),
+    "blank line": (lines(ANN, "", BOB), 3, "is blank"),
+    "blank line at the end": (lines(ANN, BOB, ""), 4, "is blank"),
+    "line of blanks": (lines(ANN, "  ", BOB), 3, "has 1 fields"),
+    "cut in the last line": (lines(ANN) + BOB[:12], 3, "has 3 fields.* cut short"),
+    "cut after a line end in quotes": (lines(ANN) + '2025-01,1,"', 3, "quote is not closed"),
+    "line ends mixed": (f"{HEAD}\r\n{ANN}\n{BOB}\n", None, "1 lines end with CR LF and 2 with LF"),
+    "line ends mixed at the end": (f"{HEAD}\n{ANN}\n{BOB}\r\n", None, "1 lines .* and 2 with LF"),
+    "quote within a field": (lines(ANN, BOB.replace("Bob", 'Bob "B" B')), 3, "a quote stands"),
+    "text after a quoted field": (lines(ANN.replace("Ann", '"Ann"a'), BOB), 2, "a quote stands"),
+    "blank before a quoted field": (lines(ANN.replace("Ann", ' "Ann"'), BOB), 2, "a quote stands"),
+    "quote within, after quoted line ends": (
+        QUOTED_LINES + BOB.replace("Bob", 'B"b') + "\n",
+        7,
+        "a quote stands",
+    ),
+    "quote not doubled": (lines(ANN.replace("Ann", '"A"nn"'), BOB), 2, "a quote stands"),
+    "quote not closed": (lines(ANN, BOB.replace("Bob", '"Bob')), 3, "quote is not closed"),
+    "quote swallows rows": (
+        lines(ANN.replace("Ann", '"Ann'), ANN, BOB.replace("Bob", '"Bob"')),
+        4,
+        "a quote stands",
+    ),
+    "endless line": (lines(ANN + "x" * (1 << 21)), 2, "longer than 1 MiB"),
+}
+bad_files = pytest.mark.parametrize(
+    ("content", "line", "reason"), BAD_FILES.values(), ids=list(BAD_FILES)
+)
+
+
+def written(folder: Path, content: str | bytes, name: str = "export") -> Path:
+    file = folder / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return file
+
+
+def staged(export: exports.Export, workdir: Path) -> list[tuple[Any, ...]]:
+    """All that the store would be given of an export."""
+    with duckdb.connect() as engine:
+        return Staged(export, engine, workdir).rows(
+            "SELECT * EXCLUDE file_row_number FROM staged ORDER BY file_row_number"
+        )
+
+
+@bad_files
+def test_a_bad_file_is_refused_with_its_line_and_the_reason(
+    content: str | bytes, line: int | None, reason: str, tmp_path: Path, block: None
+) -> None:
+    file = written(tmp_path, content)
+    where = re.escape(str(file)) + (f", line {line}" if line else "")
+    with pytest.raises(ExportError, match=f"^{where}: .*{reason}"):
+        read_export(file, tmp_path)
+
+
+# Wrong numbers of fields that add up to the right sum: (rows, first wrong line, its fields).
+COMPENSATING = {
+    "short then long": ((ANN[:-2], BOB + ",x"), 2, "has 6 fields"),
+    "long then short": ((ANN + ",x", BOB[:-2]), 2, "has 8 fields"),
+    "short then empty field": ((BOB, ANN[:-2], BOB + ","), 3, "has 6 fields"),
+    "empty field then short": ((BOB, ANN + ",", BOB[:-2]), 3, "has 8 fields"),
+    "blank then empty fields": (("", ANN + ",,,,,,"), 2, "is blank"),
+    "empty fields then blank": ((ANN + ",,,,,,", ""), 2, "has 13 fields"),
+    "two lines in one, and a blank": ((f"{ANN}{BOB}", ""), 2, "has 13 fields"),
+    "quoted": (('"2025-01",1,t', BOB + ",,,,"), 2, "has 3 fields"),
+}
+
+
+@pytest.mark.parametrize(("rows", "line", "reason"), COMPENSATING.values(), ids=list(COMPENSATING))
+@pytest.mark.parametrize("delimiter", [",", "\t"], ids=["csv", "tsv"])
+def test_lines_too_short_and_too_long_do_not_make_up_for_each_other(
+    rows: tuple[str, ...], line: int, reason: str, delimiter: str, tmp_path: Path
+) -> None:
+    file = written(tmp_path, lines(*rows).replace(",", delimiter))
+    with pytest.raises(ExportError, match=f"line {line}: {reason}"):
+        staged(read_export(file, tmp_path), tmp_path)
+
+
+ANN_AND_BOB = [("t1", "Ann", "5"), ("t2", "Bob", "0")]
+GOOD_FILES: dict[str, str | bytes] = {
+    "csv": CSV,
+    "tsv": TSV,
+    "CR LF": CSV.replace("\n", "\r\n"),
+    "CR LF tsv": TSV.replace("\n", "\r\n"),
+    "byte order mark": "\ufeff" + CSV,
+    "byte order mark tsv": "\ufeff" + TSV,
+    "no last line end": CSV[:-1],
+    "no last line end CR LF": CSV.replace("\n", "\r\n")[:-2],
+    "gzip": gzip.compress(CSV.encode()),
+    "gzip with byte order mark": gzip.compress(("\ufeff" + TSV).encode()),
+    "gzip in two members": gzip.compress(CSV[:80].encode()) + gzip.compress(CSV[80:].encode()),
+    "UTF-16 LE": codecs.BOM_UTF16_LE + CSV.encode("utf-16-le"),
+    "UTF-16 BE": codecs.BOM_UTF16_BE + TSV.replace("\n", "\r\n").encode("utf-16-be"),
+    "UTF-16 in gzip": gzip.compress(TSV.encode("utf-16")),
+    "all quoted": "".join('"' + line.replace(",", '","') + '"\r\n' for line in CSV.splitlines()),
+    "byte order mark and all quoted": "\ufeff"
+    + "".join('"' + line.replace(",", '","') + '"\n' for line in CSV.splitlines()),
+    "blanks around values": CSV.replace(",", " , ").replace("\n", " \n "),
+    "columns in another order": "".join(
+        ",".join(reversed(line.split(","))) + "\n" for line in CSV.splitlines()
+    ),
+    "more columns": "".join(f"x,{line},y\n" for line in CSV.splitlines()),
+}
+GOOD_FILES["blanks around values"] = GOOD_FILES["blanks around values"].rstrip(" ")
+
+
+@pytest.mark.parametrize("content", GOOD_FILES.values(), ids=list(GOOD_FILES))
+def test_a_good_file_is_read_exactly(content: str | bytes, tmp_path: Path, block: None) -> None:
+    export = read_export(written(tmp_path, content), tmp_path)
+    assert export.rows == 2
+    assert export.dataset.name == "OfficeUsage"
+    rows = staged(export, tmp_path)
+    names = ["CustomerTpid", "CustomerName", "MonthlyActiveUsers"]
+    columns = ["month_text", "account", "CustomerTpid", "CustomerTenantId", "CustomerName"]
+    columns += ["MonthlyActiveUsers", "workload"]
+    positions = [columns.index(name) for name in names]
+    assert [tuple(row[i] for i in positions) for row in rows] == ANN_AND_BOB
+    assert [row[0] for row in rows] == ["2025-01", "2025-02"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".txt", ".gz", ".zst", ".parquet", ".json"])
+def test_the_name_of_a_file_says_nothing_about_its_content(suffix: str, tmp_path: Path) -> None:
+    export = read_export(written(tmp_path, TSV, f"export{suffix}"), tmp_path)
+    assert len(staged(export, tmp_path)) == 2
+
+
+def test_a_missing_last_line_end_is_told(tmp_path: Path) -> None:
+    export = read_export(written(tmp_path, CSV[:-1]), tmp_path)
+    assert any("was the file cut?" in note for note in export.notes)
+    assert not read_export(written(tmp_path, CSV), tmp_path).notes
+
+
+def test_a_header_alone_is_a_file_of_no_rows(tmp_path: Path) -> None:
+    for text in (HEAD, HEAD + "\n", "\ufeff" + HEAD + "\r\n"):
+        export = read_export(written(tmp_path, text), tmp_path)
+        assert export.rows == 0
+        assert staged(export, tmp_path) == []
+
+
+def test_a_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="nowhere: cannot be read"):
+        read_export(tmp_path / "nowhere", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ['"Ann" Ltd', '"', '""', '"Ann', 'Ann"', 'A "n" n, Ltd', "'Ann'", "Ann\\", "\\", "#Ann", "a;b"],
+)
+def test_a_quote_is_an_ordinary_character_in_a_tsv(name: str, tmp_path: Path) -> None:
+    text = TSV.replace("Ann", name)
+    export = read_export(written(tmp_path, text), tmp_path)
+    assert [row[4] for row in staged(export, tmp_path)] == [name, "Bob"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ['a "b" c', '"', '""', ",", "a,b", "a\nb", "a\r\nb", "a\rb", '"\n"', '",\n"', f"x\n{ANN}\ny"],
+)
+def test_a_quoted_field_of_a_csv_holds_quotes_commas_and_line_ends(
+    name: str, tmp_path: Path, block: None
+) -> None:
+    quoted = '"' + name.replace('"', '""') + '"'
+    export = read_export(written(tmp_path, CSV.replace("Ann", quoted)), tmp_path)
+    assert [row[4] for row in staged(export, tmp_path)] == [name, "Bob"]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["LF", "CR LF"])
+def test_a_large_file_of_line_ends_within_quotes_is_read_exactly(
+    line_end: str, tmp_path: Path
+) -> None:
+    """More than the parser reads at once, and what stands in quotes looks like rows."""
+    name = f"{line_end}{ANN}" * 3_000
+    rows = [usage_row("2025-01", f"t{i}", CustomerName=f"{i}{name}") for i in range(450)]
+    export = read_export(write_csv(tmp_path / "large.csv", rows), tmp_path)
+    found = staged(export, tmp_path)
+    assert [(row[2], row[4]) for row in found] == [
+        (row["CustomerTpid"], row["CustomerName"]) for row in rows
+    ]
+
+
+def test_a_line_can_be_told_after_a_very_long_field(tmp_path: Path) -> None:
+    """Python's own CSV reader stops at 131,072 characters unless told otherwise."""
+    text = lines(ANN.replace("Ann", '"' + "a\n" * 100_000 + '"'), BOB.replace("t2", ""))
+    assert read_export(written(tmp_path, text), tmp_path).lines_of([1]) == [100_003]
+
+
+SPACES = [c for c in map(chr, range(0x110000)) if c.isspace() and c not in "\t\n\r"]
+
+
+def test_whitespace_of_every_kind_is_trimmed_at_the_ends_only(tmp_path: Path) -> None:
+    rows = [
+        TSV.splitlines()[1].replace("t1", f"{c}{c}a{c}b{c} ").replace("Exch", f"{c}x{c}")
+        for c in SPACES
+    ]
+    text = "\n".join([TSV.split("\n", maxsplit=1)[0], *rows, ""])
+    found = staged(read_export(written(tmp_path, text), tmp_path), tmp_path)
+    assert [row[2] for row in found] == [f"a{c}b" for c in SPACES]
+
+
+def test_line_ends_and_tabs_in_quotes_are_trimmed_too(tmp_path: Path) -> None:
+    text = CSV.replace("t1", '"\t\r\n t1\n"').replace("Ann", '"\n\t "')
+    found = staged(read_export(written(tmp_path, text), tmp_path), tmp_path)
+    assert (found[0][2], found[0][4]) == ("t1", None)
+
+
+@pytest.mark.parametrize("missing", ["", " ", "NULL", "null", "Unknown", " UNKNOWN ", "0" * 8])
+def test_a_missing_value_is_null(missing: str, tmp_path: Path) -> None:
+    if missing.startswith("0"):
+        missing = "00000000-0000-0000-0000-000000000000"
+    export = read_export(written(tmp_path, TSV.replace("t1", missing)), tmp_path)
+    assert [row[2] for row in staged(export, tmp_path)] == [None, "t2"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("NA", "N/A", "nan", "None", "-", "0", "0012345", "1e5", "1.0", "true", "NULLS"),
+        *("2025-01-01", "é", "e\u0301", "İ", "ß", "名前", "😀", "\u200bx", "\ufeffx", "=1+1"),
+    ],
+)
+def test_any_other_value_stays_as_it_is(value: str, tmp_path: Path) -> None:
+    export = read_export(written(tmp_path, TSV.replace("t1", value)), tmp_path)
+    assert [row[2] for row in staged(export, tmp_path)] == [value, "t2"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2022-06-01", "2022-06", "20220601", "202206", "6/1/2022", "06/01/2022", "6/30/2022"),
+        *("2022-06-01T00:00:00", "2022-06-01T00:00:00Z", "2022-06-01 00:00:00.000"),
+        *("2022-06-01T00:00:00+00:00", "6/1/2022 12:00:00 AM", "6/1/2022 0:00"),
+    ],
+)
+def test_every_form_of_a_month_is_its_first_day(text: str) -> None:
+    assert parse_month(text) == date(2022, 6, 1)
+
+
+def test_a_date_with_slashes_names_the_month_first() -> None:
+    assert parse_month("5/1/2021") == date(2021, 5, 1)
+    assert parse_month("1/5/2021") == date(2021, 1, 1)
+
+
+BAD_MONTHS = [
+    *("13/1/2022", "31/12/2022", "2022-13", "202213", "2022-00-01", "2022-06-31", "6/31/2022"),
+    *("0000-01", "6/1/22", "2022", "June 2022", "2022-6", "44713", "2022/06/01", "1.6.2022"),
+    *("2022-06-01T", "2022-06-01Tnoon", "2022-06-01 x", "٢٠٢٢-٠٦", "2022-06-01\n", "-2022-06"),
+    "20220601 x",
+]
+
+
+@pytest.mark.parametrize("text", [*BAD_MONTHS, "", " 2022-06"])
+def test_any_other_text_is_no_month(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no month|out of range|month must|day is"):
+        parse_month(text)
+
+
+@pytest.mark.parametrize("text", ["13/1/2022", "2022-02-30", "", "NULL"])
+def test_a_wrong_month_is_refused_with_its_line(text: str, tmp_path: Path) -> None:
+    bad = BOB.replace("2025-02", text)
+    for content, line in ((lines(ANN, bad), 3), (QUOTED_LINES + bad + "\n", 7)):
+        with pytest.raises(ExportError, match=f"export, line {line}: .* is no month; allowed: 2"):
+            ingest_file(written(tmp_path, content), tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    "text", ["five", "1,5", "1 000", "0x10", "NaN", "inf", "1_0", "--1", "1e", "٥", "5%", "."]
+)
+def test_a_measure_that_is_no_number_is_refused_with_its_line(text: str, tmp_path: Path) -> None:
+    bad = '2025-02,1,t2,,"B\nob",Teams,"' + text + '"'
+    with pytest.raises(ExportError, match=r"line 3: MonthlyActiveUsers is .*a number such as"):
+        ingest_file(written(tmp_path, lines(ANN, bad, ANN)), tmp_path / "store")
+
+
+NUMBERS = {
+    **{"5": True, "0": False, "-1": False, "0.0001": True, "+5": True, "5.": True, ".5": True},
+    **{"1e3": True, "1E-3": True, "-0.0": False, "": False, "NULL": False, "007": True},
+    **{" 5 ": True, "9" * 400: True, "1e400": True, "-1e400": False, "000": False},
+}
+
+
+def test_a_usage_row_counts_when_its_measure_is_above_zero(tmp_path: Path) -> None:
+    rows = [ANN[:-1].replace("t1", f"t{i}") + number for i, number in enumerate(NUMBERS)]
+    ingest_file(written(tmp_path, lines(*rows)), tmp_path / "store")
+    used = {row["customer"]: row["used"] for row in stored_rows(tmp_path / "store")}
+    assert used == {f"tpid:t{i}": above for i, above in enumerate(NUMBERS.values())}
+
+
+# Columns whose stored value is the trimmed one, and their names in the store.
+FREE = {
+    "SubscriptionId": "subscription",
+    "SubscriptionState": "state",
+    "SKU": "sku",
+    "CustomerMarket": "customer_market",
+    "PricingLevel": "pricing_model",
+}
+GUID_0 = "00000000-0000-0000-0000-000000000000"
+
+
+def known(text: str) -> str | None:
+    """A value as definitions.md reads it."""
+    text = text.strip()
+    return None if text.upper() in {"", "NULL", "UNKNOWN", GUID_0} else text
+
+
+def strict_csv(rows: list[list[str]], line_end: str, quote_all: bool) -> str:
+    """Rows as RFC 4180 writes them."""
+    text = ""
+    for row in rows:
+        fields = [
+            '"' + field.replace('"', '""') + '"'
+            if quote_all or any(c in field for c in ',"\r\n')
+            else field
+            for field in row
+        ]
+        text += ",".join(fields) + line_end
+    return text
+
+
+words = st.sampled_from(
+    ["a", "NULL", " unknown ", "NA", "007", GUID_0, '"', '""', "\\", "#", "\u2028"]
+)
+texts = words | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
+csv_texts = texts | st.text(st.sampled_from('a ",\r\n\t'), max_size=5)
+tsv_texts = texts.map(lambda text: text.translate(str.maketrans("\t\r\n", "   ")))
+
+
+@st.composite
+def export_texts(draw: st.DrawFn) -> tuple[str, list[dict[str, str]]]:
+    """A table, and its text as a CSV or a TSV."""
+    as_csv, values = draw(st.sampled_from([(True, csv_texts), (False, tsv_texts)]))
+    customers = st.sampled_from(["t", "", " 0 "])
+    rows = [
+        seats_row("2025-01", draw(customers), CustomerName="", **{c: draw(values) for c in FREE})
+        for _ in range(draw(st.integers(0, 6)))
+    ]
+    table = [list(seats_row("", "")), *(list(row.values()) for row in rows)]
+    line_end = draw(st.sampled_from(["\n", "\r\n"]))
+    if as_csv:
+        return strict_csv(table, line_end, draw(st.booleans())), rows
+    return "".join("\t".join(row) + line_end for row in table), rows
+
+
+blocks = st.sampled_from([1, 50, 333, exports.BLOCK])
+in_a_loop = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=in_a_loop)
+@given(table=export_texts(), block=blocks)
+def test_every_value_of_a_table_comes_back_trimmed_from_the_store(
+    table: tuple[str, list[dict[str, str]]], block: int, tmp_path: Path
+) -> None:
+    text, rows = table
+    with mock.patch.object(exports, "BLOCK", block):
+        result = ingest_file(written(tmp_path, text), tmp_path / "store")
+    kept = [row for row in rows if row["CustomerTpid"]]
+    assert (result.rows_in, result.rows_kept) == (len(rows), len(kept))
+    if kept:
+        found = stored_rows(tmp_path / "store")
+        assert Counter((r["customer"], *(r[name] for name in FREE.values())) for r in found) == (
+            Counter(
+                (f"tpid:{row['CustomerTpid'].strip()}", *(known(row[c]) for c in FREE))
+                for row in kept
+            )
+        )
+
+
+def plainly_read(data: bytes) -> list[list[str]]:
+    """The rows as Python's csv module reads them, or, of a TSV, as splitting does."""
+    text = data.decode("utf-8")
+    if "\t" not in text.split("\n", maxsplit=1)[0]:
+        return list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    rows = text.removesuffix("\n").split("\n")
+    return [row.removesuffix("\r").split("\t") for row in rows]
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=in_a_loop)
+@given(
+    table=export_texts(),
+    what=st.sampled_from(["cut", "flip", "lose", "gain", "swap"]),
+    where=st.floats(0, 1, exclude_max=True),
+    byte=st.sampled_from([*b'\t\n\r",a', 0xE9]),
+    block=blocks,
+)
+def test_a_damaged_file_is_refused_or_read_as_it_stands(
+    table: tuple[str, list[dict[str, str]]], what: str, where: float, byte: int, block: int
+) -> None:
+    data = table[0].encode()
+    after_header = data.index(b"\n") + 1
+    i = after_header + int(where * (len(data) - after_header))
+    damaged = {
+        "cut": data[:i],
+        "flip": data[:i] + bytes([byte]) + data[i + 1 :],
+        "lose": data[:i] + data[i + 1 :],
+        "gain": data[:i] + bytes([byte]) + data[i:],
+        "swap": data[:i] + data[i : i + 2][::-1] + data[i + 2 :],
+    }[what]
+    with TemporaryDirectory() as folder, mock.patch.object(exports, "BLOCK", block):
+        file = written(Path(folder), damaged)
+        try:
+            found = staged(read_export(file, Path(folder)), Path(folder))
+        except ExportError:
+            return
+    header, *rows = plainly_read(damaged)
+    columns = ["Month", "PGAMpnId", "CustomerTpid", "CustomerTenantId", "CustomerName"]
+    columns += ["SubscriptionId", "SubscriptionState", "Product", "CustomerMarket"]
+    columns += ["PartnerAttributionType", "PartnerLocation", "SalesChannel", "CustomerSegment"]
+    columns += ["SKU", "PricingLevel"]
+    positions = [header.index(name) for name in columns]
+    assert all(len(row) == len(header) for row in rows)
+    assert found == [(known(row[0]) or "", *(known(row[i]) for i in positions[1:])) for row in rows]

@@ -1,0 +1,278 @@
+"""The notebooks are thin, clean and alike; each runs alone, and a mistake gets one sentence."""
+
+import ast
+import asyncio
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from insights_lib.exports.demo import write_demo
+from insights_lib.notebook import FACTS, FIGURE, TABLE
+from insights_lib.store.ingest import files_of, ingest_file
+from tests.support.rows import TOLD
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+# The sections in the dashboard's order: title, and the tables of the contract that come of it.
+SECTIONS = {
+    "01_summary": ("Summary", ["summary", "summary_products", "summary_trend"]),
+    "02_geographical_spread": ("Geographical spread", ["geographical_spread"]),
+    "03_adds_and_churns": ("Customer adds and churns", ["adds_and_churns"]),
+    "04_customer_distribution": ("Customer distribution", ["distribution"]),
+    "05_customers_by_products": ("Customers by products", ["products"]),
+    "06_distribution_trend": ("Customer distribution trend", ["distribution_trend"]),
+    "07_active_customers": ("Active customers", ["active_customers"]),
+}
+OPEN_IMPORTS = """\
+from insights_lib import charts, metrics
+from insights_lib.notebook import open_report, publish
+"""
+CODE_LINES = 8
+# Everything by which a notebook would begin to compute for itself.
+LOGIC = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
+    *(ast.For, ast.AsyncFor, ast.While, ast.comprehension),
+    *(ast.If, ast.IfExp, ast.Try, ast.With, ast.Match),
+)
+SQL = re.compile(
+    r"\b(select\b.+\bfrom|from\s+\w+\s+(where|join|group\s+by))\b", re.IGNORECASE | re.DOTALL
+)
+SQL_CALLS = {"query", "sql", "execute", "read_sql", "eval"}
+
+each_notebook = pytest.mark.parametrize("name", SECTIONS)
+
+
+def notebook(name: str) -> NotebookNode:
+    return nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+
+
+def code_of(name: str) -> list[str]:
+    return [cell.source for cell in notebook(name).cells if cell.cell_type == "code"]
+
+
+def parameters_cells(name: str) -> list[NotebookNode]:
+    cells = notebook(name).cells
+    return [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+
+
+def test_there_is_one_notebook_per_section_in_the_order_of_the_dashboard() -> None:
+    assert sorted(file.stem for file in NOTEBOOKS.glob("*.ipynb")) == list(SECTIONS)
+    titles = [notebook(name).cells[0].source.splitlines()[0] for name in SECTIONS]
+    assert titles == [f"# {title}" for title, _ in SECTIONS.values()]
+
+
+@each_notebook
+def test_a_notebook_is_title_parameters_open_and_then_headings_with_what_they_announce(
+    name: str,
+) -> None:
+    title, parameters, opening, *rest = notebook(name).cells
+    assert title.cell_type == "markdown"
+    assert title.source.rstrip().endswith("?"), "it begins with the question it answers"
+    assert parameters_cells(name) == [parameters]
+    assert opening.cell_type == "code"
+    assert opening.source.startswith(OPEN_IMPORTS)
+    kinds = [cell.cell_type for cell in rest]
+    assert kinds == ["markdown", "code"] * (len(rest) // 2)
+    assert all(re.match(r"## \w.*\n\n\S", c.source) for c in rest if c.cell_type == "markdown")
+
+
+@each_notebook
+def test_a_notebook_is_short_and_so_is_each_of_its_cells(name: str) -> None:
+    assert 7 <= len(notebook(name).cells) <= 14
+    assert all(1 <= len(source.splitlines()) <= CODE_LINES for source in code_of(name))
+
+
+@each_notebook
+def test_a_notebook_calls_and_does_not_compute(name: str) -> None:
+    """No function, class, loop, branch or SQL, and no import beyond the one that opens it."""
+    for source in code_of(name):
+        assert not SQL.search(source), source
+        tree = ast.parse(source.removeprefix(OPEN_IMPORTS))
+        for node in ast.walk(tree):
+            assert not isinstance(node, (*LOGIC, ast.Import, ast.ImportFrom)), source
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                assert node.func.attr not in SQL_CALLS, source
+            assert not (isinstance(node, ast.Name) and node.id.startswith("__")), source
+
+
+@each_notebook
+def test_every_parameter_is_an_annotated_value_that_is_explained(name: str) -> None:
+    [cell] = parameters_cells(name)
+    for line, node in zip(cell.source.splitlines(), ast.parse(cell.source).body, strict=True):
+        assert isinstance(node, ast.AnnAssign), line
+        assert node.value is not None, line
+        ast.literal_eval(node.value)
+        assert re.search(r"  # \S", line), f"{line} has no comment"
+
+
+def test_the_parameters_are_the_same_in_every_notebook_and_all_that_a_report_knows() -> None:
+    sources = {parameters_cells(name)[0].source for name in SECTIONS}
+    assert len(sources) == 1
+    targets = [n.target for n in ast.parse(sources.pop()).body if isinstance(n, ast.AnnAssign)]
+    assert [ast.unparse(target) for target in targets] == TOLD
+
+
+@each_notebook
+def test_a_notebook_opens_the_report_with_every_parameter_under_its_own_name(name: str) -> None:
+    opening = ast.parse(code_of(name)[1]).body[-1]
+    assert isinstance(opening, ast.Assign)
+    expected = ", ".join(f"{p}={p}" for p in TOLD)
+    assert ast.unparse(opening) == f"data, words = open_report({expected})"
+
+
+@each_notebook
+def test_a_notebook_is_committed_without_outputs_counts_or_traces_of_an_editor(name: str) -> None:
+    raw = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))
+    assert raw["metadata"] == {
+        "kernelspec": {
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+            "name": "python3",
+        },
+        "language_info": {"name": "python"},
+    }
+    assert (raw["nbformat"], raw["nbformat_minor"]) == (4, 5)
+    for cell in raw["cells"]:
+        tags = {"tags": ["parameters"]} if "partner: str" in "".join(cell["source"]) else {}
+        assert cell["metadata"] == tags
+        assert "attachments" not in cell
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []
+            assert cell["execution_count"] is None
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder laid out as the repository, with a small demo in its store."""
+    folder = tmp_path_factory.mktemp("project")
+    write_demo(folder / "exports", partners=1, customers=12, months=14)
+    for file in files_of([folder / "exports"]):
+        ingest_file(file, folder / "data" / "store")
+    shutil.copytree(NOTEBOOKS, folder / "notebooks")
+    return folder
+
+
+def run_all(notebooks: list[NotebookNode], folder: Path, **options: Any) -> None:
+    """Execute notebooks as JupyterLab does: in kernels that start in the notebooks' folder."""
+    resources = {"metadata": {"path": str(folder / "notebooks")}}
+    turns = asyncio.Semaphore(os.cpu_count() or 1)
+
+    async def run(one: NotebookNode) -> None:
+        async with turns:
+            client = NotebookClient(one, resources=resources, timeout=120, **options)
+            await client.async_execute()
+
+    async def run_side_by_side() -> None:
+        await asyncio.gather(*map(run, notebooks))
+
+    asyncio.run(run_side_by_side())
+
+
+@pytest.fixture(scope="session")
+def executed(project: Path) -> dict[str, NotebookNode]:
+    """Every notebook after “Run all” with the values it is committed with."""
+    notebooks = {name: notebook(name) for name in SECTIONS}
+    run_all(list(notebooks.values()), project, allow_errors=True)
+    return notebooks
+
+
+def outputs(executed: NotebookNode) -> list[NotebookNode]:
+    return [output for cell in executed.cells for output in cell.get("outputs", [])]
+
+
+@each_notebook
+def test_a_notebook_runs_alone_with_its_defaults_on_the_demo(
+    name: str, executed: dict[str, NotebookNode]
+) -> None:
+    """It needs no other notebook, finds the store from its own folder, and warns of nothing."""
+    shown = outputs(executed[name])
+    assert {output.output_type for output in shown} <= {"display_data", "execute_result"}
+    [facts] = [output.data[FACTS] for output in shown if FACTS in output.get("data", {})]
+    assert (facts["partner"], facts["locale"], facts["filters"]) == ("1234567", "en", {})
+    assert (facts["first"], facts["last"]) == ("2025-01", "2025-12")
+
+
+@each_notebook
+def test_a_notebook_publishes_the_tables_of_its_section_each_with_a_chart(
+    name: str, executed: dict[str, NotebookNode]
+) -> None:
+    tables, charts = [], []
+    for output in outputs(executed[name]):
+        published = output.metadata.get("insights", {}).get("name")
+        if TABLE in output.data:
+            tables.append(published)
+            assert output.data[TABLE]["rows"], f"{published} is empty"
+        if FIGURE in output.data:
+            charts.append(published)
+            assert output.data[FIGURE]["data"], f"the chart of {published} is empty"
+    expected = SECTIONS[name][1]
+    assert sorted(tables) == sorted(expected)
+    # The months behind the key figures are drawn on the cards, so they have no chart of their own.
+    assert sorted(charts) == sorted(set(expected) - {"summary_trend"})
+
+
+@each_notebook
+def test_a_notebook_shows_its_tables_and_facts_in_jupyterlab_too(
+    name: str, executed: dict[str, NotebookNode]
+) -> None:
+    for output in outputs(executed[name]):
+        if {FACTS, TABLE, FIGURE} & set(output.data):
+            assert output.data["text/plain"], "what JupyterLab cannot show it shows as text"
+        if TABLE in output.data:
+            assert output.data["text/html"].startswith("<table")
+        if FACTS in output.data:
+            assert "Jan 2025 – Dec 2025" in output.data["text/plain"]
+
+
+# What a user may get wrong in the parameters cell, and words of the sentence that tells it.
+MISTAKES = {
+    "locale = 'xx'": ["locale", "'xx'", "en, sv"],
+    "date_range = 'last_2_months'": ["'last_2_months'", "last_3_months", "2025-01_2025-12"],
+    "date_range = '2025-12_2025-01'": ["'2025-12_2025-01'", "ends before it begins"],
+    "date_range = '0001-01_0001-03'": ["'0001-01_0001-03'"],
+    "as_of = '15 January'": ["as_of", "'15 January'", "2026-01-15"],
+    "as_of = '2020-01-01'": ["1234567", "2020-01-01", "no month", "complete"],
+    "filters = ['produkt=Azure']": ["'produkt'", "did you mean 'product'?"],
+    "filters = ['Azure']": ["'Azure'", "facet=value"],
+    "filters = 'product=Azure'": ["filters"],
+    "filters = None": ["filters"],
+    "partner = '999'": ["partner 999", "It holds: 1234567"],
+    "partner = 1234567": ["partner", "1234567", "quotes"],
+    "partner = '../1234567'": ["'../1234567'", "allowed"],
+    "active_states = []": ["active_states"],
+    "active_states = 'Active'": ["active_states"],
+    "store = 'nowhere/store'": ["nowhere/store", "no store", "insights ingest"],
+}
+
+
+@pytest.fixture(scope="session")
+def complaints(project: Path) -> dict[str, list[NotebookNode]]:
+    """What the opening cell shows after each mistake, in one kernel."""
+    trial = notebook("01_summary")
+    title, parameters, opening = trial.cells[:3]
+    trial.cells = [title]
+    for mistake in MISTAKES:
+        wrong = nbformat.v4.new_code_cell(f"{parameters.source}\n{mistake}")
+        trial.cells += [wrong, nbformat.v4.new_code_cell(opening.source)]
+    run_all([trial], project, allow_errors=True)
+    return {mistake: trial.cells[2 + 2 * i].outputs for i, mistake in enumerate(MISTAKES)}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_wrong_parameter_is_told_in_one_sentence_and_without_frames(
+    mistake: str, complaints: dict[str, list[NotebookNode]]
+) -> None:
+    assert [output.output_type for output in complaints[mistake]] == ["error"]
+    [error] = complaints[mistake]
+    assert error.ename in {"ParameterError", "StoreError"}
+    assert error.traceback == [f"{error.ename}: {error.evalue}"]
+    assert "\n" not in error.evalue
+    for words in MISTAKES[mistake]:
+        assert words in error.evalue, error.evalue

@@ -1,0 +1,111 @@
+"""Fixed text, numbers and dates in each language, and the codes of countries."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from insights_lib.exports import countries
+from insights_lib.exports.countries import country_codes
+from insights_lib.parameters.spec import LOCALES
+from insights_lib.presentation.language import Words
+from tests.support.rows import seats_row, slice_of, usage_row
+from tests.support.strategies import TABLES
+
+PACKAGE = Path(__file__).parents[2] / "insights_lib"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+def fixed_texts() -> set[str]:
+    """Every text that the library, the page or a notebook shows in the reader's language."""
+    texts: set[str] = set()
+    for file in (*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.j2")):
+        source = file.read_text(encoding="utf-8")
+        texts |= {text for _, text in re.findall(r"""words\(\s*(["'])(.+?)\1""", source)}
+    for file in NOTEBOOKS.glob("*.ipynb"):
+        for cell in nbformat.read(file, as_version=4).cells:
+            if cell.cell_type == "markdown":
+                heading, _, prose = cell.source.partition("\n")
+                texts |= {heading.lstrip("# ").strip(), prose.strip()}
+    return texts
+
+
+@pytest.mark.parametrize("locale", [locale for locale in LOCALES if locale != "en"])
+def test_every_fixed_text_is_translated(locale: str) -> None:
+    words = Words(locale)
+    same_word = {"Trend"}
+    missing = {text for text in fixed_texts() if words(text) == text} - same_word
+    assert missing == set()
+
+
+def test_every_column_and_dimension_has_a_swedish_name(store_of) -> None:  # type: ignore[no-untyped-def]
+    store = store_of(
+        {
+            "SeatsSubscriptionsAndRevenue": [seats_row("2025-01", "1")],
+            "OfficeUsage": [usage_row("2025-01", "1")],
+        }
+    )
+    data = slice_of(store, "2025-01_2025-01")
+    names: set[str] = set()
+    for compute in TABLES.values():
+        table = compute(data)
+        names |= {*table.columns, *table.get("dimension", ()), *table.get("metric", ())}
+    swedish = Words("sv")
+    same_word = {"dimension", "sku"}
+    english = {n for n in names if swedish.name(n) == n.replace("_", " ").capitalize()}
+    assert english - same_word == set()
+
+
+@pytest.mark.parametrize(
+    ("locale", "short", "percent", "month"),
+    [
+        ("en", "5.12K", f"+14.94{SPACE}%", "Jan 2025"),
+        ("sv", f"5,12{SPACE}tn", f"+14,94{SPACE}%", "jan. 2025"),
+    ],
+)
+def test_numbers_and_months_follow_the_locale(
+    locale: str, short: str, percent: str, month: str
+) -> None:
+    words = Words(locale)
+    assert words.short(5120) == short
+    assert words.percent(14.9425, signed=True) == percent
+    assert words.month("2025-01") == month
+
+
+def test_an_unknown_number_is_a_dash() -> None:
+    words = Words("en")
+    assert [words.count(None), words.short(None), words.percent(None), words.month(None)] == [
+        "–"
+    ] * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("Sweden", "SWE"),
+        ("NA", "NAM"),
+        ("Namibia", "NAM"),
+        ("Korea, Republic of", "KOR"),
+        ("Hong Kong SAR", "HKG"),
+        ("Türkiye", "TUR"),
+        ("Unknown", ""),
+        ("UNKNOWN", ""),
+        ("Atlantis", ""),
+        ("<b>Sweden</b>", ""),
+        ("x" * 5000, ""),
+    ],
+)
+def test_a_country_has_its_code_and_anything_else_none(name: str, code: str) -> None:
+    assert country_codes([name, "Norway", name]) == [code, "NOR", code]
+
+
+def test_the_usual_names_have_the_codes_that_a_search_finds() -> None:
+    names = countries._table()["name_short"].tolist()
+    assert len(names) > 240
+    assert country_codes(names) == [countries._searched(name) for name in names]
+
+
+def test_no_name_at_all_has_no_code() -> None:
+    assert country_codes([]) == []

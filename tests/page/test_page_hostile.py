@@ -1,0 +1,154 @@
+"""Hostile texts in every column, and more of them than a page can show: text they stay."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.browser import SCREENSHOTS, card, drawn, report_of
+from tests.support.hostile import COLUMNS, HOSTILE, LONG, profile
+from tests.support.rows import seats_row, usage_row
+
+MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report in which every text that data brings is hostile."""
+    seats = [
+        seats_row(month, str(n), **dict.fromkeys(COLUMNS, name))
+        for month in MONTHS
+        for n, name in enumerate((*HOSTILE, LONG))
+    ]
+    datasets = {"Profile": [profile(HOSTILE[1])], "SeatsSubscriptionsAndRevenue": seats}
+    return report_of(tmp_path_factory.mktemp("hostile"), datasets)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of 10,000 customers who have nothing in common, of a partner with a long name."""
+    seats = [
+        seats_row(month, str(n), **dict.fromkeys(COLUMNS, f"value {n}"))
+        for month in MONTHS[-2:]
+        for n in range(10_000)
+    ]
+    datasets = {
+        "Profile": [profile(LONG)],
+        "SeatsSubscriptionsAndRevenue": seats,
+        "OfficeUsage": [usage_row(MONTHS[-1], "5")],
+    }
+    return report_of(tmp_path_factory.mktemp("many"), datasets)
+
+
+def use_everything(tab: Page) -> None:
+    """Open every table and menu, and choose every tab."""
+    tab.locator(".data-table").evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    for menu in tab.locator("details.menu").all():
+        menu.locator("summary").click()
+        tab.keyboard.press("Escape")
+    for tabs in tab.locator("[role=tablist]").all():
+        for one in tabs.get_by_role("tab").all():
+            one.click()
+    for choice in tab.locator(".tab-place select").all():
+        for i in range(min(5, choice.locator("option").count())):
+            choice.select_option(index=i)
+    tab.evaluate("dispatchEvent(new Event('beforeprint')); dispatchEvent(new Event('afterprint'))")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_shown_as_it_is(name: str, hostile: Path, reader: Any) -> None:
+    tab = reader.open(hostile)
+    one = card(tab, "distribution")
+    one.locator(".data-table summary").click()
+    assert one.locator("tbody td:nth-child(2)").all_text_contents().count(name) == 5
+    choice = card(tab, "adds_and_churns").locator("select")
+    assert name in choice.locator("option").all_text_contents()
+    tab.locator("details.menu summary", has_text="Products").click()
+    tab.locator("details.menu[open] input[type=search]").fill(name)
+    assert name in tab.locator("details.menu[open] label").all_text_contents()
+
+
+def test_hostile_names_stand_on_the_axis_in_legends_and_in_hovers(
+    hostile: Path, reader: Any
+) -> None:
+    tab = reader.open(hostile)
+    one = card(tab, "distribution")
+    bars = drawn(tab, "distribution")[0]["y"]
+    legend = one.locator(".legend button").all_text_contents()
+    assert len(bars) == len(legend) == 10
+    assert set(legend) <= set(HOSTILE)
+    for number, name in enumerate(legend):
+        point = {"curveNumber": 0, "pointNumber": number}
+        one.locator(".plot").evaluate("(plot, point) => Plotly.Fx.hover(plot, [point])", point)
+        expect(one.locator(".hoverlayer text").first).to_contain_text(name)
+    ticks = one.locator(".ytick text").all_text_contents()
+    assert {text.strip("\u2068\u2069") for text in ticks} == set(legend)
+
+
+def test_hostile_names_make_no_element_and_do_nothing(hostile: Path, reader: Any) -> None:
+    """The reader fixture fails the test on a dialog, a request, or an error."""
+    tab = reader.open(hostile)
+    use_everything(tab)
+    own = "main b, main img, main iframe, main object, main a, svg a, svg image, [onerror]"
+    assert tab.locator(own).count() == 0
+    assert tab.locator("script").count() == 6  # gate, three blocks of data, plotly, the page
+    assert HOSTILE[1] in tab.locator(".partner").inner_text()
+    assert HOSTILE[1] in tab.title()
+    tab.screenshot(path=SCREENSHOTS / "hostile.png", full_page=True)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_can_be_filtered_for(name: str, hostile: Path, reader: Any) -> None:
+    tab = reader.open(hostile)
+    tab.locator("details.menu summary", has_text="Products").click()
+    tab.locator("details.menu[open] input[type=search]").fill(name)
+    tab.locator("details.menu[open] label").first.locator("input").check()
+    chip = tab.locator("#chips li").first
+    assert name in chip.text_content()
+    assert tab.locator("[data-metric=current_customers] .big").inner_text() == "1"
+    again = reader.open(hostile, tab.evaluate("location.hash"))
+    assert again.locator("#chips li").first.text_content() == chip.text_content()
+
+
+def test_text_that_turns_the_direction_turns_nothing_beside_it(hostile: Path, reader: Any) -> None:
+    tab = reader.open(hostile)
+    one = card(tab, "products")
+    one.locator(".data-table summary").click()
+    cell = one.locator("tbody th", has_text="txt.exe").first.locator("bdi")
+    assert cell.evaluate("bdi => getComputedStyle(bdi).unicodeBidi") == "isolate"
+    tab.goto((hostile / "report.html").as_uri() + "#product=%E2%80%AEtxt.exe")
+    legend = card(tab, "products").locator(".legend bdi")
+    expect(legend).to_have_text("\u202etxt.exe")
+    assert drawn(tab, "products")[0]["labels"] == ["\u2068\u202etxt.exe\u2069"]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_names_of_5000_characters_leave_the_layout_intact(
+    width: int, many: Path, hostile: Path, reader: Any
+) -> None:
+    for report in (many, hostile):
+        tab = reader.open(report, width=width)
+        use_everything(tab)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        tall = "all => Math.max(...all.map((one) => one.getBoundingClientRect().height))"
+        assert tab.locator("main tr").evaluate_all(tall) < 200
+        assert tab.locator(".page-head").evaluate("one => one.getBoundingClientRect().height") < 260
+
+
+def test_ten_thousand_categories_are_counted_listed_and_searched(many: Path, reader: Any) -> None:
+    tab = reader.open(many)
+    one = card(tab, "geographical_spread")
+    assert one.locator("[role=status]").inner_text() == "10,000 countries / regions in total"
+    assert one.locator("tbody tr").count() == 100
+    one.get_by_role("searchbox").fill("value 9876")
+    assert one.locator("tbody tr").count() == 1
+    assert card(tab, "adds_and_churns").locator("option").count() == 10_001
+    assert card(tab, "distribution").locator(".legend button").count() == 10
+    tab.locator("details.menu summary", has_text="Markets").click()
+    menu = tab.locator("details.menu[open]")
+    assert menu.locator("label").count() == 100
+    assert menu.locator(".sheet > p").inner_text() == "9,900 more; search to find them"
+    menu.get_by_role("searchbox").fill("value 777")
+    menu.get_by_label("value 7777", exact=True).check()
+    assert tab.locator("[data-metric=current_customers] .big").inner_text() == "1"

@@ -1,0 +1,453 @@
+"""What a reader can do with the page, by mouse, by touch and by keyboard."""
+
+import csv
+import io
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.browser import card, downloaded, drawn, ready, report_of, sheets_of
+from tests.support.rows import seats_row, usage_row
+
+MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
+MARKETS = ("Brazil", "Sweden", "Norway", "Atlantis")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """600 customers and 100 more each month, in three countries and one that no map knows."""
+    seats = [
+        seats_row(
+            month,
+            f"{n}",
+            CustomerMarket=MARKETS[n % 4],
+            Product=("Office 365", "Azure")[n % 3 == 0],
+            SKU=("=E3", "E5", "P1")[n % 3],
+            PartnerLocation=("Oslo", "Bergen")[n % 2],
+        )
+        for m, month in enumerate(MONTHS)
+        for n in range(600 + 100 * m)
+    ]
+    usage = [usage_row(month, f"{n}") for month in MONTHS[:-1] for n in range(10)]
+    datasets = {"SeatsSubscriptionsAndRevenue": seats, "OfficeUsage": usage}
+    return report_of(tmp_path_factory.mktemp("report"), datasets)
+
+
+@pytest.fixture
+def tab(report: Path, reader: Any) -> Page:
+    opened: Page = reader.open(report)
+    return opened
+
+
+def press(place: Any, key: str) -> None:
+    place.focus()
+    place.press(key)
+
+
+def geo(tab: Page) -> Any:
+    """Where the map is: zoom, longitude and latitude."""
+    return (
+        card(tab, "geographical_spread")
+        .locator(".plot")
+        .evaluate("({layout: {geo}}) => [geo.projection.scale, geo.center.lon, geo.center.lat]")
+    )
+
+
+def country(tab: Page, code: str) -> tuple[float, float]:
+    """A place on the screen within the shape of a country."""
+    at = card(tab, "geographical_spread").locator(".plot")
+    at.scroll_into_view_if_needed()
+    x, y = at.evaluate(
+        """(plot, code) => {
+            const index = plot.data[0].locations.indexOf(code);
+            const shape = plot.querySelectorAll(".choroplethlayer path")[index];
+            const box = shape.getBoundingClientRect();
+            const back = shape.getScreenCTM().inverse();
+            for (let i = 1; i < 400; i++) {
+                const x = box.left + (box.width * ((i * 7) % 20)) / 20;
+                const y = box.top + (box.height * (i % 20)) / 20;
+                if (shape.isPointInFill(new DOMPoint(x, y).matrixTransform(back))) return [x, y];
+            }
+        }""",
+        code,
+    )
+    return x, y
+
+
+def test_a_tab_shows_its_own_part_of_the_chart(tab: Page) -> None:
+    flows = card(tab, "adds_and_churns")
+    assert [t["y"][5] for t in drawn(tab, "adds_and_churns")] == [1000, 100, 0]
+    flows.get_by_role("tab", name="Azure").click()
+    # A third of the customers, 0, 3, 6 … 999 and 0 … 1098.
+    assert [t["y"][5] for t in drawn(tab, "adds_and_churns")] == [334, 33, 0]
+    assert "33 in Jan 2025" not in flows.locator(".sentence").inner_text()
+
+
+def test_tabs_are_moved_along_by_arrow_keys(tab: Page) -> None:
+    tabs = card(tab, "distribution").get_by_role("tab")
+    press(tabs.first, "ArrowRight")
+    assert tabs.nth(1).get_attribute("aria-selected") == "true"
+    expect(tabs.nth(1)).to_be_focused()
+    tabs.nth(1).press("End")
+    assert tabs.last.get_attribute("aria-selected") == "true"
+    tabs.last.press("ArrowRight")
+    assert tabs.first.get_attribute("aria-selected") == "true"
+    # Only the chosen one is a stop of the Tab key.
+    assert [one.get_attribute("tabindex") for one in tabs.all()] == ["0", *["-1"] * 4]
+
+
+@pytest.mark.parametrize("how", ["click", "Enter"])
+def test_a_legend_entry_takes_its_part_off_the_chart_and_back(how: str, tab: Page) -> None:
+    entry = card(tab, "adds_and_churns").locator(".legend button", has_text="Existing")
+    for names in (["Added", "Churned"], ["Existing", "Added", "Churned"]):
+        entry.click() if how == "click" else press(entry, how)
+        assert [trace["name"] for trace in drawn(tab, "adds_and_churns")] == names
+    assert entry.get_attribute("aria-pressed") == "true"
+
+
+@pytest.mark.parametrize("name", ["adds_and_churns", "distribution_trend", "active_customers"])
+def test_the_slider_above_a_time_chart_zooms_to_a_period(name: str, tab: Page) -> None:
+    one = card(tab, name)
+    first, last = one.locator("input[type=range]").all()
+    above, below = one.locator(".period").bounding_box(), one.locator(".plot").bounding_box()
+    assert above
+    assert below
+    assert above["y"] + above["height"] <= below["y"]
+    press(first, "ArrowRight")
+    press(last, "ArrowLeft")
+    last.press("ArrowLeft")
+    assert one.locator(".plot").evaluate("plot => plot.layout.xaxis.range") == [0.5, 3.5]
+    assert one.locator("output").inner_text() == "Feb 2025 – Apr 2025"
+    assert last.get_attribute("aria-valuetext") == "Apr 2025"
+    # The table and the other charts still show every month.
+    assert card(tab, "summary_trend").locator("tbody tr").count() == 6
+
+
+def test_the_thumbs_of_the_slider_can_be_dragged(tab: Page) -> None:
+    one = card(tab, "adds_and_churns")
+    one.locator(".plot").scroll_into_view_if_needed()
+    box = one.locator(".thumbs").bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    tab.mouse.move(box["x"] + 10, y)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 0.6 * box["width"], y, steps=5)
+    tab.mouse.up()
+    assert one.locator("output").inner_text() == "Apr 2025 – Jun 2025"
+
+
+def test_choosing_a_row_zooms_to_its_country_and_home_restores_the_world(tab: Page) -> None:
+    one = card(tab, "geographical_spread")
+    before = geo(tab)
+    row = one.locator("tbody tr", has_text="Sweden")
+    press(row.locator("button"), "Enter")
+    scale, longitude, latitude = geo(tab)
+    assert scale > 3
+    assert 10 < longitude < 25
+    assert 55 < latitude < 70
+    assert row.get_attribute("class") == "chosen"
+    assert [trace["locations"] for trace in drawn(tab, "geographical_spread")][1] == ["SWE"]
+    expect(row.locator("button")).to_be_focused()
+    one.get_by_role("button", name="Home").click()
+    assert geo(tab) == before
+    assert one.locator("tr.chosen").count() == 0
+
+
+def test_a_market_that_the_map_does_not_know_can_be_marked_all_the_same(tab: Page) -> None:
+    one = card(tab, "geographical_spread")
+    before = geo(tab)
+    one.locator("tbody button", has_text="Atlantis").click()
+    assert one.locator("tr.chosen th").inner_text() == "Atlantis"
+    assert geo(tab) == before
+
+
+def test_choosing_a_country_on_the_map_marks_its_row(tab: Page) -> None:
+    tab.mouse.click(*country(tab, "BRA"))
+    one = card(tab, "geographical_spread")
+    expect(one.locator("tr.chosen th")).to_have_text("Brazil")
+    assert geo(tab)[0] > 1
+
+
+def test_a_tap_on_the_map_chooses_too(report: Path, reader: Any) -> None:
+    tab = reader.open(report, width=390, has_touch=True, is_mobile=True)
+    tab.touchscreen.tap(*country(tab, "BRA"))
+    expect(card(tab, "geographical_spread").locator("tr.chosen th")).to_have_text("Brazil")
+
+
+def test_hovering_over_a_country_shows_current_active_and_new_customers(tab: Page) -> None:
+    x, y = country(tab, "BRA")
+    tab.mouse.move(x, y)
+    hover = card(tab, "geographical_spread").locator(".hoverlayer text").first
+    expect(hover).to_contain_text("Brazil")
+    lines = hover.locator("tspan").all_text_contents()
+    # A quarter of 1,100; 0, 4 and 8 of the 10 who use something; a quarter of the 500 new ones.
+    assert lines[-3:] == [
+        "Current customers: 275 (25\N{NO-BREAK SPACE}%)",
+        "Active customers: 3 (30\N{NO-BREAK SPACE}%)",
+        "New customers: 125 (25\N{NO-BREAK SPACE}%)",
+    ]
+
+
+def test_a_shortened_number_is_exact_on_hover(tab: Page) -> None:
+    big = tab.locator("[data-metric=current_customers] .big")
+    assert (big.inner_text(), big.get_attribute("title")) == ("1.1K", "1,100")
+
+
+def test_a_column_head_sorts_its_table_both_ways(tab: Page) -> None:
+    one = card(tab, "geographical_spread")
+    markets = one.locator("tbody th")
+    one.locator("thead button").first.click()
+    assert markets.all_inner_texts() == sorted(MARKETS)
+    one.locator("thead button").first.click()
+    assert markets.all_inner_texts() == sorted(MARKETS, reverse=True)
+    for column in one.locator("thead button").all():
+        column.click()
+        assert column.locator("xpath=..").get_attribute("aria-sort")
+    assert one.locator("th[aria-sort]").count() == 1
+
+
+def test_other_months_begin_with_all_of_them_on_the_slider_and_on_the_chart(tab: Page) -> None:
+    one = card(tab, "adds_and_churns")
+    press(one.locator("input[type=range]").first, "ArrowRight")
+    tab.get_by_label("From month").select_option("2025-02")
+    assert one.locator("output").inner_text() == "Feb 2025 – Jun 2025"
+    assert one.locator(".plot").evaluate("plot => plot.layout.xaxis.range") == [-0.5, 4.5]
+
+
+def test_a_drag_over_a_country_moves_the_map_and_chooses_nothing(tab: Page) -> None:
+    x, y = country(tab, "BRA")
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x - 60, y + 10, steps=4)
+    tab.mouse.move(x - 8, y, steps=4)
+    tab.mouse.up()
+    assert card(tab, "geographical_spread").locator("tr.chosen").count() == 0
+
+
+def test_a_country_that_is_filtered_away_is_no_longer_on_the_map(tab: Page) -> None:
+    card(tab, "geographical_spread").locator("tbody button", has_text="Sweden").click()
+    assert geo(tab)[0] > 1
+    tab.evaluate("location.hash = 'customer_market=Brazil'")
+    ready(tab)
+    assert geo(tab)[0] == 1
+    # A single country has the colour of the most, at the end of the scale.
+    scale = "({data: [map]}) => [map.zmin, map.zmax, map.z[0]]"
+    low, high, brazil = card(tab, "geographical_spread").locator(".plot").evaluate(scale)
+    assert (low, high) == (0, brazil)
+
+
+def test_a_country_chosen_on_the_map_is_found_whatever_was_searched(
+    tmp_path: Path, reader: Any
+) -> None:
+    markets = ["Brazil", *(f"Land {n}" for n in range(30))]
+    seats = [seats_row("2025-06", str(n), CustomerMarket=name) for n, name in enumerate(markets)]
+    tab = reader.open(report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats}))
+    one = card(tab, "geographical_spread")
+    one.get_by_role("searchbox").fill("land")
+    assert one.locator("[role=status]").inner_text() == "30 of 31 rows"
+    tab.mouse.click(*country(tab, "BRA"))
+    expect(one.locator("tr.chosen th")).to_have_text("Brazil")
+
+
+def test_the_wheel_scrolls_the_page_over_the_map(tab: Page) -> None:
+    tab.mouse.move(*country(tab, "BRA"))
+    before = tab.evaluate("scrollY")
+    tab.mouse.wheel(0, 300)
+    expect(tab.locator("html")).to_have_js_property("scrollTop", before + 300)
+    assert geo(tab)[0] == 1
+
+
+def test_menus_and_tips_close_when_the_reader_goes_elsewhere(tab: Page) -> None:
+    overlays = tab.locator(":is(.menu, .tip)[open]")
+    for leave in (
+        lambda: tab.keyboard.press("Escape"),
+        lambda: tab.locator("h1").click(),
+        lambda: tab.locator("#theme").focus(),
+    ):
+        for opener in (".menu > summary", ".tip > summary"):
+            tab.locator(opener).first.click()
+            assert overlays.count() == 1
+            leave()
+            assert overlays.count() == 0
+
+
+@pytest.mark.parametrize("width", [641, 768, 900, 1024])
+def test_menus_stay_within_the_window(width: int, tmp_path: Path, reader: Any) -> None:
+    long = "A segment with a name that is rather long for a menu"
+    seats = [seats_row("2025-06", "1", PartnerLocation=long, CustomerSegment=long)]
+    tab = reader.open(report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats}), width=width)
+    for menu in tab.locator(".menu").all():
+        menu.locator("summary").click()
+        menu.locator("label").first.wait_for()  # what is listed is listed once it is open
+        box = menu.locator(".sheet").bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_focus_stays_near_what_was_used(report: Path, reader: Any) -> None:
+    tab = reader.open(report, "#product=Azure&sales_channel=CSP")
+    press(tab.locator("#chips button").first, "Enter")
+    expect(tab.locator("#chips button").first).to_be_focused()
+    press(tab.get_by_role("button", name="Clear all"), "Enter")
+    expect(tab.get_by_label("From month")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [390, 660, 800, 1280])
+def test_labels_of_months_do_not_run_into_each_other(width: int, report: Path, reader: Any) -> None:
+    tab = reader.open(report, width=width)
+    overlaps = """texts => texts.slice(1).filter((text, i) => {
+        const [a, b] = [texts[i], text].map((one) => one.getBoundingClientRect());
+        return a.right > b.left && a.left < b.right && a.bottom > b.top && a.top < b.bottom;
+    }).length"""
+    for name in ("adds_and_churns", "distribution_trend", "active_customers"):
+        assert card(tab, name).locator(".xtick text").evaluate_all(overlaps) == 0
+
+
+def test_counts_on_an_axis_are_whole_and_different(tmp_path: Path, reader: Any) -> None:
+    seats = [seats_row(month, str(n)) for month in MONTHS for n in range(3)]
+    tab = reader.open(report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats}))
+    ticks = card(tab, "adds_and_churns").locator(".ytick text").all_text_contents()
+    assert ticks == ["0", "1", "2", "3"]
+
+
+def test_a_grid_is_searched_in_every_column_of_text(tmp_path: Path, reader: Any) -> None:
+    seats = [seats_row("2025-06", f"{n}", CustomerMarket=f"Land {n}") for n in range(30)]
+    report = report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats})
+    tab = reader.open(report)
+    one = card(tab, "geographical_spread")
+    one.get_by_role("searchbox").fill("land 2")
+    assert one.locator("tbody tr").count() == 11
+    assert one.locator("[role=status]").inner_text() == "11 of 30 rows"
+    one.get_by_role("searchbox").fill("nowhere")
+    assert one.locator("tbody").inner_text() == "There is nothing to show."
+
+
+def sku_names(tab: Page) -> set[str]:
+    return set(drawn(tab, "products", plot=1)[0]["y"])
+
+
+@pytest.mark.parametrize("how", ["click", "Enter"])
+def test_choosing_a_product_shows_its_skus_and_choosing_it_again_all(how: str, tab: Page) -> None:
+    assert sku_names(tab) == {"=E3", "E5", "P1"}
+    entry = card(tab, "products").locator(".legend button", has_text="Azure")
+    for names, pressed in (({"=E3"}, "true"), ({"=E3", "E5", "P1"}, "false")):
+        entry.click() if how == "click" else press(entry, how)
+        assert sku_names(tab) == names
+        assert entry.get_attribute("aria-pressed") == pressed
+
+
+def test_a_slice_of_the_pie_chooses_its_product(tab: Page) -> None:
+    one = card(tab, "products")
+    one.locator(".plot").first.scroll_into_view_if_needed()
+    assert drawn(tab, "products")[0]["labels"] == ["Office 365", "Azure"]
+    for names in ({"=E3"}, {"=E3", "E5", "P1"}):
+        # Clockwise from the top: Office 365 has the first two thirds, so Azure is on the left.
+        box = one.locator(".pielayer .slice").nth(1).locator("path").bounding_box()
+        assert box
+        tab.mouse.click(box["x"] + 12, box["y"] + box["height"] * 0.6)
+        expect(one.locator(".plot-title").last).to_have_text(
+            "Azure" if names == {"=E3"} else "All products"
+        )
+        assert sku_names(tab) == names
+
+
+def test_the_table_of_a_chart_is_one_key_press_away(tab: Page) -> None:
+    for chart in tab.locator(".plots").all():
+        press(chart, "t")
+        table = chart.locator("xpath=ancestor::article").locator(".data-table")
+        assert table.get_attribute("open") is not None
+        expect(table.locator(".scroll")).to_be_focused()
+
+
+def test_links_to_sections_keep_the_selection(report: Path, reader: Any) -> None:
+    tab = reader.open(report, "#product=Azure")
+    tab.locator(".sections a").last.click()
+    expect(tab.locator("#\\30 7_active_customers h2")).to_be_focused()
+    assert tab.evaluate("location.hash") == "#product=Azure"
+
+
+def table_of(text: str) -> list[list[str]]:
+    """A CSV table with numbers in one spelling: 100.0 is 100."""
+    rows = csv.reader(io.StringIO(text, newline=""))
+    return [[re.sub(r"^(-?\d+)\.0$", r"\1", value) for value in row] for row in rows]
+
+
+def test_the_data_of_every_card_is_the_csv_of_the_report(report: Path, tab: Page) -> None:
+    for file in (report / "data").glob("*.csv"):
+        place = card(tab, file.stem).get_by_role("button", name="Download data")
+        name, content = downloaded(tab, place)
+        assert name == f"{file.stem}_1_2025-01_2025-06.csv"
+        assert table_of(content.decode()) == table_of(file.read_bytes().decode())
+        assert b"\r\n" in content
+
+
+def test_downloads_hold_what_is_selected_and_run_no_formula(report: Path, reader: Any) -> None:
+    tab = reader.open(report, "#product=Azure&from=2025-02&to=2025-03")
+    place = card(tab, "products").get_by_role("button", name="Download data")
+    name, content = downloaded(tab, place)
+    assert name == "products_1_2025-02_2025-03.csv"
+    assert table_of(content.decode())[1:] == [
+        ["Azure", "", "267", "100"],
+        ["Azure", "'=E3", "267", "100"],
+    ]
+
+
+def test_all_tables_come_as_one_workbook(report: Path, tab: Page) -> None:
+    name, content = downloaded(tab, tab.get_by_role("button", name="Download all"))
+    assert name == "customers_1_2025-01_2025-06.xlsx"
+    sheets = sheets_of(content)
+    for file in (report / "data").glob("*.csv"):
+        expected = table_of(file.read_bytes().decode())
+        inert = [[value.removeprefix("'") or None for value in row] for row in expected]
+        assert sheets.pop(file.stem) == inert
+    assert sheets == {}
+
+
+def test_every_chart_can_be_had_as_a_picture(tab: Page) -> None:
+    places = tab.get_by_role("button", name="Picture").all()
+    assert len(places) == 6
+    for place in places:
+        _, content = downloaded(tab, place)
+        assert content[:8] == b"\x89PNG\r\n\x1a\n"
+        width, height = struct.unpack(">II", content[16:24])
+        assert width == 2400
+        assert height > 400
+
+
+def test_charts_follow_the_width_of_the_window(tab: Page) -> None:
+    widths = """plots => plots.map((plot) =>
+        [plot.querySelector(".main-svg").clientWidth, plot.clientWidth])"""
+    for width in (700, 1500):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.evaluate("() => new Promise((resolve) => requestAnimationFrame(resolve))")
+        found = tab.locator(".plot").evaluate_all(widths)
+        assert [pair for pair in found if pair[0] != pair[1]] == []
+
+
+def test_pictures_are_whole_after_the_window_has_changed(tab: Page) -> None:
+    tab.set_viewport_size({"width": 1000, "height": 700})
+    place = card(tab, "adds_and_churns").get_by_role("button", name="Picture")
+    assert downloaded(tab, place)[1][:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_the_theme_follows_the_system_until_it_is_switched(report: Path, reader: Any) -> None:
+    tab = reader.open(report, color_scheme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert tab.evaluate(ground) == "rgb(27, 26, 25)"
+    ink = card(tab, "distribution").locator(".plot").evaluate("plot => plot.layout.font.color")
+    assert ink == "#f3f2f1"
+    switch = tab.get_by_role("button", name="Dark")
+    assert switch.get_attribute("aria-pressed") == "true"
+    switch.click()
+    assert tab.evaluate(ground) == "rgb(245, 245, 244)"
+    tab.emulate_media(color_scheme="light")
+    switch.click()
+    tab.reload()
+    ready(tab)
+    assert tab.evaluate(ground) == "rgb(27, 26, 25)"

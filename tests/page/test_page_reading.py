@@ -1,0 +1,128 @@
+"""The page for everybody: accessible, light and dark, on a phone and on paper."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.browser import SCREENSHOTS, card, report_of
+from tests.support.rows import seats_row, usage_row
+
+MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+CHARTS = 6
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report with more values of everything than charts and tabs show one by one."""
+    seats = [
+        seats_row(
+            month,
+            f"{n}",
+            CustomerMarket=("Sweden", "Norway", "Chad", "Peru", "Fiji", "Japan")[n % 6],
+            Product=f"Product {n % 13}",
+            SKU=f"SKU {n % 29}",
+            PartnerLocation=f"Place {n % 12}",
+            SalesChannel=("CSP", "EA")[n % 2],
+        )
+        for m, month in enumerate(MONTHS)
+        for n in range(400 + 50 * m)
+    ]
+    usage = [usage_row(month, f"{n}") for month in MONTHS[:-1] for n in range(100)]
+    datasets = {"SeatsSubscriptionsAndRevenue": seats, "OfficeUsage": usage}
+    return report_of(tmp_path_factory.mktemp("report"), datasets)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing(scheme: str, width: int, report: Path, reader: Any) -> None:
+    tab = reader.open(report, "#sales_channel=CSP", width, color_scheme=scheme, bypass_csp=True)
+    tab.locator(".data-table").evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    overlays = ".tip:last-of-type, details.menu:last-of-type"
+    tab.locator(overlays).evaluate_all(
+        "all => all.slice(-2).forEach((one) => { one.open = true; })"
+    )
+    tab.screenshot(path=SCREENSHOTS / f"{scheme}-{width}.png", full_page=True)
+    tab.add_script_tag(path=AXE)
+    found = tab.evaluate("axe.run({ resultTypes: ['violations'] })")
+    assert [
+        (one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found["violations"]
+    ] == []
+    assert len(found["passes"]) > 20
+
+
+def test_each_chart_has_a_name_and_a_sentence_of_its_data(report: Path, reader: Any) -> None:
+    tab = reader.open(report)
+    charts = tab.locator(".plots").all()
+    assert len(charts) == CHARTS
+    for chart in charts:
+        assert chart.get_attribute("role") == "img"
+        assert len(chart.get_attribute("aria-label")) > 5
+        sentence = tab.locator(f"[id='{chart.get_attribute('aria-describedby')}']").inner_text()
+        assert sentence.endswith(".")
+        assert any(character.isdigit() for character in sentence)
+
+
+def test_sentences_tell_what_the_charts_show(report: Path, reader: Any) -> None:
+    tab = reader.open(report)
+    percent = "\N{NO-BREAK SPACE}%"
+    expected = {
+        # 650 customers in June, of whom each sixth is in a market; one more in the first two.
+        "geographical_spread": "Current customers: Norway has the most, 109 "
+        f"(16.77{percent}), of 6 countries / regions.",
+        "adds_and_churns": "250 customers added and 0 churned; "
+        "the most were added in Feb 2025, 50.",
+        "distribution": f"Place 0 has the most customers, 55 (8.46{percent}), of 12 values.",
+        "products": f"Product 0 has the most customers, 50 (7.69{percent}), of 13 values.",
+        "active_customers": f"In May 2025, 100 of 600 customers were active (16.67{percent}).",
+    }
+    for name, sentence in expected.items():
+        assert card(tab, name).locator(".sentence").inner_text() == sentence
+
+
+def test_every_control_shows_the_focus(report: Path, reader: Any) -> None:
+    tab = reader.open(report)
+    for _ in range(60):
+        tab.keyboard.press("Tab")
+        focused = tab.evaluate(
+            """() => {
+                const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+                return [document.activeElement.outerHTML.slice(0, 80), outlineStyle, outlineWidth];
+            }"""
+        )
+        assert focused[1:] == ["solid", "2px"], focused[0]
+
+
+def test_motion_is_left_out_for_those_who_ask_for_it(report: Path, reader: Any) -> None:
+    behaviour = "getComputedStyle(document.documentElement).scrollBehavior"
+    assert reader.open(report, reduced_motion="reduce").evaluate(behaviour) == "auto"
+    assert reader.open(report, reduced_motion="no-preference").evaluate(behaviour) == "smooth"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_paper_shows_everything_but_controls(scheme: str, report: Path, reader: Any) -> None:
+    width = {"light": 1280, "dark": 390}[scheme]
+    tab = reader.open(report, width=width, color_scheme=scheme)
+    file = SCREENSHOTS / f"print-{scheme}.pdf"
+    tab.pdf(path=file, prefer_css_page_size=True)
+    assert file.read_bytes().count(b"/Type /Page\n") + file.read_bytes().count(b"/Type /Page>") >= 7
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    tab.emulate_media(media="print")
+    for control in ("button:not(.legend button):not(table button)", "select", "input", ".tip"):
+        assert [one for one in tab.locator(control).all() if one.is_visible()] == []
+    ink = card(tab, "distribution").locator(".plot").evaluate("plot => plot.layout.font.color")
+    assert ink == "#323130"
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    drawn = "plot => plot.querySelector('.main-svg').viewBox.baseVal.width"
+    assert card(tab, "adds_and_churns").locator(".plot").evaluate(drawn) > 900
+    essentials = card(tab, "distribution").locator(".print-only li").all_inner_texts()
+    assert [text.split(" – ")[0] for text in essentials] == [
+        *("Partner location", "Customer segment", "Sales channel"),
+        *("Pricing model", "Partner attribution"),
+    ]
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    tab.emulate_media(media="screen")
+    after = {"light": "#323130", "dark": "#f3f2f1"}[scheme]
+    ink = card(tab, "distribution").locator(".plot").evaluate("plot => plot.layout.font.color")
+    assert ink == after

@@ -1,0 +1,251 @@
+"""The processes of a run: in which order they work, what they know, and who dies."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from insights_lib.run import report as render
+from insights_lib.run import reports as runner
+from insights_lib.run.pool import WorkerDied
+from insights_lib.run.request import Outcome
+from tests.support.notebooks import (
+    NOTEBOOKS,
+    RANGE,
+    notebook,
+    run,
+    spec_of,
+)
+from tests.support.processes import descendants, gone
+
+# Makes a report with kernels that are not forked, and tells how many of them were started.
+ORDINARY = f"""
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from insights_lib import runner, warm_kernels
+from insights_lib.parameters import ReportSpec
+
+runner.NOTEBOOKS, folder = map(Path, sys.argv[1:])
+runner._workers = lambda settings, most: ThreadPoolExecutor(1)
+warm_kernels.can_fork = lambda: False
+launch, started = LocalProvisioner.launch_kernel, []
+
+async def note(self, cmd, **kwargs):
+    started.append(cmd)
+    return await launch(self, cmd, **kwargs)
+
+LocalProvisioner.launch_kernel = note
+spec = ReportSpec(
+    partner="1", date_range="{RANGE}", as_of=date(2030, 1, 1), store=folder / "store"
+)
+settings = runner.Settings(folder / "ordinary", jobs=1)
+(outcome,) = runner.run_reports([spec], settings, lambda _: None)
+print(json.dumps({{"failures": outcome.failures, "ordinary kernels": len(started)}}))
+"""
+
+
+def test_the_largest_report_is_made_first_and_the_same_months_only_once(
+    own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    """Partner 1 has more rows than partner 2; a preset and its months are one folder."""
+    notebook(own_notebooks, "01_fine", *replay)
+    store = tmp_path / "store"
+    named = {"date_range": "last_3_months", "as_of": date(2025, 5, 1)}
+    result = run(
+        tmp_path / "outputs", spec_of(store, "2"), spec_of(store), spec_of(store, **named), jobs=1
+    )
+    assert [outcome.spec.partner for outcome in result.outcomes] == ["1", "2"]
+    assert [outcome.failures for outcome in result.outcomes] == [(), ()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are counted in /proc")
+def test_a_worker_has_no_more_files_open_after_many_reports(
+    own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    count = """\
+worker = int(open(f"/proc/{os.getppid()}/stat").read().rsplit(")", 1)[1].split()[1])
+with open(store + ".files", "a") as files:
+    print(len(os.listdir(f"/proc/{worker}/fd")), file=files)
+"""
+    notebook(own_notebooks, "01_fine", replay[0], count, *replay[1:])
+    months = [f"2025-0{first}_2025-04" for first in (1, 2, 3, 4)]
+    months += ["2025-02_2025-03", "2025-03_2025-03", "2025-02_2025-02"]
+    specs = [spec_of(tmp_path / "store", date_range=text) for text in months]
+    run(tmp_path / "outputs", *specs, jobs=1)
+    counts = [int(line) for line in (tmp_path / "store.files").read_text().split()]
+    assert len(counts) == len(months)
+    assert max(counts) <= counts[0] + 3  # the event loop of one report
+
+
+def test_without_forks_ordinary_kernels_make_the_same_report(
+    own_notebooks: Path, tmp_path: Path
+) -> None:
+    """In a process of its own, which makes the report itself."""
+    for name in ("01_summary", "06_distribution_trend"):
+        shutil.copy(NOTEBOOKS / f"{name}.ipynb", own_notebooks)
+    warm = run(tmp_path / "warm", spec_of(tmp_path / "store")).of("1").folder
+    program = [sys.executable, "-c", ORDINARY, str(own_notebooks), str(tmp_path)]
+    told = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert json.loads(told.stdout) == {"failures": [], "ordinary kernels": 2}
+    assert warm
+    for name in ("report.html", "data/summary.csv", "data/distribution_trend.csv"):
+        assert (tmp_path / "ordinary/1" / RANGE / name).read_bytes() == (warm / name).read_bytes()
+
+
+FIND = f"""\
+import os, sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.support.processes import descendants, parent_of
+
+def named(name, pid):
+    return open(f"/proc/{{pid}}/comm").read().strip() == name
+
+twin = os.getppid()
+parent = parent_of(twin)
+(worker,) = [pid for pid in descendants(parent_of(parent)) if named("worker", pid)]
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")
+@pytest.mark.parametrize("victim", ["os.getpid()", "twin", "parent", "worker", "parent_of(worker)"])
+def test_what_was_killed_once_is_tried_again(
+    victim: str, own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    """The kernel, its warm parent and that one's own, or the process above them and its parent."""
+    kill = f"""\
+if not os.path.exists(store + ".killed"):
+    open(store + ".killed", "w").close()
+    {FIND.replace(chr(10), f"{chr(10)}    ")}
+    os.kill({victim}, 9)
+"""
+    notebook(own_notebooks, "01_fine", replay[0], kill, *replay[1:])
+    result = run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=1)
+    assert result.of("1").failures == ()
+    assert (tmp_path / "store.killed").exists()
+
+
+# Makes a report with the notebooks of a folder.
+MAKE = f"""
+import sys
+from datetime import date
+from pathlib import Path
+from insights_lib import runner
+from insights_lib.parameters import ReportSpec
+
+runner.NOTEBOOKS, folder = map(Path, sys.argv[1:])
+spec = ReportSpec(partner="1", date_range="{RANGE}", as_of=date(2030, 1, 1), store=folder / "store")
+runner.run_reports([spec], runner.Settings(folder / "outputs", jobs=1), lambda _: None)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_notebooks_have_started_ends_with_a_run_that_is_stopped(
+    number: signal.Signals, own_notebooks: Path, tmp_path: Path
+) -> None:
+    start = (
+        "import subprocess, sys, signal\n"
+        "wait = [sys.executable, '-c', 'import signal; signal.pause()']\n"
+        "pid = subprocess.Popen(wait, start_new_session=True).pid\n"
+        "open(store + '.started', 'w').write(f'{pid} ')\n"
+        "signal.pause()"
+    )
+    notebook(own_notebooks, "01_starts", start)
+    program = [sys.executable, "-c", MAKE, str(own_notebooks), str(tmp_path)]
+    told = tmp_path / "store.started"
+    with subprocess.Popen(program, stderr=subprocess.DEVNULL) as making:
+        while not told.exists() or not told.read_text(encoding="ascii").endswith(" "):
+            assert making.poll() is None
+        below = descendants(making.pid)
+        assert int(told.read_text(encoding="ascii")) in below
+        making.send_signal(number)
+    assert [pid for pid in below if not gone(pid)] == []
+
+
+def test_a_second_try_keeps_no_other_report_from_being_told(
+    own_notebooks: Path, replay: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Told(Future[Outcome]):
+        def result(self, timeout: float | None = None) -> Outcome:
+            assert self.done(), "it was waited for"
+            return super().result(timeout)
+
+    told: list[Outcome] = []
+    tries: list[tuple[Told, Outcome]] = []
+
+    class Pool(Executor):
+        """Of which the first try dies, and the third takes until a report has been told."""
+
+        def submit(self, _fn: Any, /, *orders: Any, **_: Any) -> Any:
+            tries.append((Told(), Outcome(orders[0].spec, orders[0].folder)))
+            future, outcome = tries[-1]
+            if len(tries) == 1:
+                future.set_exception(WorkerDied("killed"))
+            elif len(tries) == 2 or told:
+                future.set_result(outcome)
+            return future
+
+    def then(outcome: Outcome) -> None:
+        told.append(outcome)
+        if len(tries) == 3 and not tries[2][0].done():
+            tries[2][0].set_result(tries[2][1])
+
+    notebook(own_notebooks, "01_fine", *replay)
+    monkeypatch.setattr(runner, "_workers", lambda *_: Pool())
+    specs = [spec_of(tmp_path / "store", partner) for partner in ("1", "2")]
+    runner.run_reports(specs, runner.Settings(tmp_path / "outputs", jobs=1), then)
+    assert [outcome.spec.partner for outcome in told] == ["2", "1"]
+    assert len(tries) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="environments are looked up in /proc")
+def test_no_notebook_knows_how_mail_is_sent(
+    own_notebooks: Path, replay: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSIGHTS_SMTP_PASSWORD", "passw0rd-12c4")
+    monkeypatch.setenv("FOR_NOTEBOOKS", "a setting of theirs")
+    tell = """\
+import os
+print(sorted(os.environ.items()))
+for pid in ("self", os.getppid()):
+    print(open(f"/proc/{pid}/environ").read())
+"""
+    notebook(own_notebooks, "01_fine", tell, *replay)
+    assert not run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=1).of("1").failures
+    executed = (tmp_path / "outputs/1" / RANGE / "notebooks/01_fine.ipynb").read_text()
+    assert "a setting of theirs" in executed
+    assert "INSIGHTS_SMTP" not in executed
+    assert "passw0rd-12c4" not in executed
+
+
+def test_a_process_that_could_not_have_warm_kernels_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[object] = []
+
+    @contextmanager
+    def failing_once(*_: object, twin: object) -> Iterator[None]:
+        tried.append(twin)
+        if len(tried) == 1:
+            raise OSError(11, "Resource temporarily unavailable")
+        yield
+
+    monkeypatch.setattr(render, "_warm", False)
+    monkeypatch.setattr(render, "warm_kernels", failing_once)
+    with pytest.raises(OSError, match="Resource temporarily unavailable"):
+        render.use_warm_kernels()
+    for _ in range(2):
+        render.use_warm_kernels()
+    assert len(tried) == 2

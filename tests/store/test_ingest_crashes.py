@@ -1,0 +1,150 @@
+"""Whoever is killed while ingesting, or ingests at the same time, spoils nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from insights_lib.store.catalog import writing
+from insights_lib.store.ingest import ingest_file
+from tests.support.ingesting import customers, held, parts_named, parts_on_disk, take
+from tests.support.rows import seats_row, write_tsv
+
+# Ingests a file, and kills itself without any chance to clean up when it comes to a point.
+DYING = """
+import os, signal, sqlite3, sys
+from pathlib import Path
+from insights_lib import ingest, store
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Catalog(sqlite3.Connection):
+    def execute(self, sql, *values):
+        if sql == "BEGIN IMMEDIATE" and point == "catalog half written":
+            super().execute("PRAGMA cache_size = 1")  # so that changes go to the file early
+        if sql == "COMMIT":
+            if point == "after the commit":
+                super().execute(sql)
+            die()
+        return super().execute(sql, *values)
+
+def connect(*args, **options):
+    return real_connect(*args, factory=Catalog, **options)
+
+def move_one(file, target):
+    real_move(file, target)
+    store.move_into_store = die
+
+point, file, folder = sys.argv[1:]
+real_connect, real_move = sqlite3.connect, store.move_into_store
+if point == "parts written":
+    ingest._log = die
+elif point == "one part moved":
+    store.move_into_store = move_one
+else:
+    store.sqlite3.connect = connect
+ingest.ingest_file(Path(file), Path(folder))
+"""
+
+
+def killed(point: str, file: Path, store: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", DYING, point, file, store], check=False)
+    assert done.returncode == -9
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["parts written", "one part moved", "before the commit", "catalog half written"],
+)
+def test_after_a_kill_the_old_rows_are_read_and_the_next_ingest_cleans_up(
+    point: str, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    take(store, [seats_row("2025-01", "old", PGAMpnId=p) for p in "12"])
+    before = {p: held(store, p) for p in "12"}
+    nobody = [seats_row("2025-01", "", CustomerName="")] * 1000  # many rejects: a large commit
+    new = [seats_row(m, "new", PGAMpnId=p) for p in "12" for m in ("2025-01", "2025-02")]
+    file = write_tsv(tmp_path / "new.tsv", nobody + new)
+
+    killed(point, file, store)
+    assert {p: held(store, p) for p in "12"} == before
+    assert customers(store) == {"2025-01": ["old"]}
+
+    old_parts = parts_named(store, "1", "2")
+    ingest_file(file, store)
+    assert customers(store, "2") == {"2025-01": ["new"], "2025-02": ["new"]}
+    assert parts_on_disk(store) == old_parts | parts_named(store, "1", "2")
+    assert {path.name for path in store.iterdir()} == {"catalog.sqlite", "parts"}
+
+
+def test_after_a_kill_behind_the_commit_the_new_rows_are_read(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    take(store, [seats_row("2025-01", "old")])
+    file = write_tsv(tmp_path / "new.tsv", [seats_row("2025-01", "new")])
+    killed("after the commit", file, store)
+    assert customers(store) == {"2025-01": ["new"]}
+    take(store, [seats_row("2025-02", "new")])
+    assert not list(store.glob(".ingest-*"))
+
+
+def test_the_old_rows_are_read_while_another_process_writes_and_after_it_is_interrupted(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "store"
+    take(store, [seats_row("2025-01", "a")])
+
+    def interrupted() -> None:
+        with writing(store) as db:
+            db.execute("DELETE FROM parts")
+            assert customers(store) == {"2025-01": ["a"]}
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert customers(store) == {"2025-01": ["a"]}
+
+
+INGEST = """
+import sys
+from pathlib import Path
+from insights_lib.ingest import ingest_file
+print("ready", flush=True)
+sys.stdin.readline()
+ingest_file(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def started(file: Path, store: Path) -> subprocess.Popen[str]:
+    """A process that ingests the file as soon as it is told to."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", INGEST, file, store],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("in_use", [False, True], ids=["new store", "store in use"])
+def test_processes_that_ingest_at_the_same_time_wait_for_each_other(
+    in_use: bool, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    if in_use:
+        take(store, [seats_row("2025-01", "old"), seats_row("2025-04", "old")])
+    months = ["2025-01", "2025-02"]
+    files = [write_tsv(tmp_path / f"{m}.tsv", [seats_row(m, m)]) for m in months]
+    processes = [started(file, store) for file in files]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate()
+    assert [process.returncode for process in processes] == [0, 0]
+    expected = {m: [m] for m in months} | ({"2025-04": ["old"]} if in_use else {})
+    assert dict(sorted(customers(store).items())) == expected

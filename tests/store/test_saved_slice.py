@@ -1,0 +1,138 @@
+"""A slice that one process saves and another takes."""
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pandas.testing import assert_frame_equal
+
+from insights_lib import metrics
+from insights_lib.page.rows import compact_rows
+from insights_lib.store import saved_slice as saved_slices
+from insights_lib.store.saved_slice import save_slice, saved_slice, use_saved_slice
+from insights_lib.store.slice import Slice
+from tests.support.rows import fill_store, seats_row, slice_of, usage_row
+
+# Opens a spare database, and tells what it is in two forks.
+FORKS = """
+import os
+from insights_lib import saved_slices
+saved_slices.open_spare_database()
+print("threads", len(os.listdir("/proc/self/task")), flush=True)
+for _ in range(2):
+    pid = os.fork()
+    if pid == 0:
+        database = saved_slices._database()
+        assert not saved_slices._spare
+        print("drawn", *database.execute("SELECT random(), uuid()").fetchone())
+        print("of", *database.execute("SELECT current_setting('threads')").fetchone(), flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+"""
+
+RANGE = "2025-02_2025-04"
+MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04")
+TABLES = (
+    *("summary", "summary_trend", "summary_products", "geographical_spread", "adds_and_churns"),
+    *("distribution", "products", "distribution_trend", "active_customers"),
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Slice:
+    monkeypatch.setattr(saved_slices, "_folder", None)
+    rows = [seats_row(month, customer) for month in MONTHS for customer in "abc"]
+    rows += [seats_row("2025-03", "d", CustomerMarket="Sweden", Product="Azure")]
+    rows += [seats_row(month, "z", PGAMpnId="2") for month in MONTHS]
+    usage = [usage_row(month, "a") for month in MONTHS[:3]]
+    tables = {"SeatsSubscriptionsAndRevenue": rows, "OfficeUsage": usage}
+    return slice_of(fill_store(tmp_path, tables), RANGE)
+
+
+@pytest.mark.parametrize("name", ["saved", "a {b} 'q' \"d\" [x] *%", "é;--"])
+def test_what_was_saved_makes_the_same_tables_without_the_store(
+    data: Slice, name: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    save_slice(data, folder)
+    (tmp_path / "store").rename(tmp_path / "gone")
+    use_saved_slice(str(folder))
+    taken = saved_slice(data.spec)
+    assert taken is not None
+    for table in TABLES:
+        of = getattr(metrics, table)
+        assert_frame_equal(of(taken), of(data))
+    assert compact_rows(taken) == compact_rows(data)
+    assert (taken.partner_name, taken.inputs) == (data.partner_name, data.inputs)
+
+
+def test_a_kernel_cannot_change_what_the_next_one_sees(data: Slice, tmp_path: Path) -> None:
+    save_slice(data, tmp_path)
+    use_saved_slice(str(tmp_path))
+    first = saved_slice(data.spec)
+    assert first is not None
+    first.database.execute("CREATE TABLE runs AS SELECT 1 AS nothing")
+    second = saved_slice(data.spec)
+    assert second is not None
+    assert_frame_equal(metrics.products(second), metrics.products(data))
+    with pytest.raises(Exception, match="read-only"):
+        second.database.execute("DELETE FROM saved.runs")
+
+
+@pytest.mark.parametrize(
+    "asked", [{"partner": "2"}, {"locale": "sv"}, {"filters": {"product": ["Azure"]}}]
+)
+def test_no_other_slice_is_taken_for_the_one_asked_for(
+    asked: dict[str, object], data: Slice, tmp_path: Path
+) -> None:
+    save_slice(data, tmp_path)
+    use_saved_slice(str(tmp_path))
+    assert saved_slice(slice_of(tmp_path / "store", RANGE, **asked).spec) is None
+
+
+def test_without_a_slice_or_with_a_question_mark_there_is_none(data: Slice, tmp_path: Path) -> None:
+    assert saved_slice(data.spec) is None
+    folder = tmp_path / "what?"
+    folder.mkdir()
+    save_slice(data, folder)
+    use_saved_slice(str(folder))
+    assert saved_slice(data.spec) is None
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are looked up in /proc")
+def test_forks_take_the_spare_database_with_random_numbers_of_their_own() -> None:
+    run = [sys.executable, "-c", FORKS]
+    env = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # as the parent of the kernels has it
+    told = subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout
+    first, *lines = told.splitlines()
+    assert first == "threads 1"
+    drawn = [line for line in lines if line.startswith("drawn")]
+    assert len(set(drawn)) == 2
+    assert lines[1::2] == ["of 1", "of 1"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is set as on Linux")
+def test_a_slice_for_which_there_is_no_room_is_told_of_in_one_line(
+    data: Slice, tmp_path: Path
+) -> None:
+    (tmp_path / "spec").write_bytes(pickle.dumps(data.spec))
+    program = """
+import pickle, sys
+from pathlib import Path
+from insights_lib.slices import open_slice
+from insights_lib.saved_slices import save_slice
+folder = Path(sys.argv[1])
+try:
+    save_slice(open_slice(pickle.loads((folder / "spec").read_bytes())), folder)
+except OSError as error:
+    print(error)
+"""
+    limited = ["prlimit", "--fsize=20000", sys.executable, "-c", program, str(tmp_path)]
+    told = subprocess.run(limited, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(told) == 1
+    assert "File too large" in told[0]

@@ -1,0 +1,127 @@
+"""A report in a real browser: rendered by real notebooks, opened from disk, the network off."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from shutil import which
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from insights_lib.parameters.spec import ReportSpec
+from insights_lib.run.reports import Settings, run_reports
+from tests.support.rows import fill_store
+
+SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = ("--disable-background-networking", "--disable-component-update", "--no-first-run")
+
+
+def report_of(folder: Path, datasets: Any, locale: str = "en", filters: Any = ()) -> Path:
+    """Render partner `1` for the first half of 2025 and return the report's folder."""
+    store = fill_store(folder, datasets)
+    spec = ReportSpec(
+        partner="1",
+        date_range="2025-01_2025-06",
+        as_of=date(2025, 8, 1),
+        locale=locale,
+        filters=list(filters),
+        store=store,
+    )
+    settings = Settings(folder / "outputs", jobs=1, section_timeout=120)
+    (outcome,) = run_reports([spec], settings, lambda _: None)
+    assert not outcome.failures
+    assert outcome.folder
+    return outcome.folder
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    path = next(filter(None, map(which, CHROMIUM)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", *QUIET]
+        )
+        yield browser
+        browser.close()
+
+
+class Reader:
+    """Opens reports; whatever goes wrong in a page is kept in `wrong`."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.wrong: list[str] = []
+        self.browser = browser
+
+    def open(self, report: Path, fragment: str = "", width: int = 1280, **context: Any) -> Page:
+        """The report in a window of its own, when all of it is shown."""
+        tab = self.blank(report, width, **context)
+        tab.goto((report / "report.html").as_uri() + fragment)
+        ready(tab)
+        return tab
+
+    def blank(self, report: Path, width: int = 1280, **context: Any) -> Page:
+        """A window in which nothing is open yet, but for which only the report is no surprise."""
+        options: dict[str, Any] = {"locale": "en-GB", "accept_downloads": True, **context}
+        viewport = {"width": width, "height": 900}
+        tab = self.browser.new_context(offline=True, viewport=viewport, **options).new_page()
+        own = ((report / "report.html").as_uri(), "blob:null/", "blob:file:///")
+        tab.on("pageerror", lambda error: self.wrong.append(str(error)))
+        tab.on("dialog", lambda dialog: (self.wrong.append(dialog.message), dialog.dismiss()))
+        tab.on("console", lambda said: self.wrong.append(said.text))
+        tab.on(
+            "request",
+            lambda asked: None if asked.url.startswith(own) else self.wrong.append(asked.url),
+        )
+        return tab
+
+
+def ready(tab: Page) -> None:
+    """Wait until the page shows what its address asks for."""
+    expect(tab.locator("html")).to_have_attribute("data-ready", tab.evaluate("location.hash"))
+
+
+def card(tab: Page, name: str) -> Any:
+    return tab.locator(f"[data-card={name}]")
+
+
+def drawn(tab: Page, name: str, plot: int = 0) -> list[dict[str, Any]]:
+    """What plotly has drawn on a card: the traces with their numbers."""
+    traces: list[dict[str, Any]] = (
+        card(tab, name)
+        .locator(".plot")
+        .nth(plot)
+        .evaluate(
+            "plot => plot.data.map(({x, y, z, labels, values, locations, name}) =>"
+            " ({x, y, z, labels, values, locations, name}))"
+        )
+    )
+    return traces
+
+
+def downloaded(tab: Page, place: Any) -> tuple[str, bytes]:
+    """Name and content of the file that a click on a place hands out."""
+    with tab.expect_download() as waiting:
+        place.click()
+    return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
+
+
+def sheets_of(content: bytes) -> dict[str, list[list[str | None]]]:
+    """The sheets of a workbook by name, as rows of texts."""
+    main = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        assert book.testzip() is None
+        names = [s.get("name") for s in ET.fromstring(book.read("xl/workbook.xml"))[0]]
+        sheets = {}
+        for i, name in enumerate(names, 1):
+            root = ET.fromstring(book.read(f"xl/sheet{i}.xml"))
+            assert root.find(f".//{main}f") is None
+            sheets[str(name)] = [
+                ["".join(cell.itertext()) or None for cell in row]
+                for row in root.iter(f"{main}row")
+            ]
+    return sheets

@@ -1,0 +1,49 @@
+"""Rows into a store, and what the store holds then, in its catalog and on disk."""
+
+from pathlib import Path
+
+from insights_lib.store.catalog import holdings
+from insights_lib.store.ingest import Ingested, ingest_file
+from tests.support.rows import Rows, stored_rows, write_tsv
+
+
+def take(store: Path, rows: Rows, name: str = "export.tsv") -> Ingested:
+    """Ingest rows as a TSV that lies beside the store."""
+    return ingest_file(write_tsv(store.parent / name, rows), store)
+
+
+def take_text(store: Path, text: str) -> Ingested:
+    file = store.parent / "export"
+    file.write_text(text, encoding="utf-8")
+    return ingest_file(file, store)
+
+
+def held(store: Path, partner: str = "1") -> set[tuple[object, ...]]:
+    """What the store holds of a partner, whatever its files are called."""
+    parts = holdings(store, partner).parts
+    return {(p.dataset, p.month, p.rows, p.subscription_ids, p.hash) for p in parts}
+
+
+def customers(store: Path, partner: str = "1", dataset: str = "") -> dict[str, list[str]]:
+    """The customers of a partner by month."""
+    found: dict[str, list[str]] = {}
+    for row in sorted(stored_rows(store, partner, dataset), key=lambda row: row["customer"]):
+        key = row["customer"].removeprefix("tpid:")
+        found.setdefault(f"{row['month']:%Y-%m}", []).append(key)
+    return found
+
+
+def tree(store: Path) -> dict[str, bytes]:
+    """Every file of the store with its content, and every folder."""
+    return {
+        str(path.relative_to(store)): path.read_bytes() if path.is_file() else b""
+        for path in store.rglob("*")
+    }
+
+
+def parts_on_disk(store: Path) -> set[Path]:
+    return set((store / "parts").rglob("*.parquet"))
+
+
+def parts_named(store: Path, *partners: str) -> set[Path]:
+    return {part.file for partner in partners for part in holdings(store, partner).parts}
