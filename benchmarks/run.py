@@ -30,8 +30,8 @@ from insights_lib.page.rows import compact_rows
 from insights_lib.page.sections import read_report
 from insights_lib.page.write import write_page
 from insights_lib.parameters.spec import report_spec
-from insights_lib.presentation.language import Words
-from insights_lib.run.reports import notebooks
+from insights_lib.presentation.language import Language
+from insights_lib.run.plan import notebooks
 from insights_lib.run.warm_up import warm_up
 from insights_lib.store.catalog import reading
 from insights_lib.store.ingest import files_of, ingest_file
@@ -118,7 +118,7 @@ def without_notebooks(folder: Path, partners: list[str]) -> float:
 
 def one_report(folder: Path, partner: str, executed: Path) -> None:
     data = open_slice(report_spec(partner=partner, store=folder / "store"))
-    words = Words("en")
+    words = Language("en")
     for section in SECTIONS:
         for table_name, chart_name in section:
             table = getattr(metrics, table_name)(data)

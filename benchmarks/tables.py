@@ -30,7 +30,7 @@ from pandas.testing import assert_frame_equal
 from insights_lib import metrics
 from insights_lib.exports.demo import write_demo
 from insights_lib.parameters.spec import DateRange, ReportSpec
-from insights_lib.store.catalog import Part, holdings
+from insights_lib.store.catalog import Part, partner_parts
 from insights_lib.store.ingest import ingest_file
 from insights_lib.store.slice import open_slice
 
@@ -64,7 +64,7 @@ def main() -> None:
         store = asked.store or Path(folder) / "store"
         if not (store / "catalog.sqlite").exists():
             fill(store, asked.customers)
-        rows = sum(part.rows for part in holdings(store, PARTNER).subscriptions())
+        rows = sum(part.rows for part in partner_parts(store, PARTNER).subscriptions())
         print(f"{asked.customers:,} customers, {rows:,} subscription rows in 25 months;")
         print(f"seconds for a slice and nine tables, medians of {asked.rounds} rounds\n")
         print("months  insights_lib  plain pandas  ratio (rounds)")
@@ -109,7 +109,7 @@ def by_library(store: Path, date_range: str) -> tuple[float, Tables]:
 
 def by_pandas(store: Path, date_range: str) -> tuple[float, Tables]:
     started = perf_counter()
-    held, months = holdings(store, PARTNER), DateRange.parse(date_range)
+    held, months = partner_parts(store, PARTNER), DateRange.parse(date_range)
     seats = read(held.subscriptions(), SUBSCRIPTIONS, months)
     usage = read(held.usage(), "month, customer, used", months)
     tables = plain_pandas.tables(seats, usage, *date_range.split("_"))

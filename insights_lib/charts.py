@@ -13,22 +13,21 @@ from insights_lib.presentation.figures import (
     HOVER,
     Trace,
     bar_axes,
-    bars,
-    columns,
     escaped,
     figure,
+    horizontal_bars,
     hover_of_shares,
     labels,
     month_axes,
-    plain,
+    month_columns,
     tabs_menu,
+    to_list,
 )
-from insights_lib.presentation.language import Words
-from insights_lib.timing import measured
+from insights_lib.presentation.language import Language
+from insights_lib.tables import ALL, TABLES
+from insights_lib.timing import timed
 
-TOTAL = "All"  # what adds_and_churns calls the rows of all products together
 MOST_TABS = 20  # products with a tab of their own
-MOST_VALUES = 10  # values of a dimension that a chart shows one by one; a table shows all
 BESIDE_BARS = 48  # pixels for the count at the end of the longest one
 WORLD = {
     "projection": {"type": "natural earth"},
@@ -44,11 +43,11 @@ WORLD = {
 SPREAD = ("current_customers", "active_customers", "new_customers")
 
 
-@measured("figures")
-def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, words: Words) -> go.Figure:
+@timed("figures")
+def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, language: Language) -> go.Figure:
     """Five cards: a number, its growth over the range, and a small area chart by month."""
     cards = {row["metric"]: row for row in _records(summary)}
-    months = [words.month(month) for month in trend["month"]]
+    months = [language.month(month) for month in trend["month"]]
     names = [column for column in trend.columns if column != "month"]
     traces, texts = [], []
     axes: dict[str, Any] = {}
@@ -58,20 +57,20 @@ def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, words: Words) -> g
         hidden = {"visible": False, "type": "category", "anchor": f"y{axis}", "domain": place}
         below = {"visible": False, "rangemode": "tozero", "domain": [0, 0.42]}
         axes |= {f"xaxis{axis}": hidden, f"yaxis{axis}": {**below, "anchor": f"x{axis}"}}
-        area = _area(months, plain(trend[name]), words)
+        area = _area(months, to_list(trend[name]), language)
         traces.append({**area, "xaxis": f"x{axis}", "yaxis": f"y{axis}"})
         for text, y, size in (
-            (words.name(name), 1.0, 13),
-            (words.short(cards[name]["value"]), 0.9, 26),
-            (words.percent(cards[name]["growth_pct"], signed=True), 0.62, 13),
+            (language.name(name), 1.0, 13),
+            (language.short(cards[name]["value"]), 0.9, 26),
+            (language.percent(cards[name]["growth_pct"], signed=True), 0.62, 13),
         ):
             at = {"x": place[0], "y": y, "xref": "paper", "yref": "paper"}
             of_text = {"text": text, "font": {"size": size}, "showarrow": False}
             texts.append({**of_text, **at, "xanchor": "left", "yanchor": "top"})
-    return figure(traces, words, height=190, annotations=texts, **axes)
+    return figure(traces, language, height=190, annotations=texts, **axes)
 
 
-def _area(months: list[str], counts: list[Any], words: Words) -> Trace:
+def _area(months: list[str], counts: list[Any], language: Language) -> Trace:
     return {
         "type": "scatter",
         "x": months,
@@ -80,29 +79,31 @@ def _area(months: list[str], counts: list[Any], words: Words) -> Trace:
         "fillcolor": theme.PALE_BLUE,
         "mode": "lines",
         "line": {"color": theme.BLUE, "width": 2},
-        "hovertext": [f"{m}: {words.count(n)}" for m, n in zip(months, counts, strict=True)],
+        "hovertext": [f"{m}: {language.count(n)}" for m, n in zip(months, counts, strict=True)],
         "hovertemplate": HOVER,
         "showlegend": False,
     }
 
 
-@measured("figures")
-def product_bars(table: pd.DataFrame, words: Words) -> go.Figure:
+@timed("figures")
+def product_bars(table: pd.DataFrame, language: Language) -> go.Figure:
     """Current customers by product, a bar each, the largest on top."""
-    numbers = plain(table["customers"]), plain(table["share_pct"])
-    trace = bars(labels(table["product"]), *numbers, words, marker={"color": theme.BLUE})
+    numbers = to_list(table["customers"]), to_list(table["share_pct"])
+    trace = horizontal_bars(
+        labels(table["product"]), *numbers, language, marker={"color": theme.BLUE}
+    )
     height = 80 + 36 * len(table)
-    return figure([trace], words, height, **bar_axes(), margin={"r": BESIDE_BARS})
+    return figure([trace], language, height, **bar_axes(), margin={"r": BESIDE_BARS})
 
 
-@measured("figures")
-def world_map(table: pd.DataFrame, words: Words) -> go.Figure:
+@timed("figures")
+def world_map(table: pd.DataFrame, language: Language) -> go.Figure:
     """The world by the customers' country, with tabs for current, active and new customers."""
     # Several spellings of one country share a shape; its hover tells them apart.
     countries: dict[str, list[dict[str, Any]]] = {}
     for row in _records(table[table["country_code"] != ""]):
         countries.setdefault(row["country_code"], []).append(row)
-    told = {code: _spread_of(rows, words) for code, rows in countries.items()}
+    told = {code: _spread_of(rows, language) for code, rows in countries.items()}
     traces = []
     for kind in SPREAD:
         counts = {c: max(row[kind] or 0 for row in rows) for c, rows in countries.items()}
@@ -117,75 +118,84 @@ def world_map(table: pd.DataFrame, words: Words) -> go.Figure:
                 "colorscale": theme.MAP_SCALE,
                 "marker": {"line": {"color": "white", "width": 0.5}},
                 "zmin": 0,
-                "colorbar": _powers_of_ten(max(shown.values(), default=1), words),
+                "colorbar": _powers_of_ten(max(shown.values(), default=1), language),
             }
         )
-    menu = tabs_menu(traces, {words.name(kind): [i] for i, kind in enumerate(SPREAD)})
+    menu = tabs_menu(traces, {language.name(kind): [i] for i, kind in enumerate(SPREAD)})
     margin = {"t": BELOW_TABS}
-    return figure(traces, words, 460, geo=WORLD, updatemenus=menu, margin=margin)
+    return figure(traces, language, 460, geo=WORLD, updatemenus=menu, margin=margin)
 
 
-@measured("figures")
-def adds_and_churns(table: pd.DataFrame, words: Words) -> go.Figure:
+@timed("figures")
+def adds_and_churns(table: pd.DataFrame, language: Language) -> go.Figure:
     """Existing and added customers stacked by month, churned below zero; a tab per product."""
     # Rows of a product stand together, the totals first: a product that is itself called All is
     # another block. The largest products get a tab.
     starts = table["month"] <= table["month"].shift()
     total, *others = [rows for _, rows in table.groupby(starts.cumsum())] or [table]
     others.sort(key=lambda rows: -rows[["existing", "added"]].sum().sum())
-    names = labels([words(TOTAL), *(str(rows["product"].iloc[0]) for rows in others[:MOST_TABS])])
+    names = labels([language(ALL), *(str(rows["product"].iloc[0]) for rows in others[:MOST_TABS])])
     traces: list[Trace] = []
     tabs = {}
     for name, rows in zip(names, [total, *others], strict=False):
         tabs[name] = range(len(traces), len(traces) + len(theme.FLOWS))
-        months = [words.month(month) for month in rows["month"]]
+        months = [language.month(month) for month in rows["month"]]
         for part, color in theme.FLOWS.items():
-            counts = plain(-rows[part] if part == "churned" else rows[part])
-            traces.append(columns(months, counts, words, name=words.name(part), color=color))
+            counts = to_list(-rows[part] if part == "churned" else rows[part])
+            traces.append(
+                month_columns(months, counts, language, name=language.name(part), color=color)
+            )
     layout = {**month_axes(slider=True), "updatemenus": tabs_menu(traces, tabs)}
-    return figure(traces, words, 440, barmode="relative", margin={"t": BELOW_TABS}, **layout)
+    return figure(traces, language, 440, barmode="relative", margin={"t": BELOW_TABS}, **layout)
 
 
-@measured("figures")
-def distribution(table: pd.DataFrame, words: Words) -> go.Figure:
+@timed("figures")
+def distribution(table: pd.DataFrame, language: Language) -> go.Figure:
     """Current customers by the values of a dimension, the largest ten; a tab per dimension."""
     traces: list[Trace] = []
     tabs = {}
     for dimension, rows in table.groupby("dimension", sort=False):
-        top = rows.head(MOST_VALUES)
-        tabs[words.name(str(dimension))] = range(len(traces), len(traces) + len(top))
-        numbers = labels(top["value"]), plain(top["customers"]), plain(top["share_pct"])
+        top = rows.head(TABLES["distribution"].values_shown)
+        tabs[language.name(str(dimension))] = range(len(traces), len(traces) + len(top))
+        numbers = labels(top["value"]), to_list(top["customers"]), to_list(top["share_pct"])
         for (name, count, share), color in zip(zip(*numbers, strict=True), cycle(theme.CATEGORIES)):
             marker = {"color": color}
-            traces.append(bars([name], [count], [share], words, name=name, marker=marker))
+            traces.append(
+                horizontal_bars([name], [count], [share], language, name=name, marker=marker)
+            )
     layout = {**bar_axes(), "bargap": 0.5, "updatemenus": tabs_menu(traces, tabs)}
     margin = {"r": BESIDE_BARS, "t": BELOW_TABS}
-    return figure(traces, words, 420, barmode="overlay", margin=margin, **layout)
+    return figure(traces, language, 420, barmode="overlay", margin=margin, **layout)
 
 
-@measured("figures")
-def products(table: pd.DataFrame, words: Words) -> go.Figure:
+@timed("figures")
+def products(table: pd.DataFrame, language: Language) -> go.Figure:
     """A pie of the products, and beside it the SKUs of the product chosen in its tabs."""
     whole = table[table["sku"] == ""]
     skus = table[table["sku"] != ""]
     largest = skus.sort_values("customers", ascending=False, kind="stable")
-    traces = [_pie(whole, words), _sku_bars(largest, words)]
-    tabs = {words("All products"): [0, 1]}
+    traces = [_pie(whole, language), _sku_bars(largest, language)]
+    tabs = {language("All products"): [0, 1]}
     top = whole["product"].head(MOST_TABS)
     for name, product in zip(labels(top), top, strict=True):
         tabs[name] = [0, len(traces)]
-        traces.append(_sku_bars(skus[skus["product"] == product], words))
+        traces.append(_sku_bars(skus[skus["product"] == product], language))
     layout = {**bar_axes(domain=[0.66, 0.96]), "updatemenus": tabs_menu(traces, tabs)}
     margin = {"r": BESIDE_BARS, "t": BELOW_TABS}
-    return figure(traces, words, 480, margin=margin, **layout)
+    return figure(traces, language, 480, margin=margin, **layout)
 
 
-def _pie(whole: pd.DataFrame, words: Words) -> Trace:
+def _pie(whole: pd.DataFrame, language: Language) -> Trace:
     """A slice per product; small ones are one slice, which adds up their customers."""
-    top, rest = whole.head(MOST_VALUES), whole.iloc[MOST_VALUES:]
-    names, counts, shares = labels(top["product"]), plain(top["customers"]), plain(top["share_pct"])
+    most = TABLES["products"].values_shown
+    top, rest = whole.head(most), whole.iloc[most:]
+    names, counts, shares = (
+        labels(top["product"]),
+        to_list(top["customers"]),
+        to_list(top["share_pct"]),
+    )
     if len(rest):
-        names.append(_others(len(rest), words))
+        names.append(_others(len(rest), language))
         counts.append(int(rest["customers"].sum()))
         shares.append(float(rest["share_pct"].sum()))
     return {
@@ -200,42 +210,43 @@ def _pie(whole: pd.DataFrame, words: Words) -> Trace:
         },
         "domain": {"x": [0, 0.3]},
         "textinfo": "none",
-        "hovertext": hover_of_shares(names, counts, shares, words),
+        "hovertext": hover_of_shares(names, counts, shares, language),
         "hovertemplate": HOVER,
     }
 
 
-def _sku_bars(skus: pd.DataFrame, words: Words) -> Trace:
+def _sku_bars(skus: pd.DataFrame, language: Language) -> Trace:
     """The largest SKUs, a bar each."""
-    top = skus.head(MOST_VALUES)
-    numbers = plain(top["customers"]), plain(top["share_pct"])
+    top = skus.head(TABLES["products"].values_shown)
+    numbers = to_list(top["customers"]), to_list(top["share_pct"])
     marker = {"color": theme.BLUE}
-    return bars(labels(top["sku"]), *numbers, words, marker=marker, showlegend=False)
+    return horizontal_bars(labels(top["sku"]), *numbers, language, marker=marker, showlegend=False)
 
 
-@measured("figures")
-def distribution_trend(table: pd.DataFrame, words: Words) -> go.Figure:
+@timed("figures")
+def distribution_trend(table: pd.DataFrame, language: Language) -> go.Figure:
     """Current customers stacked by month and value, small values together; a tab a dimension."""
     months = sorted(table["month"].unique())
-    told = [words.month(month) for month in months]
+    told = [language.month(month) for month in months]
     traces: list[Trace] = []
     tabs = {}
+    most = TABLES["distribution_trend"].values_shown
     for dimension, by_value in _series(table).items():
         first = len(traces)
         sizes = {value: sum(n or 0 for n in counts.values()) for value, counts in by_value.items()}
         ranked = sorted(sizes, key=lambda value: (-sizes[value], value))
-        top, rest = ranked[:MOST_VALUES], ranked[MOST_VALUES:]
+        top, rest = ranked[:most], ranked[most:]
         for value, name, color in zip(top, labels(top), theme.CATEGORIES, strict=False):
             counts = [by_value[value].get(month) for month in months]
-            traces.append(columns(told, counts, words, name=name, color=color))
+            traces.append(month_columns(told, counts, language, name=name, color=color))
         if rest:
             counts = [sum(by_value[value].get(month) or 0 for value in rest) for month in months]
-            name = _others(len(rest), words)
-            traces.append(columns(told, counts, words, name=name, color=theme.OTHERS))
-        tabs[words.name(dimension)] = range(first, len(traces))
+            name = _others(len(rest), language)
+            traces.append(month_columns(told, counts, language, name=name, color=theme.OTHERS))
+        tabs[language.name(dimension)] = range(first, len(traces))
     layout = {**month_axes(slider=True), "updatemenus": tabs_menu(traces, tabs)}
     layout |= {"barmode": "stack", "hovermode": "x unified", "margin": {"t": BELOW_TABS}}
-    return figure(traces, words, 460, **layout)
+    return figure(traces, language, 460, **layout)
 
 
 def _series(table: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
@@ -247,12 +258,12 @@ def _series(table: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
     return series
 
 
-@measured("figures")
-def active_customers(table: pd.DataFrame, words: Words) -> go.Figure:
+@timed("figures")
+def active_customers(table: pd.DataFrame, language: Language) -> go.Figure:
     """Columns of active customers by month, and a line of all customers."""
-    months = [words.month(month) for month in table["month"]]
-    active, everyone = plain(table["active_customers"]), plain(table["current_customers"])
-    name, of_all = words.name("active_customers"), words.name("current_customers")
+    months = [language.month(month) for month in table["month"]]
+    active, everyone = to_list(table["active_customers"]), to_list(table["current_customers"])
+    name, of_all = language.name("active_customers"), language.name("current_customers")
     line = {
         "type": "scatter",
         "x": months,
@@ -261,40 +272,43 @@ def active_customers(table: pd.DataFrame, words: Words) -> go.Figure:
         "mode": "lines+markers",
         "line": {"color": theme.QUIET, "width": 2},
         "hovertext": [
-            f"{month}<br>{of_all}: {words.count(n)}"
+            f"{month}<br>{of_all}: {language.count(n)}"
             for month, n in zip(months, everyone, strict=True)
         ],
         "hovertemplate": HOVER,
     }
-    traces = [columns(months, active, words, name=name, color=theme.BLUE), line]
-    return figure(traces, words, 380, **month_axes(slider=False))
+    traces = [month_columns(months, active, language, name=name, color=theme.BLUE), line]
+    return figure(traces, language, 380, **month_axes(slider=False))
 
 
-def _others(count: int, words: Words) -> str:
-    return words("{count} others").format(count=words.count(count))
+def _others(count: int, language: Language) -> str:
+    return language("{count} others").format(count=language.count(count))
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    columns = {str(name): plain(table[name]) for name in table.columns}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    month_columns = {str(name): to_list(table[name]) for name in table.columns}
+    return [
+        dict(zip(month_columns, row, strict=True))
+        for row in zip(*month_columns.values(), strict=True)
+    ]
 
 
-def _spread_of(rows: list[dict[str, Any]], words: Words) -> str:
+def _spread_of(rows: list[dict[str, Any]], language: Language) -> str:
     lines = []
     for row in rows:
         lines.append(f"<b>{escaped(row['customer_market'])}</b>")
         for kind in SPREAD:
-            share = words.percent(row[kind.replace("customers", "pct")])
-            lines.append(f"{words.name(kind)}: {words.count(row[kind])} ({share})")
+            share = language.percent(row[kind.replace("customers", "pct")])
+            lines.append(f"{language.name(kind)}: {language.count(row[kind])} ({share})")
     return "<br>".join(lines)
 
 
-def _powers_of_ten(most: int, words: Words) -> dict[str, Any]:
+def _powers_of_ten(most: int, language: Language) -> dict[str, Any]:
     """A colour bar for logarithms that is labelled with the counts."""
     counts = [*(10**power for power in range(int(log10(most)) + 1)), most]
     return {
         "tickvals": [log10(count) for count in counts],
-        "ticktext": [words.short(count) for count in counts],
+        "ticktext": [language.short(count) for count in counts],
         "thickness": 8,
         "len": 0.5,
         "x": 0,

@@ -11,21 +11,13 @@ import pandas as pd
 
 from insights_lib.exports.countries import country_codes
 from insights_lib.store.slice import Slice
-from insights_lib.timing import measured
+from insights_lib.tables import ALL, TABLES
+from insights_lib.timing import timed
 
-DISTRIBUTIONS = (
-    *("partner_location", "customer_segment", "sales_channel"),
-    *("pricing_model", "partner_attribution"),
-)
-TRENDS = (
-    *("customer_market", "customer_segment", "partner_location", "product"),
-    *("sales_channel", "pricing_model", "partner_attribution"),
-)
 _SERIES = (
     *("current_customers", "active_customers", "subscriptions"),
     *("customers_added", "customers_churned"),
 )
-TOTAL = "All"
 
 # The months that breakdowns speak of, L of the current and LA of the active customers, and how
 # many customers of each kind there are in all: null, so that no share is given, if none.
@@ -46,9 +38,9 @@ LEFT JOIN (SELECT month, count(*) AS n FROM active GROUP BY month) a USING (mont
 LEFT JOIN (
     SELECT month, count(*) AS n
     FROM (
-        SELECT bit_or(held) AS held FROM runs WHERE subscription IS NOT NULL GROUP BY subscription
+        SELECT bit_or(month_bits) AS month_bits FROM subscription_spans WHERE subscription IS NOT NULL GROUP BY subscription
     )
-    JOIN months ON (held >> nr) & 1 = 1 GROUP BY month
+    JOIN months ON (month_bits >> month_index) & 1 = 1 GROUP BY month
 ) s USING (month)
 WHERE in_range
 """
@@ -59,24 +51,24 @@ WHERE in_range
 _FLOWS = f"""
 WITH products AS (
     SELECT product, dense_rank() OVER (ORDER BY lower(product)) AS key
-    FROM (SELECT DISTINCT product FROM runs)
+    FROM (SELECT DISTINCT product FROM subscription_spans)
 ),
 customers AS (
-    SELECT 0 AS key, bit_or(held) AS held FROM runs GROUP BY customer
+    SELECT 0 AS key, bit_or(month_bits) AS month_bits FROM subscription_spans GROUP BY customer
     UNION ALL
-    SELECT key, bit_or(held) FROM runs JOIN products USING (product) GROUP BY key, customer
+    SELECT key, bit_or(month_bits) FROM subscription_spans JOIN products USING (product) GROUP BY key, customer
 ),
 counted AS (
     SELECT key, month, count(*) AS n,
-        count(*) FILTER (nr > 0 AND (held >> (nr - 1)) & 1 = 1) AS kept
-    FROM customers JOIN months ON (held >> nr) & 1 = 1 GROUP BY key, month
+        count(*) FILTER (month_index > 0 AND (month_bits >> (month_index - 1)) & 1 = 1) AS kept
+    FROM customers JOIN months ON (month_bits >> month_index) & 1 = 1 GROUP BY key, month
 )
 SELECT key, product, strftime(m.month, '%Y-%m') AS month,
     CASE WHEN has_flows THEN coalesce(this.kept, 0) END AS existing,
     CASE WHEN has_flows THEN coalesce(this.n, 0) - coalesce(this.kept, 0) END AS added,
     CASE WHEN has_flows THEN coalesce(before.n, 0) - coalesce(this.kept, 0) END AS churned
 FROM months m
-CROSS JOIN (SELECT 0 AS key, '{TOTAL}' AS product UNION ALL SELECT key, product FROM products) p
+CROSS JOIN (SELECT 0 AS key, '{ALL}' AS product UNION ALL SELECT key, product FROM products) p
 LEFT JOIN counted this USING (key, month)
 LEFT JOIN counted before
     ON before.key = p.key AND before.month = (m.month - INTERVAL 1 MONTH)::DATE
@@ -140,17 +132,17 @@ ORDER BY list_position([{{names}}], dimension), customers DESC, value
 _TREND = """
 SELECT dimension, value, strftime(m.month, '%Y-%m') AS month, count(*) AS customers
 FROM (
-    SELECT dimension, value, bit_or(held) AS held
-    FROM (UNPIVOT runs ON {columns} INTO NAME dimension VALUE value)
+    SELECT dimension, value, bit_or(month_bits) AS month_bits
+    FROM (UNPIVOT subscription_spans ON {columns} INTO NAME dimension VALUE value)
     GROUP BY dimension, value, customer
-) JOIN months m ON (held >> nr) & 1 = 1
+) JOIN months m ON (month_bits >> month_index) & 1 = 1
 WHERE in_range
 GROUP BY dimension, value, m.month
 ORDER BY list_position([{names}], dimension), value, m.month
 """
 
 
-@measured("metrics")
+@timed("metrics")
 def summary(data: Slice) -> pd.DataFrame:
     """The figures of the cards.
 
@@ -183,7 +175,7 @@ def summary(data: Slice) -> pd.DataFrame:
     )
 
 
-@measured("metrics")
+@timed("metrics")
 def summary_trend(data: Slice) -> pd.DataFrame:
     """The series behind the cards.
 
@@ -198,7 +190,7 @@ def summary_trend(data: Slice) -> pd.DataFrame:
     return _whole(table, *_SERIES)
 
 
-@measured("metrics")
+@timed("metrics")
 def summary_products(data: Slice) -> pd.DataFrame:
     """Current customers by product.
 
@@ -216,7 +208,7 @@ def summary_products(data: Slice) -> pd.DataFrame:
     return table.assign(growth_pct=pd.array(growth, "Float64"))
 
 
-@measured("metrics")
+@timed("metrics")
 def geographical_spread(data: Slice) -> pd.DataFrame:
     """Current, active and new customers by customer market.
 
@@ -231,7 +223,7 @@ def geographical_spread(data: Slice) -> pd.DataFrame:
     return table
 
 
-@measured("metrics")
+@timed("metrics")
 def adds_and_churns(data: Slice) -> pd.DataFrame:
     """Existing, added and churned customers by month, in all and of each product.
 
@@ -242,7 +234,7 @@ def adds_and_churns(data: Slice) -> pd.DataFrame:
     return _flows(data).drop(columns="key")
 
 
-@measured("metrics")
+@timed("metrics")
 def distribution(data: Slice) -> pd.DataFrame:
     """Current customers by the values of five dimensions.
 
@@ -250,10 +242,10 @@ def distribution(data: Slice) -> pd.DataFrame:
         One row per dimension and value of the last covered month: dimension, value, customers,
         share_pct. A customer can hold several values, so shares may add up to more than 100.
     """
-    return _by_dimension(data, _DISTRIBUTION, *DISTRIBUTIONS)
+    return _by_dimension(data, _DISTRIBUTION, *TABLES["distribution"].dimensions)
 
 
-@measured("metrics")
+@timed("metrics")
 def products(data: Slice) -> pd.DataFrame:
     """Current customers by product and by SKU.
 
@@ -265,7 +257,7 @@ def products(data: Slice) -> pd.DataFrame:
     return _whole(data.query(_PRODUCTS), "customers")
 
 
-@measured("metrics")
+@timed("metrics")
 def distribution_trend(data: Slice) -> pd.DataFrame:
     """Current customers by the values of seven dimensions, month by month.
 
@@ -273,10 +265,10 @@ def distribution_trend(data: Slice) -> pd.DataFrame:
         One row per dimension, value and covered month that has customers: dimension, value,
         month, customers.
     """
-    return _by_dimension(data, _TREND, *TRENDS)
+    return _by_dimension(data, _TREND, *TABLES["distribution_trend"].dimensions)
 
 
-@measured("metrics")
+@timed("metrics")
 def active_customers(data: Slice) -> pd.DataFrame:
     """Customers with usage beside all customers.
 

@@ -1,12 +1,12 @@
-"""What a notebook calls beside metrics and charts: open the report, show a table and its chart.
+"""What a notebook calls: open a report, show its tables with their charts, ask it anything.
 
 Each output carries its data under a media type of this project, so that an executed notebook
 holds all that the report's page and CSV files are made of.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -14,49 +14,148 @@ import pandas as pd
 import plotly.graph_objects as go
 from IPython.display import display
 
+from insights_lib import charts, metrics
+from insights_lib.disk import digest
+from insights_lib.errors import ParameterError
 from insights_lib.parameters.spec import report_spec
-from insights_lib.presentation.figures import plain, world_shapes
-from insights_lib.presentation.language import Words
-from insights_lib.store.catalog import Part
+from insights_lib.parameters.validation import unknown
+from insights_lib.presentation.figures import to_list, world_shapes
+from insights_lib.presentation.language import Language
+from insights_lib.store.parts import Part
 from insights_lib.store.saved_slice import saved_slice
 from insights_lib.store.slice import Slice, open_slice
-from insights_lib.timing import measured, taken
+from insights_lib.tables import FACTS, FIGURE, TABLE, TABLES
+from insights_lib.timing import seconds_by_stage, timed
 
-FACTS = "application/vnd.insights.facts+json"
-TABLE = "application/vnd.insights.table+json"
-FIGURE = "application/vnd.plotly.v1+json"
 ROWS_SHOWN = 20
+OPTIONS = ("as_of", "active_states", "partner_name", "store")
 
 # Where plotly looks for the shapes of the countries before it would ask the network for them.
 _WORLD = "window.PlotlyGeoAssets = {{topojson: {{world_110m: {}}}}};"
 
 
-def open_report(**parameters: Any) -> tuple[Slice, Words]:
-    """Open the slice that a notebook's parameters ask for, and show what it holds.
+@dataclass(frozen=True)
+class Report:
+    """An open report: one partner, its months and filters.
+
+    Attributes:
+        data: The slice of the store that the report may see.
+        language: The language of its texts.
+    """
+
+    data: Slice
+    language: Language
+    _tables: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the report.
+
+        Args:
+            name: One of those that `insights_lib.tables` declares, such as `adds_and_churns`.
+
+        Returns:
+            The columns declared there; null where a number cannot be known.
+
+        Raises:
+            ParameterError: No table is called so.
+
+        Example:
+            >>> report.table("adds_and_churns").head(2)
+              product    month  existing  added  churned
+            0     All  2025-01       265      9        4
+            1     All  2025-02       268      7        6
+        """
+        if name not in TABLES:
+            raise ParameterError(f"table {unknown(name, TABLES)}.")
+        if name not in self._tables:
+            self._tables[name] = getattr(metrics, name)(self.data)
+        return self._tables[name].copy()
+
+    def chart(self, name: str) -> go.Figure | None:
+        """The chart of a table, None for a table that has none; see `table`."""
+        table = self.table(name)
+        declared = TABLES[name]
+        if declared.chart is None:
+            return None
+        others = (self.table(other) for other in declared.drawn_with)
+        figure: go.Figure = getattr(charts, declared.chart)(table, *others, self.language)
+        return figure
+
+    def show(self, name: str) -> None:
+        """Show a table and its chart, and hand both on to the report's page; see `table`."""
+        publish(name, self.table(name), self.chart(name))
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """The rows of an SQL query over the slice, whose tables `Slice` describes.
+
+        Example:
+            >>> report.query("SELECT count(DISTINCT customer) AS n FROM subscriptions")
+                 n
+            0  400
+        """
+        return self.data.query(sql)
+
+    def __repr__(self) -> str:
+        """Which report it is."""
+        spec = self.data.spec
+        filters = f", {', '.join(spec.filters.texts())}" if spec.filters.chosen() else ""
+        return f"<Report of partner {spec.partner}, {self.data.date_range}{filters}>"
+
+
+def open_report(
+    partner: str,
+    date_range: str = "last_12_months",
+    filters: list[str] | tuple[str, ...] = (),
+    locale: str = "en",
+    options: Mapping[str, Any] | None = None,
+) -> Report:
+    """Open the report that a notebook's parameters ask for, and show what it holds.
 
     Args:
-        **parameters: As of `parameters.report_spec`.
-
-    Returns:
-        The slice, and the words of its language.
+        partner: Partner global account id.
+        date_range: `last_3_months`, `last_6_months`, `last_12_months`, or two months such as
+            `2025-01_2025-12`.
+        filters: Page filters as `facet=value`; the same facet twice means either value.
+        locale: The language, such as `en`.
+        options: More that `parameters.spec.ReportSpec` describes: `as_of`, `active_states`,
+            `partner_name`, `store`.
 
     Raises:
         ParameterError: A parameter is wrong.
         StoreError: The store holds nothing for them.
+
+    Example:
+        >>> report = open_report("1234567", "last_6_months", ["product=Azure"])
+        >>> report.show("distribution")
     """
-    spec = report_spec(**parameters)
+    spec = report_spec(
+        partner=partner,
+        date_range=date_range,
+        filters=filters,
+        locale=locale,
+        **_known_options(options or {}),
+    )
     data = saved_slice(spec) or open_slice(spec)
-    words = Words(data.spec.locale)
-    facts = facts_of(data, words)
-    months = f"{words.month(facts['first'])} – {words.month(facts['last'])}"
+    language = Language(data.spec.locale)
+    facts = facts_of(data, language)
+    months = f"{language.month(facts['first'])} – {language.month(facts['last'])}"
     lines = [f"{data.partner_name} ({data.spec.partner}), {months}"]
     lines += [*data.spec.filters.texts(), *facts["warnings"]]
     _display({FACTS: facts, "text/plain": "\n".join(lines)}, "facts")
-    return data, words
+    return Report(data, language)
+
+
+def _known_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(options, Mapping):
+        raise ParameterError(f'options: {options!r} is not a dictionary such as {{"as_of": "…"}}.')
+    for name in options:
+        if name not in OPTIONS:
+            raise ParameterError(f"options: {unknown(str(name), OPTIONS)}.")
+    return options
 
 
 def publish(name: str, table: pd.DataFrame, figure: go.Figure | None = None) -> None:
-    """Show a figure and its table, and hand both on to the report.
+    """Show a table of one's own and its figure, and hand both on to the report's page.
 
     Args:
         name: The table's name; it becomes `data/<name>.csv`.
@@ -66,9 +165,9 @@ def publish(name: str, table: pd.DataFrame, figure: go.Figure | None = None) -> 
     if figure is not None:
         if any(trace.type == "choropleth" for trace in figure.data):
             _display({"application/javascript": _WORLD.format(world_shapes())}, "world")
-        _display({FIGURE: _chart(figure), "text/plain": f"Chart of {name}"}, name)
+        _display({FIGURE: _as_json(figure), "text/plain": f"Chart of {name}"}, name)
     columns = [str(column) for column in table.columns]
-    values = [plain(table[column]) for column in columns]
+    values = [to_list(table[column]) for column in columns]
     payload = {"columns": columns, "rows": [list(row) for row in zip(*values, strict=True)]}
     shown = table.astype(object).where(table.notna(), "–")
     html = shown.to_html(index=False, border=0, max_rows=ROWS_SHOWN, float_format="{:.2f}".format)
@@ -76,19 +175,19 @@ def publish(name: str, table: pd.DataFrame, figure: go.Figure | None = None) -> 
     _display({TABLE: payload, "text/html": html, "text/plain": text}, name)
 
 
-@measured("figures")
-def _chart(figure: go.Figure) -> dict[str, Any]:
+@timed("figures")
+def _as_json(figure: go.Figure) -> dict[str, Any]:
     """A figure as JSON can hold it."""
-    chart: dict[str, Any] = json.loads(figure.to_json())
-    return chart
+    content: dict[str, Any] = json.loads(figure.to_json())
+    return content
 
 
 def _display(bundle: dict[str, Any], name: str) -> None:
-    metadata = {"insights": {"name": name, "seconds": taken()}}
+    metadata = {"insights": {"name": name, "seconds": seconds_by_stage()}}
     display(bundle, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
 
 
-def facts_of(data: Slice, words: Words) -> dict[str, Any]:
+def facts_of(data: Slice, language: Language) -> dict[str, Any]:
     """What a report says of itself, and of the data that it was made from."""
     return {
         "partner": data.spec.partner,
@@ -99,7 +198,7 @@ def facts_of(data: Slice, words: Words) -> dict[str, Any]:
         "locale": data.spec.locale,
         "filters": data.spec.filters.chosen(),
         "active_states": list(data.spec.active_states),
-        "warnings": list(_warnings(data, words)),
+        "warnings": list(_warnings(data, language)),
         "unmatched_filters": list(data.unmatched_filters),
         "inputs": inputs_of(data),
     }
@@ -113,23 +212,23 @@ def inputs_of(data: Slice) -> list[dict[str, Any]]:
     ]
 
 
-def _warnings(data: Slice, words: Words) -> Iterator[str]:
+def _input(dataset: str, parts: list[Part]) -> dict[str, Any]:
+    return {
+        "dataset": dataset,
+        "months": sorted({f"{part.month:%Y-%m}" for part in parts}),
+        "rows": sum(part.rows for part in parts),
+        "hash": digest(*(f"{part.month} {part.rows} {part.hash}" for part in parts)),
+    }
+
+
+def _warnings(data: Slice, language: Language) -> Iterator[str]:
     """What a reader should know, in the report's language."""
     for sentence, items in (
         ("No data on subscriptions for {items}.", data.months_without_subscriptions),
         ("No usage data for {items}.", data.months_without_usage),
     ):
         if items:
-            yield words(sentence).format(items=", ".join(words.month(month) for month in items))
+            months = ", ".join(language.month(month) for month in items)
+            yield language(sentence).format(items=months)
     for text in data.unmatched_filters:
-        yield words("No subscription matches the filter {text}.").format(text=text)
-
-
-def _input(dataset: str, parts: list[Part]) -> dict[str, Any]:
-    hashes = " ".join(f"{part.month} {part.rows} {part.hash}" for part in parts)
-    return {
-        "dataset": dataset,
-        "months": sorted({f"{part.month:%Y-%m}" for part in parts}),
-        "rows": sum(part.rows for part in parts),
-        "hash": hashlib.sha256(hashes.encode()).hexdigest(),
-    }
+        yield language("No subscription matches the filter {text}.").format(text=text)

@@ -1,107 +1,169 @@
-"""The folder of the reports: one run at a time, and each report there as a whole or not at all."""
+"""The layout of `outputs/`, and the manifest that tells what a report was made of.
 
-import ctypes
-import os
+outputs/<partner>/<months>/                        a partner's ordinary report
+outputs/<partner>/variants/<variant>/<months>/     the same with other filters or language
+outputs/_linked/                                   pages that mails link to
+outputs/_dry-run/                                  messages that a dry run would send
+outputs/run.log, mail.log, ledger.sqlite, schedule.sqlite
+"""
+
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any, Literal, Self
 
-from filelock import FileLock, Timeout
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from insights_lib.disk import locked, make_folder
 from insights_lib.errors import BusyError
-from insights_lib.parameters.spec import ReportSpec
 
-FILE_MODE, FOLDER_MODE = 0o640, 0o750  # reports are for their owner and group
-_WORK = ".run-"  # what folders begin with in which reports are made
-_AT_CWD, _RENAME_EXCHANGE = -100, 2
+_WORK = ".run-"  # what the folders begin with in which reports are made
 
 
-@contextmanager
-def claimed(outputs: Path, wait: bool = False) -> Iterator[Path]:
-    """Have the folder of the reports for oneself, and a folder in it to make reports in.
+@dataclass(frozen=True)
+class Outputs:
+    """A folder of reports; no partner can be called like anything else that lies in it.
 
-    Args:
-        outputs: The folder of the reports.
-        wait: Whether to wait until nobody else has it.
-
-    Raises:
-        BusyError: Another run has it.
+    Attributes:
+        folder: The folder.
     """
-    make_folder(outputs)
-    lock = FileLock(outputs / ".lock")
-    try:
-        lock.acquire(blocking=wait)
-    except Timeout as error:
-        raise BusyError(
-            f"{outputs}: another run is writing reports here; wait for it to end, then try again."
-        ) from error
-    with lock:
-        for left in outputs.glob(f"{_WORK}*"):  # by a run that was killed
-            shutil.rmtree(left)
-        work = Path(mkdtemp(dir=outputs, prefix=_WORK))
-        try:
-            yield work
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+
+    folder: Path
+
+    @property
+    def ledger(self) -> Path:
+        """What was mailed to whom."""
+        return self.folder / "ledger.sqlite"
+
+    @property
+    def schedule(self) -> Path:
+        """What became of each window of the schedule."""
+        return self.folder / "schedule.sqlite"
+
+    @property
+    def run_log(self) -> Path:
+        """A line of JSON for each report that was rendered."""
+        return self.folder / "run.log"
+
+    @property
+    def mail_log(self) -> Path:
+        """Why messages have tables in place of charts."""
+        return self.folder / "mail.log"
+
+    @property
+    def linked(self) -> Path:
+        """The pages that messages link to; the only folder to serve."""
+        return self.folder / "_linked"
+
+    @property
+    def dry_run(self) -> Path:
+        """The messages of the last dry run."""
+        return self.folder / "_dry-run"
+
+    def report_folder(self, partner: str, months: object, variant: str = "") -> Path:
+        """Where a report belongs."""
+        below = ("variants", variant) if variant else ()
+        return self.folder.joinpath(partner, *below, str(months))
+
+    def report_folders(self) -> list[Path]:
+        """The folders with a manifest, sorted: of ordinary reports, and of variants."""
+        patterns = ("[!.]*/*/manifest.json", "[!.]*/variants/*/*/manifest.json")
+        return sorted(file.parent for pattern in patterns for file in self.folder.glob(pattern))
+
+    @contextmanager
+    def locked(self, wait: bool = False) -> Iterator[Path]:
+        """Have the folder for oneself, and an empty folder in it to make reports in.
+
+        Args:
+            wait: Whether to wait for another run to end.
+
+        Raises:
+            BusyError: Another run is still writing.
+        """
+        make_folder(self.folder)
+        busy = BusyError(
+            f"{self.folder}: another run is writing reports here; wait for it to end, then try "
+            "again."
+        )
+        with locked(self.folder / ".lock", None if wait else busy):
+            for left in self.folder.glob(f"{_WORK}*"):  # by a run that was killed
+                shutil.rmtree(left)
+            work = Path(mkdtemp(dir=self.folder, prefix=_WORK))
+            try:
+                yield work
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
 
 
-def folder_of(outputs: Path, spec: ReportSpec, months: object) -> Path:
-    """Where a report belongs: `<partner>/<months>`, a variant of it below `variants/`."""
-    variant = ("variants", spec.variant) if spec.variant else ()
-    return outputs.joinpath(spec.partner, *variant, str(months))
+class Failure(BaseModel):
+    """A section that failed, and why; the section is empty where the whole report failed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    section: str
+    reason: str
+    traceback: str = ""
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder for reports, with those above it that are missing."""
-    for made in (*reversed(folder.parents), folder):  # mkdir's own parents would be for everybody
-        made.mkdir(FOLDER_MODE, exist_ok=True)
+class Manifest(BaseModel):
+    """What a report was made of, and what became of it: `manifest.json`.
 
-
-def move_into_place(made: Path, folder: Path) -> None:
-    """Put a whole folder where the old one is, in one step where the system can do that.
-
-    Raises:
-        OSError: It could not be moved; the old one is where it was.
+    Attributes:
+        status: `complete`, or `failed`.
+        failures: What failed; empty when complete.
+        partner: Partner global account id.
+        first: The first month, as `2025-01`.
+        last: The last month.
+        parameters: What the notebooks were given.
+        inputs: Dataset, months, rows and hash of each dataset that was read.
+        warnings: What a reader should know, in the report's language.
+        unmatched_filters: Filter values that no row holds, as `facet=value`.
+        software: Versions of this library and of the packages it works with.
+        fingerprint: A digest of each thing that the report was made of; see `run.plan`.
+        tables_sha256: A digest of its tables, null if it failed.
+        report_sha256: The SHA-256 of its page, null if it failed.
+        seconds: How long each section took, and the data and the page.
+        stages: Where the seconds went.
+        started_at: When its making began.
+        finished_at: When it ended.
     """
-    for file in [*made.rglob("*"), made]:
-        file.chmod(FOLDER_MODE if file.is_dir() else FILE_MODE)
-        sync(file)
-    make_folder(folder.parent)
-    if folder.exists():
-        _exchange(made, folder)
-        if made.is_symlink():  # what it leads to is not ours
-            made.unlink()
-        else:
-            shutil.rmtree(made)
-    else:
-        made.rename(folder)
-    sync(folder.parent)
 
+    model_config = ConfigDict(frozen=True)
 
-def _exchange(made: Path, folder: Path) -> None:
-    """Swap two folders; made is then the old one."""
-    if os.name == "posix" and hasattr(libc := ctypes.CDLL(None, use_errno=True), "renameat2"):
-        paths = (os.fsencode(made), os.fsencode(folder))
-        if libc.renameat2(_AT_CWD, paths[0], _AT_CWD, paths[1], _RENAME_EXCHANGE) == 0:
-            return
-    # Elsewhere, and on file systems that cannot, it takes three steps.
-    old = made.with_name(f"{made.name}.old")
-    folder.rename(old)
-    try:
-        made.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    old.rename(made)
+    status: Literal["complete", "failed"]
+    failures: tuple[Failure, ...] = ()
+    partner: str
+    first: str
+    last: str
+    parameters: dict[str, Any]
+    inputs: list[dict[str, Any]] = []
+    warnings: tuple[str, ...] = ()
+    unmatched_filters: tuple[str, ...] = ()
+    software: dict[str, str] = {}
+    fingerprint: dict[str, str]
+    tables_sha256: str | None = None
+    report_sha256: str | None = None
+    seconds: dict[str, float] = {}
+    stages: dict[str, float] = {}
+    started_at: AwareDatetime
+    finished_at: AwareDatetime
 
+    @property
+    def months(self) -> str:
+        """The months of the report, as `2025-01_2025-12`."""
+        return f"{self.first}_{self.last}"
 
-def sync(file: Path) -> None:
-    """Have the system write a file or a folder's entries to the disk."""
-    if os.name == "posix" or file.is_file():
-        descriptor = os.open(file, os.O_RDONLY)
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """The manifest of a report's folder; None if there is none, or the file is not one."""
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            return cls.model_validate_json((folder / "manifest.json").read_bytes())
+        except (FileNotFoundError, NotADirectoryError, ValidationError):
+            return None
+
+    def write(self, folder: Path) -> None:
+        """Write it into a folder that is not in its place yet."""
+        (folder / "manifest.json").write_text(f"{self.model_dump_json(indent=2)}\n", "utf-8")

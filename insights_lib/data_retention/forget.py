@@ -1,13 +1,12 @@
-"""Care of data: reports that have had their time go, and so do customers to be forgotten."""
+"""Forgetting a customer: in the store, in reports, and in what mails link to."""
 
-import json
 import re
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
@@ -16,90 +15,13 @@ from typing import NamedTuple
 import duckdb
 
 from insights_lib.errors import StoreError
-from insights_lib.mail.plan import LINKED
-from insights_lib.outputs import FILE_MODE, claimed
-from insights_lib.run.reports import LOG
+from insights_lib.mail.rehearsal import forget_dry_run
+from insights_lib.outputs import Outputs
 from insights_lib.store.catalog import move_into_store, reading, writing
-from insights_lib.store.staging import counts_by_month, sql_path
+from insights_lib.store.parts import counts_by_month
+from insights_lib.store.sql import sql_path
 
 KINDS: Mapping[str, str] = {"tpid": "top parent id", "tenant": "tenant id", "name": "name"}
-
-
-def prune_reports(outputs: Path, older_than: timedelta, now: datetime) -> list[Path]:
-    """Delete the reports that were finished longer ago; without a manifest nothing is one.
-
-    Args:
-        outputs: The folder of the reports.
-        older_than: What is older is deleted.
-        now: The instant it is, with a zone.
-
-    Returns:
-        The folders that were deleted, in the order of their names.
-
-    Raises:
-        ReportError: A run is writing to the same folder.
-    """
-    with claimed(outputs) as work:
-        old = [f for f in _reports(outputs) if now - _finished_at(f, now) > older_than]
-        for number, folder in enumerate(old):
-            folder.rename(work / str(number))  # so that no report is ever half there
-            _remove_empty(folder.parent, outputs)
-    return old
-
-
-def prune_linked(outputs: Path, older_than: timedelta, now: datetime) -> int:
-    """Delete pages that messages link to and that were put there longer ago; return how many."""
-    files = list((outputs / LINKED).glob("*"))
-    old = [f for f in files if now.timestamp() - f.stat().st_mtime > older_than.total_seconds()]
-    for file in old:
-        file.unlink()
-    return len(old)
-
-
-def prune_log(outputs: Path, before: datetime) -> int:
-    """Delete the lines of the log of runs from before a moment; return how many.
-
-    Raises:
-        ReportError: A run is writing to the same folder.
-    """
-    log = outputs / LOG
-    if not log.exists():
-        return 0
-    with claimed(outputs) as work:
-        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-        young = [line for line in lines if _is_young(line, before)]
-        if len(young) < len(lines):
-            (work / LOG).touch(FILE_MODE)
-            (work / LOG).write_text("".join(young), encoding="utf-8")
-            (work / LOG).replace(log)
-    return len(lines) - len(young)
-
-
-def _is_young(line: str, before: datetime) -> bool:
-    try:
-        return datetime.fromisoformat(json.loads(line)["time"]) >= before
-    except (ValueError, KeyError, TypeError):  # of a run that was killed
-        return False
-
-
-def _reports(outputs: Path) -> list[Path]:
-    """The folders of reports: of whole partners, and of variants of these."""
-    patterns = ("[!.]*/*/manifest.json", "[!.]*/variants/*/*/manifest.json")
-    return sorted(file.parent for pattern in patterns for file in outputs.glob(pattern))
-
-
-def _finished_at(folder: Path, otherwise: datetime) -> datetime:
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        return datetime.fromisoformat(manifest["finished_at"]).astimezone(UTC)
-    except (OSError, ValueError, KeyError, TypeError):
-        return otherwise
-
-
-def _remove_empty(folder: Path, top: Path) -> None:
-    while folder != top and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
 
 
 @dataclass(frozen=True)
@@ -123,6 +45,20 @@ class Forgotten:
     exports: tuple[str, ...]
     linked: int = 0
 
+    def lines(self) -> Iterator[str]:
+        """What a user is told of it."""
+        rows = ", ".join(f"{count} with it as {kind}" for kind, count in self.rows.items())
+        months = f"{self.months[0]:%Y-%m} to {self.months[-1]:%Y-%m}"
+        yield f"rows deleted: {rows}; {months}, partners {', '.join(self.partners)}"
+        for folder in self.reports:
+            yield f"stale: {folder}; `insights run` makes it again, if it is still asked for"
+        if self.linked:
+            yield f"deleted: {self.linked} pages that mails of these partners link to"
+        for name in self.exports:
+            yield f"still in the export file {name}"
+        yield "Delete every export that holds the customer, also earlier and refused ones:"
+        yield "whoever ingests one of them brings the customer back."
+
 
 class _Found(NamedTuple):
     """Rows of the customer in one file and month."""
@@ -133,7 +69,7 @@ class _Found(NamedTuple):
     rows: int
 
 
-def forget(key: str, store: Path, outputs: Path) -> Forgotten:
+def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
     """Delete a customer from the store, and everything but the manifests of reports on it.
 
     What was begun and not finished is finished by the same call again: files that the catalog
@@ -151,13 +87,14 @@ def forget(key: str, store: Path, outputs: Path) -> Forgotten:
     with reading(store):
         pass  # there is a store, and it is not made by looking for it
     try:
-        with claimed(outputs) as work:
+        with outputs.locked() as work:
+            forget_dry_run(outputs)
             with writing(store) as db:
                 found = _find(key, store)
                 forgotten = _forgotten(db, found, outputs)
                 linked = [
                     file
-                    for file in (outputs / LINKED).glob("*")
+                    for file in outputs.linked.glob("*")
                     if file.stem.rpartition("-")[0] in forgotten.partners
                 ]
                 forgotten = replace(forgotten, linked=len(linked))
@@ -200,12 +137,13 @@ def _find(key: str, store: Path) -> list[_Found]:
     )
 
 
-def _forgotten(db: sqlite3.Connection, found: list[_Found], outputs: Path) -> Forgotten:
+def _forgotten(db: sqlite3.Connection, found: list[_Found], outputs: Outputs) -> Forgotten:
     rows: Counter[str] = Counter()
     for one in found:
         rows[KINDS[one.customer.partition(":")[0]]] += one.rows
     partners = _partners(db, {one.file.parent.name for one in found})
-    reports = [f for f in _reports(outputs) if f.relative_to(outputs).parts[0] in partners]
+    folders = outputs.report_folders()
+    reports = [f for f in folders if f.relative_to(outputs.folder).parts[0] in partners]
     # A file is named by its dataset and the number of the export that it came with.
     numbers = {one.file.name.split("-")[1] for one in found}
     logged = db.execute("SELECT id, file FROM exports ORDER BY id").fetchall()

@@ -13,7 +13,7 @@ from insights_lib.errors import ExportError
 
 
 @dataclass
-class Count:
+class LineCounter:
     """Lines, records and fields, counted block by block without building any field.
 
     A quote splits a text into what is outside and what is inside quotes, in turn; a delimiter

@@ -28,7 +28,7 @@ from insights_lib.exports.datasets import (
     near_misses,
     recognise,
 )
-from insights_lib.exports.integrity import Count
+from insights_lib.exports.integrity import LineCounter
 
 BLOCK = 4 << 20
 LONGEST_LINE = 1 << 20
@@ -150,7 +150,7 @@ def _check(file: Path, text: Path) -> Export:
         delimiter = "\t" if "\t" in line else ","
         header = [name.strip() for name in _fields(line, delimiter)]
         dataset = _dataset(file, header)
-        count = Count(file, delimiter.encode())
+        count = LineCounter(file, delimiter.encode())
         source.seek(0)
         for block in _blocks(file, source):
             count.add(block)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from insights_lib.page.sections import Report
-from insights_lib.parameters.recipients_yml import is_unseen
-from insights_lib.presentation.language import UNKNOWN, Words
+from insights_lib.parameters.addresses import is_unseen
+from insights_lib.presentation.language import UNKNOWN, Language
 
 MOST_ROWS = 10
 MOST_MONTHS = 12
@@ -78,7 +78,7 @@ class Contents:
     warnings: tuple[str, ...]
 
 
-def contents_of(report: Report, words: Words) -> Contents:
+def contents_of(report: Report, language: Language) -> Contents:
     """What a message says of a report, in the reader's language."""
     tables = {
         name: [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
@@ -87,23 +87,23 @@ def contents_of(report: Report, words: Words) -> Contents:
     tables["adds_and_churns"] = [r for r in tables["adds_and_churns"] if r["product"] == ALL]
     titles = {card.name: card.title for section in report.sections for card in section.cards}
     short = [
-        _table(name, titles[name], tables[name], words) for name in ("summary_products", *CHARTS)
+        _table(name, titles[name], tables[name], language) for name in ("summary_products", *CHARTS)
     ]
     return Contents(
-        figures=tuple(_figures(tables["summary"], words)),
-        changes=tuple(_changes(tables, words)),
+        figures=tuple(_figures(tables["summary"], language)),
+        changes=tuple(_changes(tables, language)),
         products=short[0],
         charts=tuple(short[1:]),
         warnings=tuple(cut(w, LONGEST_LINE) for w in report.facts["warnings"][:MOST_WARNINGS]),
     )
 
 
-def _figures(summary: list[Row], words: Words) -> Iterator[Figure]:
+def _figures(summary: list[Row], language: Language) -> Iterator[Figure]:
     metric = {row["metric"]: row for row in summary}
     asides = {
-        "customers_added": f"{words('Net')} {words.count(metric['net_customers_added']['value'])}",
+        "customers_added": f"{language('Net')} {language.count(metric['net_customers_added']['value'])}",
         "customers_churned": (
-            f"{words('churn rate')} {words.percent(metric['churn_rate_pct']['value'])}"
+            f"{language('churn rate')} {language.percent(metric['churn_rate_pct']['value'])}"
         ),
     }
     names = ("current_customers", "active_customers", "subscriptions")
@@ -113,62 +113,62 @@ def _figures(summary: list[Row], words: Words) -> Iterator[Figure]:
         tone = "quiet"
         if growth:
             tone = "good" if (growth > 0) != (name == "customers_churned") else "bad"
-        aside = asides.get(name) or words.month(row["month"])
+        aside = asides.get(name) or language.month(row["month"])
         if row["value"] is None:
-            aside = words("no data for this in the range")
-        shown = UNKNOWN if growth is None else words.percent(growth, signed=True)
-        yield Figure(words.name(name), words.count(row["value"]), shown, tone, aside)
+            aside = language("no data for this in the range")
+        shown = UNKNOWN if growth is None else language.percent(growth, signed=True)
+        yield Figure(language.name(name), language.count(row["value"]), shown, tone, aside)
 
 
-def _changes(tables: dict[str, list[Row]], words: Words) -> Iterator[str]:
+def _changes(tables: dict[str, list[Row]], language: Language) -> Iterator[str]:
     """Sentences on flows, the last month, products and markets, as far as they are known."""
     metric = {row["metric"]: row["value"] for row in tables["summary"]}
     if metric["net_customers_added"] is not None:
-        yield words("{added} customers came and {churned} left: {net} in all.").format(
-            added=words.count(metric["customers_added"]),
-            churned=words.count(metric["customers_churned"]),
-            net=_signed(metric["net_customers_added"], words),
+        yield language("{added} customers came and {churned} left: {net} in all.").format(
+            added=language.count(metric["customers_added"]),
+            churned=language.count(metric["customers_churned"]),
+            net=_signed(metric["net_customers_added"], language),
         )
     known = [r for r in tables["summary_trend"] if r["current_customers"] is not None]
     if len(known) > 1:
         before, last = known[-2:]
-        yield words("{month}: {now} customers, after {then} in {before}.").format(
-            month=words.month(last["month"]),
-            now=words.count(last["current_customers"]),
-            then=words.count(before["current_customers"]),
-            before=words.month(before["month"]),
+        yield language("{month}: {now} customers, after {then} in {before}.").format(
+            month=language.month(last["month"]),
+            now=language.count(last["current_customers"]),
+            then=language.count(before["current_customers"]),
+            before=language.month(before["month"]),
         )
     grown = [r for r in tables["summary_products"] if r["growth_pct"] is not None]
     grown.sort(key=lambda row: (row["growth_pct"], row["product"]))
     if grown and grown[0]["growth_pct"] < grown[-1]["growth_pct"]:
         least, most = grown[0], grown[-1]
-        yield words("By product, {most} grew most ({up}) and {least} least ({down}).").format(
+        yield language("By product, {most} grew most ({up}) and {least} least ({down}).").format(
             most=cut(most["product"]),
-            up=words.percent(most["growth_pct"], signed=True),
+            up=language.percent(most["growth_pct"], signed=True),
             least=cut(least["product"]),
-            down=words.percent(least["growth_pct"], signed=True),
+            down=language.percent(least["growth_pct"], signed=True),
         )
     new = [r for r in tables["geographical_spread"] if r["new_customers"]]
     if new:
         first = max(new, key=lambda row: row["new_customers"])
-        yield words("Most new customers came from {market}: {count}.").format(
-            market=cut(first["customer_market"]), count=words.count(first["new_customers"])
+        yield language("Most new customers came from {market}: {count}.").format(
+            market=cut(first["customer_market"]), count=language.count(first["new_customers"])
         )
 
 
-def _signed(number: int, words: Words) -> str:
-    return f"{'+' if number > 0 else ''}{words.count(number)}"
+def _signed(number: int, language: Language) -> str:
+    return f"{'+' if number > 0 else ''}{language.count(number)}"
 
 
-def _table(name: str, title: str, rows: list[Row], words: Words) -> Table:
+def _table(name: str, title: str, rows: list[Row], language: Language) -> Table:
     """The first rows, or the last months, with texts in place of values."""
     columns = CHARTS.get(name, PRODUCTS)
     shown = rows[-MOST_MONTHS:] if columns[0] == "month" else rows[:MOST_ROWS]
     return Table(
         name,
         title,
-        tuple(words.name(column) for column in columns),
-        tuple(tuple(cut(words.cell(row[c], c)) for c in columns) for row in shown),
+        tuple(language.name(column) for column in columns),
+        tuple(tuple(cut(language.cell(row[c], c)) for c in columns) for row in shown),
         more=len(rows) - len(shown),
     )
 

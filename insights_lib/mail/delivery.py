@@ -1,22 +1,21 @@
-"""Letters out: each claimed in the ledger, offered to the server, and settled by its answer."""
+"""Messages out: each claimed in the ledger, offered to the server, and settled by its answer."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 
-from filelock import FileLock, Timeout
-
+from insights_lib.disk import locked
 from insights_lib.errors import InsightsError, MailError
 from insights_lib.mail.ledger import Delivery, Entry, Ledger, State, lock_file
-from insights_lib.mail.login import Login, Server
-from insights_lib.mail.smtp import Answer, Connection, check_address, is_allowed
+from insights_lib.mail.login import Login
+from insights_lib.mail.smtp import Answer, Connection
+from insights_lib.parameters.addresses import check_address, is_allowed
+from insights_lib.parameters.recipients_yml import SmtpServer
+from insights_lib.timing import Clock
 
 MOST_TRIES = 10
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=60), timedelta(hours=1)
-MOST_FAILURES = 3  # of the connection, in a row, before the letters left are deferred unseen
+MOST_FAILURES = 3  # of the connection, in a row, before the messages left are deferred unseen
 
 _STATES: dict[str, State] = {
     "sent": "sent",
@@ -27,7 +26,7 @@ _STATES: dict[str, State] = {
 
 
 @dataclass(frozen=True)
-class Letter:
+class OutgoingMessage:
     """One message, and the deliveries that it makes: one per recipient.
 
     Attributes:
@@ -42,7 +41,7 @@ class Letter:
 
 
 @dataclass(frozen=True)
-class Post:
+class MailSettings:
     """How mail is sent.
 
     Attributes:
@@ -53,96 +52,96 @@ class Post:
         again: States from which to send again: `uncertain`, which may have been sent, `failed`.
     """
 
-    server: Server
+    server: SmtpServer
     login: Login | None
     sender: str
     allowed_domains: tuple[str, ...]
     again: tuple[State, ...] = ()
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Clock:
-    """What time it is (UTC), and how to wait for some seconds."""
-
-    now: Callable[[], datetime] = _now
-    sleep: Callable[[float], None] = time.sleep
-
-
 @dataclass(frozen=True)
 class Result:
-    """How a delivery stands after it was its turn; see `Entry`."""
+    """How a delivery mail_statuses after it was its turn; see `Entry`."""
 
     delivery: Delivery
     state: State
     reason: str
     next_try: datetime | None
 
+    def __str__(self) -> str:
+        """What became of it, in a line."""
+        one = self.delivery
+        place = f"partner {one.partner}, {one.months}, {one.recipient}"
+        return f"{place}: {self.state}{self.reason and ': '}{self.reason}"
 
-def deliver_letters(
-    letters: Iterable[Letter], ledger: Ledger, post: Post, clock: Clock, wait: bool = False
+
+def deliver_messages(
+    find: Callable[[], list[OutgoingMessage]],
+    ledger: Ledger,
+    settings: MailSettings,
+    clock: Clock,
+    stay: bool = False,
 ) -> Iterator[Result]:
-    """Send what is due of some letters.
+    """Send what is due of some messages, after another process that is sending has ended.
 
     Args:
-        letters: The letters; what of them was sent, has failed, is uncertain or not yet due
-            again is passed over.
+        find: Finds the messages; what of them was sent, has failed, is uncertain or not yet due
+            again is passed over. It is called once nobody else sends, so that what they sent
+            counts.
         ledger: Where it is noted.
-        post: How to send.
+        settings: How to send.
         clock: What to go by.
-        wait: Whether to wait until no other process sends by this ledger.
+        stay: Whether to stay until there is nothing left to be tried again.
 
     Yields:
         The result of each delivery whose turn it was, as soon as it is noted.
 
     Raises:
-        MailError: Another process sends by this ledger, or the server cannot be used as it is;
-            what was not sent by then stands as before.
+        MailError: The server cannot be used as it is; what was not sent by then stands as before.
     """
-    with _alone(ledger.file, wait):
-        ledger.recover(clock.now())
-        with Connection(post.server, post.login) as connection:
-            turn = _Turn(ledger, post, clock, connection)
-            for letter in letters:
-                try:
-                    settled = list(turn.deliver(letter))
-                except BaseException:
-                    ledger.recover(clock.now())
-                    raise
-                yield from settled
+    while True:
+        with locked(lock_file(ledger.file)):
+            messages = find()
+            yield from _deliver(messages, ledger, settings, clock)
+        if not stay or not (tries := _open_tries(messages, ledger)):
+            return
+        settings = replace(settings, again=())  # what has failed just now has failed
+        clock.sleep(max(0.0, (min(tries) - clock.now()).total_seconds()))
 
 
-@contextmanager
-def _alone(file: Path, wait: bool) -> Iterator[None]:
-    lock = FileLock(lock_file(file), mode=0o640)
-    try:
-        lock.acquire(blocking=wait)
-    except Timeout as error:
-        raise MailError(
-            f"{file}: another send is at work here; wait for it to end, then try again."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+def _deliver(
+    messages: list[OutgoingMessage], ledger: Ledger, settings: MailSettings, clock: Clock
+) -> Iterator[Result]:
+    ledger.recover(clock.now())
+    with Connection(settings.server, settings.login) as connection:
+        turn = _Turn(ledger, settings, clock, connection)
+        for message in messages:
+            try:
+                settled = list(turn.deliver(message))
+            except BaseException:
+                ledger.recover(clock.now())
+                raise
+            yield from settled
+
+
+def _open_tries(messages: Sequence[OutgoingMessage], ledger: Ledger) -> list[datetime]:
+    entries = (ledger.entry(delivery) for message in messages for delivery in message.deliveries)
+    return [e.next_try for e in entries if e and e.state == "deferred" and e.next_try]
 
 
 @dataclass
 class _Turn:
-    """Sends one letter after the other, no faster than allowed."""
+    """Sends one message after the other, no faster than allowed."""
 
     ledger: Ledger
-    post: Post
+    settings: MailSettings
     clock: Clock
     connection: Connection
     last: datetime | None = None  # when the last dialogue began
 
-    def deliver(self, letter: Letter) -> Iterator[Result]:
+    def deliver(self, message: OutgoingMessage) -> Iterator[Result]:
         claimed = self.ledger.claim(
-            letter.deliveries, letter.message_id, self.clock.now(), self.post.again
+            message.deliveries, message.message_id, self.clock.now(), self.settings.again
         )
         open_entries = []
         for entry in claimed:
@@ -153,13 +152,13 @@ class _Turn:
         if not open_entries:
             return
         if self.connection.failures >= MOST_FAILURES:
-            reason = "not offered: the mail server was out of reach for the letters before"
+            reason = "not offered: the mail server was out of reach for the messages before"
             for entry in open_entries:
                 yield self._defer(entry, reason)
             return
         self._pace()
         try:
-            data = letter.build()
+            data = message.build()
         except InsightsError as error:
             for entry in open_entries:
                 yield self._settle(entry, "withheld", " ".join(str(error).split()))
@@ -175,7 +174,7 @@ class _Turn:
 
         self.last = self.clock.now()
         recipients = tuple(dict.fromkeys(entry.delivery.recipient for entry in entries))
-        return self.connection.deliver(self.post.sender, recipients, data, note)
+        return self.connection.deliver(self.settings.sender, recipients, data, note)
 
     def _refusal(self, recipient: str) -> str:
         """Why nothing may be sent to an address; empty if it may."""
@@ -183,7 +182,7 @@ class _Turn:
             check_address(recipient)
         except MailError as error:
             return str(error)
-        if is_allowed(recipient, self.post.allowed_domains):
+        if is_allowed(recipient, self.settings.allowed_domains):
             return ""
         return f"mail to {recipient.rpartition('@')[2]} is not allowed; see allowed_domains"
 
@@ -191,7 +190,7 @@ class _Turn:
         """Wait for as long as the server's rate asks since the last message."""
         if self.last is None:
             return
-        between = 60 / self.post.server.messages_per_minute
+        between = 60 / self.settings.server.messages_per_minute
         passed = (self.clock.now() - self.last).total_seconds()
         if 0 <= passed < between:  # a clock that was set back tells nothing
             self.clock.sleep(between - passed)
@@ -199,7 +198,7 @@ class _Turn:
     def _answered(self, entry: Entry, answer: Answer) -> Result:
         tried = replace(entry, tries=entry.tries + 1)
         if entry.state == "failed":
-            tried = replace(entry, tries=1, state="deferred")  # it begins anew
+            tried = replace(entry, tries=1, state="deferred")  # it begins again
         if answer.outcome != "later":
             return self._settle(tried, _STATES[answer.outcome], answer.reason)
         if tried.tries >= MOST_TRIES:

@@ -5,18 +5,16 @@ deferred, failed, uncertain or withheld. What a dead process has left tells how 
 `claimed` was never sent, `sending` may have been.
 """
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock
-
+from insights_lib.disk import FILE_MODE, digest, locked, make_folder
 from insights_lib.errors import MailError
 
 State = Literal["claimed", "sending", "sent", "deferred", "failed", "uncertain", "withheld"]
@@ -73,12 +71,12 @@ class Delivery:
     @property
     def key(self) -> str:
         """A SHA-256 of the attributes, each with its length, so that none runs into the next."""
-        return _digest(self.partner, self.months, self.variant, self.recipient, self.version)
+        return digest(self.partner, self.months, self.variant, self.recipient, self.version)
 
     @property
     def report(self) -> str:
         """The same without the version: what all versions of a report to a person have."""
-        return _digest(self.partner, self.months, self.variant, self.recipient)
+        return digest(self.partner, self.months, self.variant, self.recipient)
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class Entry:
         next_try: The earliest moment of another try (UTC), if there is to be one.
         message_id: Of the message that it was, or is to be, part of.
         changed_at: Since when it has stood so (UTC).
-        reason: Why it stands so, in one line; of one that was sent, the server's answer.
+        reason: Why it mail_statuses so, in one line; of one that was sent, the server's answer.
     """
 
     delivery: Delivery
@@ -103,6 +101,20 @@ class Entry:
     changed_at: datetime
     reason: str
 
+    COLUMNS = ("changed_at", "partner", "months", "recipient", "state", "reason")
+
+    def row(self) -> dict[str, Any]:
+        """It as a row to be shown."""
+        return {
+            **asdict(self.delivery),
+            "state": self.state,
+            "changed_at": self.changed_at.isoformat(timespec="seconds"),
+            "next_try": self.next_try and self.next_try.isoformat(timespec="seconds"),
+            "tries": self.tries,
+            "message_id": self.message_id,
+            "reason": self.reason,
+        }
+
 
 class Ledger:
     """The ledger of a file; every change is on the disk when its method returns."""
@@ -112,7 +124,7 @@ class Ledger:
         self._db = db
 
     def entry(self, delivery: Delivery) -> Entry | None:
-        """How a delivery stands; None if it was never claimed."""
+        """How a delivery mail_statuses; None if it was never claimed."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM deliveries WHERE key = ?", [delivery.key])
         return next((_entry(delivery, *row) for row in rows.fetchall()), None)
 
@@ -197,7 +209,7 @@ class Ledger:
                     )
 
     def settle(self, entry: Entry) -> None:
-        """Note how a claimed delivery stands now."""
+        """Note how a claimed delivery mail_statuses now."""
         self._db.execute(
             """UPDATE deliveries SET state = ?, tries = ?, next_try = ?, changed_at = ?, reason = ?
             WHERE key = ? AND state IN ('claimed', 'sending')""",
@@ -275,10 +287,10 @@ def _make(file: Path) -> None:
     try:
         if file.exists() and file.stat().st_size:
             return
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         # Two that switch a new file to WAL at once would lock each other out.
-        with FileLock(lock_file(file), mode=0o640):
-            file.touch(mode=0o640)  # SQLite would let everybody read who was mailed
+        with locked(lock_file(file)):
+            file.touch(FILE_MODE)  # SQLite would let everybody read who was mailed
             with closing(sqlite3.connect(file, timeout=60)) as db:
                 db.execute("PRAGMA journal_mode = WAL")
     except OSError as error:
@@ -288,14 +300,6 @@ def _make(file: Path) -> None:
 def lock_file(file: Path) -> Path:
     """What is locked by who makes a ledger or sends by it."""
     return file.with_name(f"{file.name}.lock")
-
-
-def _digest(*parts: str) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode()
-        digest.update(f"{len(data)}:".encode() + data)
-    return digest.hexdigest()
 
 
 def _entry(delivery: Delivery, *columns: Any) -> Entry:

@@ -20,9 +20,9 @@ from insights_lib.errors import MailError
 from insights_lib.mail.content import LONGEST_LINE, contents_of, cut
 from insights_lib.mail.pictures import Picture
 from insights_lib.page.sections import Report
-from insights_lib.parameters.recipients_yml import LONGEST_NAME, clean_name, clean_text
+from insights_lib.parameters.addresses import LONGEST_NAME, clean_name, clean_text
 from insights_lib.presentation import theme
-from insights_lib.presentation.language import Words
+from insights_lib.presentation.language import Language
 
 MAIL_FILES = Path(__file__).parent / "files"
 # Bytes of the HTML; Gmail cuts off what is more than 102,000.
@@ -60,7 +60,7 @@ class Enclosed:
         report: What the report says.
         page: Its page, as bytes; it is attached unless there is a link.
         link: Where the report is served; None to attach it.
-        pictures: Charts by the names of their tables; a table stands in for one that is missing.
+        pictures: Charts by the names of their tables; a table mail_statuses in for one that is missing.
     """
 
     report: Report
@@ -76,10 +76,10 @@ def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
         MailError: Something cannot stand in a header, or the message would be cut off.
     """
     facts = enclosed.report.facts
-    words = Words(facts["locale"])
+    language = Language(facts["locale"])
     name = cut(clean_name(facts["partner_name"]), LONGEST_NAME)
-    months = f"{words.month(facts['first'])} – {words.month(facts['last'])}"
-    subject = clean_text(f"{envelope.mark}{name}: {words('Customers')}, {months}", "the subject")
+    months = f"{language.month(facts['first'])} – {language.month(facts['last'])}"
+    subject = clean_text(f"{envelope.mark}{name}: {language('Customers')}, {months}", "the subject")
     file_name = f"customers-{facts['partner']}-{facts['first']}_{facts['last']}.html"
     pictures = {
         chart: replace(picture, sentence=cut(picture.sentence, LONGEST_LINE))
@@ -87,14 +87,14 @@ def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
     }
     cids = {chart: _cid(envelope.message_id, chart) for chart in pictures}
     said = {
-        "words": words,
+        "language": language,
         "locale": facts["locale"],
         "subject": subject,
         "partner": facts["partner"],
         "partner_name": name,
         "months": months,
-        "filters": _filters(facts["filters"], words),
-        "contents": contents_of(enclosed.report, words),
+        "filters": _filters(facts["filters"], language),
+        "contents": contents_of(enclosed.report, language),
         "link": enclosed.link,
         "file_name": file_name,
     }
@@ -135,9 +135,9 @@ def _cid(message_id: str, chart: str) -> str:
     return f"{hashlib.sha256(f'{left} {chart}'.encode()).hexdigest()[:16]}@{domain}"
 
 
-def _filters(filters: dict[str, list[str]], words: Words) -> str:
+def _filters(filters: dict[str, list[str]], language: Language) -> str:
     """The filters of a report in a line that has an end."""
-    texts = (f"{words.name(facet)}: {', '.join(values)}" for facet, values in filters.items())
+    texts = (f"{language.name(facet)}: {', '.join(values)}" for facet, values in filters.items())
     return cut(" · ".join(texts), LONGEST_LINE)
 
 

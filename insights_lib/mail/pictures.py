@@ -8,12 +8,15 @@ import logging
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
 from playwright.sync_api import Browser, Error, Playwright, sync_playwright
+
+from insights_lib.disk import FILE_MODE, make_folder
+from insights_lib.outputs import Outputs
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH = 600  # pixels of a message; pictures have twice as many, for screens that are so fine
@@ -37,6 +40,24 @@ class Picture:
     png: bytes
     width: int
     height: int
+
+
+@contextmanager
+def pictures(outputs: Outputs) -> Iterator["Pictures"]:
+    """What takes pictures for the mails of a folder of reports; its log tells when it cannot."""
+    make_folder(outputs.folder)
+    handler = logging.FileHandler(outputs.mail_log, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    _log.addHandler(handler)
+    taken = Pictures()
+    try:
+        yield taken
+    finally:
+        taken.close()
+        _log.removeHandler(handler)
+        handler.close()
+        if outputs.mail_log.exists():
+            outputs.mail_log.chmod(FILE_MODE)
 
 
 class Pictures:

@@ -1,152 +1,204 @@
-"""What is planned, what the ledger knows of it, and what is still to be sent."""
+"""Sending: what the ledger knows of the mail plan, and what of it is still to go."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
 from insights_lib.errors import MailError
-from insights_lib.mail.delivery import Clock, Letter, Post, Result, deliver_letters
-from insights_lib.mail.ledger import Ledger
-from insights_lib.mail.plan import Planned, Writer
-from insights_lib.mail.smtp import Connection, is_allowed
-from insights_lib.parameters.recipients_yml import clean_text
+from insights_lib.mail.delivery import MailSettings, OutgoingMessage, Result, deliver_messages
+from insights_lib.mail.ledger import Ledger, State, ledger
+from insights_lib.mail.login import read_login
+from insights_lib.mail.plan import PlannedMail
+from insights_lib.mail.smtp import Connection
+from insights_lib.mail.writer import Writer
+from insights_lib.outputs import Outputs
+from insights_lib.parameters.addresses import clean_text, is_allowed
+from insights_lib.parameters.recipients_yml import RecipientsFile
+from insights_lib.timing import Clock
 
 # What the ledger may say of a delivery, or why there is nothing to deliver.
-HINDERED, TOLD, DUE = "not ready", "no update wanted", "due"
-DONE = {"sent", TOLD}
-OPEN = {DUE, "claimed", "sending", "deferred", "withheld"}  # the first two by a process that died
+NOT_READY, NO_UPDATE, DUE = "not ready", "no update wanted", "due"
+DONE = {"sent", NO_UPDATE}
+PLANNED = DONE | {DUE}
+OPEN = {DUE, "claimed", "sending", "deferred", "withheld"}  # claimed, sending: by a dead process
 
 
 @dataclass(frozen=True)
-class Stand:
-    """How a planned delivery stands.
+class MailStatus:
+    """How a planned mail stands.
 
     Attributes:
         planned: Which one.
         state: A state of the ledger, or `due`, `not ready`, `no update wanted`.
-        since: When it came to stand so (UTC), None if it never was in the ledger; of what is due
-            or not ready, since when an earlier version of it has been put off.
-        why: The reason, or the server's answer; empty if there is none.
+        since: Since when (UTC), None if it never was in the ledger; of what is due or not ready,
+            since when an earlier version of it has been put off.
+        reason: Why, or the server's answer; empty if there is none.
     """
 
-    planned: Planned
+    planned: PlannedMail
     state: str
     since: datetime | None = None
-    why: str = ""
+    reason: str = ""
+
+    COLUMNS = ("partner", "months", "recipient", "how", "state", "since", "why")
+
+    def row(self) -> dict[str, Any]:
+        """It as a row to be shown."""
+        person = self.planned.person
+        return {
+            "partner": self.planned.spec.partner,
+            "months": self.planned.months,
+            "variant": self.planned.spec.variant,
+            "recipient": person.address,
+            "how": f"{person.message}, {person.how}",
+            "state": self.state,
+            "since": self.since.isoformat(timespec="seconds") if self.since else "",
+            "why": self.reason,
+        }
 
 
-def stands(planned: Sequence[Planned], ledger: Ledger) -> list[Stand]:
-    """How each planned delivery stands, by the ledger."""
-    return [_stand(one, ledger) for one in planned]
+def mail_statuses(planned: Sequence[PlannedMail], book: Ledger) -> list[MailStatus]:
+    """How each planned mail stands, by the ledger."""
+    return [_mail_status(one, book) for one in planned]
 
 
-def _stand(planned: Planned, ledger: Ledger) -> Stand:
+def _mail_status(planned: PlannedMail, book: Ledger) -> MailStatus:
     own = planned.delivery
-    earlier = ledger.earlier(own)
-    if not planned.hindrance and (entry := ledger.entry(own)):
+    earlier = book.earlier(own)
+    if not planned.blocked_by and (entry := book.entry(own)):
         until = f"; next try from {entry.next_try:%Y-%m-%d %H:%M} UTC" if entry.next_try else ""
-        return Stand(planned, entry.state, entry.changed_at, f"{entry.reason}{until}")
-    told = earlier.get("sent") or earlier.get("uncertain") or earlier.get("sending")
-    if told and not planned.person.updates:
-        why = "these months were sent from earlier data, and `updates` is not set"
-        return Stand(planned, TOLD, told, why)
+        return MailStatus(planned, entry.state, entry.changed_at, f"{entry.reason}{until}")
+    sent = earlier.get("sent") or earlier.get("uncertain") or earlier.get("sending")
+    if sent and not planned.person.updates:
+        reason = "these months were sent from earlier data, and `updates` is not set"
+        return MailStatus(planned, NO_UPDATE, sent, reason)
     put_off = earlier.get("deferred")
-    if planned.hindrance:
-        return Stand(planned, HINDERED, put_off, planned.hindrance)
-    return Stand(planned, DUE, put_off, "in place of earlier data, put off" if put_off else "")
+    if planned.blocked_by:
+        return MailStatus(planned, NOT_READY, put_off, planned.blocked_by)
+    return MailStatus(planned, DUE, put_off, "in place of earlier data, put off" if put_off else "")
 
 
-def put_off(planned: Sequence[Planned], ledger: Ledger) -> list[Planned]:
-    """What a mail server has put off, be it this version or an earlier one."""
+def put_off(planned: Sequence[PlannedMail], book: Ledger) -> list[PlannedMail]:
+    """The mails that a server has put off, be it this version or an earlier one."""
     return [
-        stand.planned
-        for stand in stands(planned, ledger)
-        if stand.state == "deferred" or (stand.since and stand.state in {DUE, HINDERED})
+        status.planned
+        for status in mail_statuses(planned, book)
+        if status.state == "deferred" or (status.since and status.state in {DUE, NOT_READY})
     ]
 
 
-def open_letters(
-    writer: Writer, found: Sequence[Stand], again: Collection[str] = ()
-) -> list[Letter]:
-    """The letters with something left to deliver, by how their deliveries stand.
+def mail_statuses_now(planned: Sequence[PlannedMail], outputs: Outputs) -> list[MailStatus]:
+    """How each planned mail stands, by the ledger of a folder of reports, if there is one."""
+    with ledger_to_read(outputs) as book:
+        return mail_statuses(planned, book)
 
-    What stands in one of the states `again` is left, too. Who has got a letter is still named in
+
+@contextmanager
+def ledger_to_read(outputs: Outputs) -> Iterator[Ledger]:
+    """The ledger of a folder for those who only look at it: where there is none, none is made."""
+    with TemporaryDirectory() as empty:
+        file = outputs.ledger if outputs.ledger.exists() else Path(empty) / outputs.ledger.name
+        with ledger(file) as book:
+            yield book
+
+
+def open_messages(
+    writer: Writer, statuses: Sequence[MailStatus], again: Collection[str] = ()
+) -> list[OutgoingMessage]:
+    """The messages with something left to deliver.
+
+    What stands in one of the states `again` is left, too. Who has got a message is still named in
     it; the ledger passes over them.
     """
     left = OPEN.union(again)
-    keys = {stand.planned.delivery.key for stand in found if stand.state in left}
-    ready = [stand.planned for stand in found if stand.state not in {HINDERED, TOLD}]
+    keys = {status.planned.delivery.key for status in statuses if status.state in left}
+    ready = [status.planned for status in statuses if status.state not in {NOT_READY, NO_UPDATE}]
     return [
-        letter
-        for letter in writer.letters(ready)
-        if any(delivery.key in keys for delivery in letter.deliveries)
+        message
+        for message in writer.messages(ready)
+        if any(delivery.key in keys for delivery in message.deliveries)
     ]
 
 
-def send_letters(
-    find: Callable[[], list[Letter]],
-    ledger: Ledger,
-    post: Post,
-    clock: Clock,
+def send_planned(
+    planned: Sequence[PlannedMail],
+    writer: Writer,
+    again: tuple[State, ...] = (),
     stay: bool = False,
 ) -> Iterator[Result]:
-    """Send letters, after another process that is sending has ended.
+    """Send what is due.
 
     Args:
-        find: Finds the letters. It is called once nobody else sends, so that what they sent counts.
-        ledger: Where it is noted.
-        post: How to send.
-        clock: What to go by.
+        planned: The mail plan.
+        writer: Writes the messages.
+        again: States of deliveries that are over, but to be sent again; see `states_again`.
         stay: Whether to stay until there is nothing left to be tried again.
 
     Yields:
-        The results, each as soon as it is noted.
+        The result of each delivery, as soon as it is noted.
 
     Raises:
-        MailError: As of `deliver_letters`.
+        MailError: There is no login, or the server cannot be used as it is.
     """
-    while True:
-        found: list[Letter] = []
-        yield from deliver_letters(_found(find, found), ledger, post, clock, wait=True)
-        if not stay or not (tries := _open_tries(found, ledger)):
-            return
-        post = replace(post, again=())  # what has failed just now has failed
-        clock.sleep(max(0.0, (min(tries) - clock.now()).total_seconds()))
+    with ledger(writer.outputs.ledger) as book:
+
+        def find() -> list[OutgoingMessage]:
+            return open_messages(writer, mail_statuses(planned, book), again)
+
+        if find():  # else no login is needed
+            settings = mail_settings(writer.recipients, again)
+            yield from deliver_messages(find, book, settings, writer.clock, stay)
 
 
-def _found(find: Callable[[], list[Letter]], found: list[Letter]) -> Iterator[Letter]:
-    found += find()
-    yield from found
+def states_again(recipients: RecipientsFile, retry_failed: bool) -> tuple[State, ...]:
+    """The states of deliveries that are over, but to be sent again."""
+    wanted: dict[State, bool] = {"uncertain": recipients.resend_uncertain, "failed": retry_failed}
+    return tuple(state for state in wanted if wanted[state])
 
 
-def _open_tries(letters: Sequence[Letter], ledger: Ledger) -> list[datetime]:
-    entries = (ledger.entry(delivery) for letter in letters for delivery in letter.deliveries)
-    return [e.next_try for e in entries if e and e.state == "deferred" and e.next_try]
+def mail_settings(recipients: RecipientsFile, again: tuple[State, ...] = ()) -> MailSettings:
+    """How mail is sent, by the parameters and the login of the environment."""
+    return MailSettings(
+        server=recipients.smtp,
+        login=read_login(os.environ) if recipients.smtp.login else None,
+        sender=recipients.sender,
+        allowed_domains=recipients.allowed_domains,
+        again=again,
+    )
 
 
-def send_note(post: Post, sender_name: str, address: str, note: tuple[str, str]) -> None:
+def send_note(
+    settings: MailSettings, sender_name: str, address: str, note: tuple[str, str]
+) -> None:
     """Send a short message, subject and text, at once; the ledger is for reports.
 
     Raises:
         MailError: It cannot be sent.
     """
     subject, text = note
-    if not is_allowed(address, post.allowed_domains):
+    if not is_allowed(address, settings.allowed_domains):
         raise MailError(f"{address} is in none of the allowed_domains; it is not mailed.")
     message = EmailMessage(SMTP.clone(cte_type="7bit"))
-    message["From"] = Address(sender_name, addr_spec=post.sender)
+    message["From"] = Address(sender_name, addr_spec=settings.sender)
     message["To"] = Address(addr_spec=address)
     message["Subject"] = clean_text(subject, "the subject")
     message["Date"] = format_datetime(Clock().now())
-    message["Message-ID"] = f"<{uuid4().hex}@{post.sender.rpartition('@')[2]}>"
+    message["Message-ID"] = f"<{uuid4().hex}@{settings.sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
-    with Connection(post.server, post.login) as connection:
-        answers = connection.deliver(post.sender, (address,), message.as_bytes(), lambda _: None)
+    with Connection(settings.server, settings.login) as connection:
+        answers = connection.deliver(
+            settings.sender, (address,), message.as_bytes(), lambda _: None
+        )
     if answers[address].outcome != "sent":
         raise MailError(f"{address} was not mailed: {answers[address].reason}.")

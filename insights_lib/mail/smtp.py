@@ -9,7 +9,7 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Timer
@@ -17,52 +17,29 @@ from types import TracebackType
 from typing import Literal, Self
 
 from insights_lib.errors import MailError
-from insights_lib.mail.login import FILE, PASSWORD, USER, Login, Server
+from insights_lib.mail.login import FILE, PASSWORD, USER, Login
+from insights_lib.parameters.addresses import check_address
+from insights_lib.parameters.recipients_yml import SmtpServer
 
-_ADDRESS = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")  # printable ASCII without space, < and >
-_LONGEST_ADDRESS, _LONGEST_NAME = 254, 64  # characters, by RFC 5321
 _PIECE = 1 << 16  # bytes that are sent within one timeout
 _LONGEST = 10  # timeouts that a message may take in all
 _LONGEST_REASON = 200  # characters
 _NO_LOGIN = {530, 534, 535, 538}  # by RFC 4954; other refusals are of this message alone
 
-Outcome = Literal["sent", "later", "refused", "uncertain"]
+RenderResult = Literal["sent", "later", "refused", "uncertain"]
 
 
 @dataclass(frozen=True)
 class Answer:
     """What became of a message for one recipient, and the server's words in one line."""
 
-    outcome: Outcome
+    outcome: RenderResult
     reason: str
 
 
 class _Settled(Exception):  # noqa: N818 - no error: the answer for all who have none yet
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
-
-
-def check_address(address: str) -> None:
-    """See that an address can be given to a server without becoming a command of its own.
-
-    Raises:
-        MailError: It cannot.
-    """
-    if not _ADDRESS.fullmatch(address):
-        raise MailError(
-            f"{address!r} is no address that mail can be sent to; write name@domain in ASCII "
-            "letters, without spaces, line breaks and angle brackets."
-        )
-    if len(address) > _LONGEST_ADDRESS or address.index("@") > _LONGEST_NAME:
-        raise MailError(
-            f"{address!r} is too long for an address; it has {_LONGEST_ADDRESS} characters at "
-            f"most, of them {_LONGEST_NAME} before the @."
-        )
-
-
-def is_allowed(address: str, domains: Iterable[str]) -> bool:
-    """Whether an address is of one of some domains, which have no case."""
-    return address.rpartition("@")[2].lower() in {domain.lower() for domain in domains}
 
 
 class Connection:
@@ -72,7 +49,7 @@ class Connection:
         failures: For how many messages in a row it was lost, or could not be opened.
     """
 
-    def __init__(self, server: Server, login: Login | None) -> None:
+    def __init__(self, server: SmtpServer, login: Login | None) -> None:
         self.failures = 0
         self._server = server
         self._login = login
@@ -282,7 +259,7 @@ class Connection:
         raise _Settled(Answer("later" if code // 100 == 4 else "refused", text))
 
     @contextmanager
-    def _loss_means(self, outcome: Outcome) -> Iterator[None]:
+    def _loss_means(self, outcome: RenderResult) -> Iterator[None]:
         try:
             yield
         except OSError as error:  # which those of smtplib are, too

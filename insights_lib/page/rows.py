@@ -11,8 +11,8 @@ import pandas as pd
 
 from insights_lib.exports.countries import country_codes
 from insights_lib.exports.datasets import DIMENSION_COLUMNS
-from insights_lib.parameters.spec import FACETS
 from insights_lib.store.slice import Slice
+from insights_lib.tables import FACETS
 
 # The months of a row are bits; browsers compute with 32 of them at a time. Each window shares
 # its first month with the one before, because added and churned compare two months.
@@ -35,9 +35,11 @@ def compact_rows(data: Slice) -> dict[str, Any]:
     """
     months = data.query("SELECT * EXCLUDE (month), strftime(month, '%Y-%m') AS month FROM months")
     windows = range(0, max(len(months) - 1, 1), WINDOW)
-    rows = data.query(f"SELECT * EXCLUDE (held), {_windows('held', windows)} FROM runs")
+    rows = data.query(
+        f"SELECT * EXCLUDE (month_bits), {_windows('month_bits', windows)} FROM subscription_spans"
+    )
     usage = data.query(
-        f"""SELECT customer, product, {_windows("bit_or(1::HUGEINT << nr)", windows)}
+        f"""SELECT customer, product, {_windows("bit_or(1::HUGEINT << month_index)", windows)}
             FROM usage JOIN months USING (month) GROUP BY customer, product"""
     )
     values = {name: sorted(rows[name].unique()) for name in DIMENSION_COLUMNS}

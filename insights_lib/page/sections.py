@@ -19,8 +19,8 @@ from nbconvert.filters import markdown2html
 from nbformat import NotebookNode
 
 from insights_lib.errors import ReportError
-from insights_lib.notebook import FACTS, FIGURE, TABLE
-from insights_lib.presentation.language import Words
+from insights_lib.presentation.language import Language
+from insights_lib.tables import FACTS, FIGURE, TABLE
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -101,7 +101,7 @@ def report_of(notebooks: Mapping[str, NotebookNode]) -> Report:
                 "ingested during the run. Run it again."
             )
         facts = own
-        sections.append(_section(name, notebook, Words(own["locale"])))
+        sections.append(_section(name, notebook, Language(own["locale"])))
         for output in _outputs(notebook):
             spent = output.get("metadata", {}).get("insights", {}).get("seconds", {})
             for stage, value in spent.items():
@@ -132,12 +132,12 @@ def _outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
             yield from (output for output in cell.outputs if "data" in output)
 
 
-def _section(name: str, notebook: NotebookNode, words: Words) -> Section:
-    section = Section(name, *_heading(notebook.cells[0].source, words))
+def _section(name: str, notebook: NotebookNode, language: Language) -> Section:
+    section = Section(name, *_heading(notebook.cells[0].source, language))
     title, note = section.title, ""
     for cell in notebook.cells[1:]:
         if cell.cell_type == "markdown":
-            title, note = _heading(cell.source, words)
+            title, note = _heading(cell.source, language)
         published = _published(cell)
         if published:
             prose = Markup(markdown2html(note))  # noqa: S704 - the project's prose, not data
@@ -145,10 +145,10 @@ def _section(name: str, notebook: NotebookNode, words: Words) -> Section:
     return section
 
 
-def _heading(source: str, words: Words) -> tuple[str, str]:
+def _heading(source: str, language: Language) -> tuple[str, str]:
     """The heading of a Markdown cell and the prose below it, in the reader's language."""
     heading, _, prose = source.partition("\n")
-    return words(heading.lstrip("# ").strip()), words(prose.strip())
+    return language(heading.lstrip("# ").strip()), language(prose.strip())
 
 
 def _published(cell: NotebookNode) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def write_tables(report: Report, folder: Path) -> str:
     return _digest(files)
 
 
-def digest_of(report: Report) -> str:
+def tables_digest(report: Report) -> str:
     """A SHA-256 of the tables of a report; see `write_tables`."""
     return _digest(_files(report))
 

@@ -16,7 +16,7 @@ from insights_lib.page import assets
 from insights_lib.page.sections import Card, Report
 from insights_lib.presentation import theme
 from insights_lib.presentation.figures import world_shapes
-from insights_lib.presentation.language import Words
+from insights_lib.presentation.language import Language
 
 # The tables that page_files/count.js counts; others are shown as their notebook left them.
 COUNTED = frozenset(
@@ -45,7 +45,7 @@ def write_page(report: Report, rows: dict[str, Any], file: Path) -> None:
         rows: The rows behind it, as of `rows.compact_rows`.
         file: The file to write.
     """
-    words = Words(report.facts["locale"])
+    language = Language(report.facts["locale"])
     plotly = assets.plotly(_kinds(report))
     script = assets.script()
     tables = report.tables()
@@ -54,13 +54,13 @@ def write_page(report: Report, rows: dict[str, Any], file: Path) -> None:
         sections=report.sections,
         plain_tables=[(card, tables[card.name]) for card in _cards(report) if card.table],
         latest={row[0]: row[3] for row in tables["summary"]["rows"]},
-        words=words,
+        language=language,
         policy=assets.content_security_policy([_GATE, script, plotly]),
         gate=assets.markup(_GATE),
         script=assets.markup(script),
         style=assets.markup(assets.text_of("page.css")),
         palettes={"light": theme.LIGHT, "dark": theme.DARK},
-        content=assets.packed(json.dumps(_content(report, rows, words), separators=(",", ":"))),
+        content=assets.packed(json.dumps(_content(report, rows, language), separators=(",", ":"))),
         world=assets.packed_once(world_shapes()),
         plotly=assets.packed_once(plotly),
         plain_rows=PLAIN_ROWS,
@@ -73,13 +73,13 @@ def _cards(report: Report) -> list[Card]:
     return [card for section in report.sections for card in section.cards]
 
 
-def _content(report: Report, rows: dict[str, Any], words: Words) -> dict[str, Any]:
+def _content(report: Report, rows: dict[str, Any], language: Language) -> dict[str, Any]:
     """What the page counts and shows: the rows, its language, and what does not follow filters."""
     return {
         "partner": report.facts["partner"],
         "partner_name": report.facts["partner_name"],
         "locale": report.facts["locale"],
-        "texts": words.texts,
+        "texts": language.texts,
         "rows": rows,
         "fixed": {
             card.name: {"figure": card.figure, "table": card.table}

@@ -1,9 +1,6 @@
 """`parameters/recipients.yml`: who gets which report, and how mail is sent."""
 
-import hashlib
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from email.errors import HeaderParseError
 from email.headerregistry import Address as Mailbox
@@ -13,64 +10,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from insights_lib.errors import MailError, ParameterError
-from insights_lib.mail.login import Server
-from insights_lib.mail.smtp import check_address, is_allowed
-from insights_lib.parameters.reports_yml import (
-    Asked,
-    FilterLists,
-    ReportsFile,
-    filter_texts,
-    read_yaml,
-    report_specs,
-)
-from insights_lib.parameters.spec import (
-    Filters,
-    Locale,
-    PartnerId,
-    RangeText,
-    ReportSpec,
-    Strict,
-    validated,
-)
+from insights_lib.parameters.addresses import LONGEST_NAME, check_address, clean_name, is_allowed
+from insights_lib.parameters.reports_yml import FilterLists
+from insights_lib.parameters.spec import Locale, PartnerId, RangeText
+from insights_lib.parameters.validation import Strict, read_yaml, validated
 
 MEGABYTE = 1_000_000
-LONGEST_NAME = 80  # characters of a name in a header; a line there has an end
-# Characters that end a header, hide in it, turn its direction, or cannot be written.
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-def is_unseen(character: str) -> bool:
-    """Whether a character ends a line, hides in it, turns its direction, or cannot be written."""
-    return unicodedata.category(character) in _UNSEEN
-
-
-def clean_text(text: str, what: str) -> str:
-    """A text that may stand in a header or a file name, as it is.
-
-    Raises:
-        MailError: It holds a character that no name has, such as a line feed, or looks encoded.
-    """
-    if "=?" in text:  # whoever reads the header would decode it, to anything
-        raise MailError(f"{what} holds '=?', which begins an encoded text; write it without.")
-    for character in text:
-        if is_unseen(character):
-            raise MailError(
-                f"{what} holds the character {character!a}, which cannot stand in a mail's "
-                "header; write it without."
-            )
-    return text
-
-
-def clean_name(name: str) -> str:
-    """A display name that cannot be taken for an address.
-
-    Raises:
-        MailError: It holds an `@`, or a character that no name has.
-    """
-    what = f"the name {name[:LONGEST_NAME]!r}"
-    if "@" in unicodedata.normalize("NFKC", name):
-        raise MailError(f"{what} holds an '@' and could be taken for an address.")
-    return clean_text(name, what)
 
 
 def _address(text: str) -> str:
@@ -116,6 +61,38 @@ def _places(value: object) -> object:
 
 Address = Annotated[str, AfterValidator(_address)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(clean_name)]
+
+
+_HOST = re.compile(r"[A-Za-z0-9:-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise ParameterError(f"{text!r} is no name of a server such as smtp.example.com")
+    return text
+
+
+class SmtpServer(Strict):
+    """A mail server and how to use it.
+
+    Attributes:
+        host: Name or address; the certificate must be for it.
+        port: Usually 587 with `starttls` and 465 with `tls`.
+        security: How the connection is encrypted: after a first command, or from the start.
+        timeout_seconds: How long each step of the dialogue may take; a message takes ten of it
+            at most.
+        ca_file: Certificates to trust in place of the system's, for a private authority.
+        messages_per_minute: How many messages to send at most.
+        login: Whether to log in.
+    """
+
+    host: Annotated[str, AfterValidator(_host)]
+    port: Annotated[int, Field(gt=0, lt=65536)]
+    security: Literal["starttls", "tls"]
+    timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30
+    ca_file: Annotated[Path | None, Field(strict=False)] = None
+    messages_per_minute: Annotated[int, Field(gt=0)] = 60
+    login: bool = True
 
 
 class Person(Strict):
@@ -165,7 +142,7 @@ class RecipientsFile(Strict):
     allowed_domains: Annotated[
         tuple[Annotated[str, AfterValidator(_domain)], ...], Field(min_length=1, strict=False)
     ]
-    smtp: Server
+    smtp: SmtpServer
     base_url: Annotated[str, AfterValidator(_web_page)] | None = None
     largest_message_mb: float = Field(default=8, gt=0)
     resend_uncertain: bool = False
@@ -201,82 +178,3 @@ def read_recipients(folder: Path) -> RecipientsFile:
         return validated(RecipientsFile, content, str(file))
     except MailError as error:
         raise ParameterError(f"{file}: {error}") from error
-
-
-def specs_for(recipients: RecipientsFile, file: ReportsFile, asked: Asked) -> list[ReportSpec]:
-    """The reports that recipients get, each once.
-
-    Raises:
-        ParameterError: A recipient would get nothing, or a parameter is wrong.
-    """
-    specs = (spec for _, spec in wanted_specs(recipients, file, asked))
-    found = {(spec.partner, spec.date_range, spec.variant): spec for spec in specs}
-    return list(found.values())
-
-
-def wanted_specs(
-    recipients: RecipientsFile, file: ReportsFile, asked: Asked
-) -> Iterator[tuple[Person, ReportSpec]]:
-    """The people of the partners that are asked for, each with their report; see `specs_for`."""
-    listed = {partner.id for partner in file.partners}
-    for partner, people in recipients.partners.items():
-        if not asked.partners or partner in asked.partners:
-            if partner not in listed:
-                raise ParameterError(
-                    f"partner {partner} of recipients.yml is not in reports.yml, so nobody knows "
-                    "what its people may see; list it there, or take its people out."
-                )
-            yield from ((person, _spec_for(partner, person, file, asked)) for person in people)
-
-
-def _spec_for(partner: str, person: Person, file: ReportsFile, asked: Asked) -> ReportSpec:
-    """The report that a person gets: never more than the partner's filters and theirs let through.
-
-    Raises:
-        ParameterError: Nothing is let through, or a parameter is wrong.
-    """
-    alone = Asked(
-        partners=(partner,),
-        date_range=person.range or asked.date_range,
-        as_of=asked.as_of,
-        locale=person.locale,
-        store=asked.store,
-    )
-    ordinary = report_specs(file, Asked(partners=(partner,), as_of=asked.as_of, store=asked.store))
-    wanted = report_specs(file, alone)[0]
-    who = f"partner {partner}, {person.address}"
-    inner = Filters.parse(filter_texts(person.filters))
-    filters = _narrowed(wanted.filters, inner, who)
-    filters = _narrowed(filters, Filters(partner_location=person.locations), who)
-    # Whoever lists the same values in another order gets the same report.
-    filters = _ordered(filters)
-    if (filters, wanted.locale) == (_ordered(ordinary[0].filters), ordinary[0].locale):
-        return wanted
-    variant = _variant(filters, wanted.locale)
-    return wanted.model_copy(update={"filters": filters, "variant": variant})
-
-
-def _narrowed(outer: Filters, inner: Filters, who: str) -> Filters:
-    """What passes both: a facet with values in both keeps those that are in both."""
-    both: dict[str, tuple[str, ...]] = {}
-    for facet, values in outer:
-        wanted: Iterable[str] = getattr(inner, facet)
-        allowed = {value.lower() for value in values}
-        both[facet] = tuple(v for v in wanted if not values or v.lower() in allowed)
-        if not wanted:
-            both[facet] = values
-        elif not both[facet]:
-            raise ParameterError(
-                f"{who}: none of {facet} {', '.join(wanted)} is among those allowed, "
-                f"{', '.join(values)}; nothing would be left of the report."
-            )
-    return Filters(**both)
-
-
-def _ordered(filters: Filters) -> Filters:
-    return Filters(**{facet: tuple(sorted(set(values))) for facet, values in filters})
-
-
-def _variant(filters: Filters, locale: str) -> str:
-    parts = "\0".join([locale, *filters.texts()])
-    return hashlib.sha256(parts.encode()).hexdigest()[:16]

@@ -11,8 +11,8 @@ from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from insights_lib.errors import ParameterError
-from insights_lib.parameters.reports_yml import read_yaml
-from insights_lib.parameters.spec import PartnerId, RangeText, Strict, validated
+from insights_lib.parameters.spec import PartnerId, RangeText
+from insights_lib.parameters.validation import Strict, read_yaml, validated
 
 STEPS = ("ingest", "run", "send")
 LONGEST_CATCH_UP = 31 * 24  # hours; a window of last month is better asked for by hand

@@ -6,9 +6,8 @@ The same words serve the command line, the YAML files of `parameters/` and the n
 import re
 from collections.abc import Iterable
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar, get_args
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,25 +15,17 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
 )
 
 from insights_lib.errors import ParameterError
+from insights_lib.parameters.validation import Strict, unknown, validated
+from insights_lib.tables import FACETS
 
-FACETS = (
-    "product",
-    "customer_market",
-    "partner_attribution",
-    "partner_location",
-    "sales_channel",
-    "customer_segment",
-)
 PRESETS = {"last_3_months": 3, "last_6_months": 6, "last_12_months": 12}
 LOCALES = ("en", "sv")
 LONGEST_RANGE = 120  # months; what a slice can keep of a subscription in one number
 RANGES = f"{', '.join(PRESETS)}, or two months such as 2025-01_2025-12"
 
-Model = TypeVar("Model", bound=BaseModel)
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 # Devices of Windows, and what stands beside the partners in the folder of the reports.
@@ -99,12 +90,6 @@ class DateRange(BaseModel):
     def month_before(self) -> date:
         """The month that flows into the range are counted from."""
         return month_after(self.first, -1)
-
-
-class Strict(BaseModel):
-    """A frozen model that takes no unknown key and no value of another type."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class Filters(Strict):
@@ -262,58 +247,3 @@ def report_spec(**values: Any) -> ReportSpec:
         ParameterError: A value is not allowed, or a name is not known.
     """
     return validated(ReportSpec, values)
-
-
-def unknown(name: str, known: Iterable[str]) -> str:
-    """Half a sentence: the name is none of those that are known; which one may be meant."""
-    known = tuple(known)
-    near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{name!r} is none of: {', '.join(known)}{hint}"
-
-
-def validated(model: type[Model], values: dict[str, Any], where: str = "") -> Model:
-    """A model of plain values; the first that is wrong is told in a sentence.
-
-    Args:
-        model: What they are to be.
-        values: The values by their names.
-        where: Where they stand, such as a file.
-
-    Raises:
-        ParameterError: With the place, the reason, and what was allowed.
-    """
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise ParameterError(f"{where}{where and ': '}{_sentence(error, model)}") from error
-
-
-def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first thing that is wrong, where it stands, and what was allowed."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])  # empty, if it is the whole
-    if first["type"] == "extra_forbidden":
-        *above, name = first["loc"]
-        return _ended(unknown(str(name), _fields_at(model, tuple(above))))
-    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-    if first["type"] == "too_short":
-        reason = "is empty; it needs at least one entry"
-    if first["type"] == "string_type":
-        reason += f", not {first['input']!r}; put it in quotes"
-    return _ended(f"{place}: {reason}" if place else reason)
-
-
-def _ended(sentence: str) -> str:
-    return sentence if sentence.endswith("?") else f"{sentence}."
-
-
-def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """The names that are known at a place of a model with models, or lists or dicts of them."""
-    inside: Any = model
-    for part in place:
-        if isinstance(inside, type) and issubclass(inside, BaseModel):
-            inside = inside.model_fields[str(part)].annotation
-        else:
-            inside = get_args(inside)[-1]
-    return list(inside.model_fields)

@@ -1,4 +1,4 @@
-"""What the charts are made of: traces and layouts as plain dictionaries, and safe labels.
+"""What the charts are made of: traces and layouts as to_list dictionaries, and safe labels.
 
 They become a figure when all of it is known: plotly checks every change of a figure anew, which
 takes several times as long.
@@ -18,7 +18,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from insights_lib.presentation import theme
-from insights_lib.presentation.language import Words
+from insights_lib.presentation.language import Language
 
 LONGEST_LABEL = 40
 # Plotly looks labels up in JavaScript objects, in which these are always found.
@@ -32,9 +32,9 @@ BELOW_TABS = 80  # pixels above the chart
 Trace = dict[str, Any]
 
 
-def figure(traces: Iterable[Trace], words: Words, height: int, **layout: Any) -> go.Figure:
+def figure(traces: Iterable[Trace], language: Language, height: int, **layout: Any) -> go.Figure:
     """A figure in the theme, with a height in pixels and the width of its place."""
-    whole = {"template": theme.template(words), "height": height, **layout}
+    whole = {"template": theme.template(language), "height": height, **layout}
     return go.Figure(data=list(traces), layout=whole)
 
 
@@ -64,13 +64,15 @@ def labels(names: Iterable[str]) -> list[str]:
     return result
 
 
-def plain(series: "pd.Series[Any]") -> list[Any]:
+def to_list(series: "pd.Series[Any]") -> list[Any]:
     """A column as a list, null as None."""
     values = zip(series.astype(object).tolist(), series.isna().tolist(), strict=True)
     return [None if missing else value for value, missing in values]
 
 
-def columns(months: Sequence[str], counts: Sequence[Any], words: Words, **style: Any) -> Trace:
+def month_columns(
+    months: Sequence[str], counts: Sequence[Any], language: Language, **style: Any
+) -> Trace:
     """A column by month; `style` has the name and the color.
 
     A negative count hangs below zero, and its hover tells how many there are.
@@ -83,15 +85,19 @@ def columns(months: Sequence[str], counts: Sequence[Any], words: Words, **style:
         "name": name,
         "marker": {"color": style["color"]},
         "hovertext": [
-            f"{month}<br>{name}: {words.count(None if n is None else abs(n))}"
+            f"{month}<br>{name}: {language.count(None if n is None else abs(n))}"
             for month, n in zip(months, counts, strict=True)
         ],
         "hovertemplate": HOVER,
     }
 
 
-def bars(
-    names: Sequence[str], counts: Sequence[Any], shares: Sequence[Any], words: Words, **style: Any
+def horizontal_bars(
+    names: Sequence[str],
+    counts: Sequence[Any],
+    shares: Sequence[Any],
+    language: Language,
+    **style: Any,
 ) -> Trace:
     """A lying bar for each label, with its count beside it; `style` goes to the trace."""
     return {
@@ -99,21 +105,21 @@ def bars(
         "x": list(counts),
         "y": list(names),
         "orientation": "h",
-        "text": [words.short(n) for n in counts],
+        "text": [language.short(n) for n in counts],
         "textposition": "outside",
         "cliponaxis": False,
-        "hovertext": hover_of_shares(names, counts, shares, words),
+        "hovertext": hover_of_shares(names, counts, shares, language),
         "hovertemplate": HOVER,
         **style,
     }
 
 
 def hover_of_shares(
-    names: Sequence[str], counts: Sequence[Any], shares: Sequence[Any], words: Words
+    names: Sequence[str], counts: Sequence[Any], shares: Sequence[Any], language: Language
 ) -> list[str]:
     """What is told of each label's customers."""
     return [
-        f"{name}<br>{words('Customers')}: {words.count(n)} ({words.percent(share)})"
+        f"{name}<br>{language('Customers')}: {language.count(n)} ({language.percent(share)})"
         for name, n, share in zip(names, counts, shares, strict=True)
     ]
 

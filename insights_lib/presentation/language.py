@@ -18,7 +18,7 @@ LOCALE_FOLDER = Path(__file__).parent / "locale"
 UNKNOWN = "–"  # what a reader sees where a number cannot be known
 
 
-class Words:
+class Language:
     """The language of one report.
 
     Args:

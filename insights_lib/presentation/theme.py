@@ -4,7 +4,7 @@ from functools import cache
 
 import plotly.graph_objects as go
 
-from insights_lib.presentation.language import Words
+from insights_lib.presentation.language import Language
 
 # What each colour is for, and what it is on light and on dark ground. Categories come in the order
 # of their importance and differ in lightness as well as in hue. tests/test_theme.py holds texts
@@ -80,9 +80,9 @@ OTHERS = LIGHT["others"]
 MAP_SCALE = [[i / 2, LIGHT[f"map-{i + 1}"]] for i in range(3)]
 
 
-def template(words: Words) -> go.layout.Template:
+def template(language: Language) -> go.layout.Template:
     """The plotly template of every figure."""
-    return _template(words.separators)
+    return _template(language.separators)
 
 
 @cache

@@ -1,112 +1,178 @@
-"""Whether a report is still what its inputs would make of it, by their contents."""
+"""The plan: what the reports asked for would be made of now, and how those that are there stand."""
 
 import hashlib
-import json
 import platform
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from insights_lib.errors import StoreError
-from insights_lib.outputs import folder_of
+from insights_lib.disk import digest
+from insights_lib.errors import ReportError, StoreError
+from insights_lib.outputs import Manifest, Outputs
 from insights_lib.parameters.spec import DateRange, ReportSpec
-from insights_lib.store.catalog import Holdings, holdings
+from insights_lib.store.catalog import PartnerParts, partner_parts, reading
 
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 _SOFTWARE = ("partner-insights", "papermill", "nbconvert", "pandas", "plotly", "duckdb")
 _LIBRARY = Path(__file__).parents[1]
 
-State = Literal["fresh", "stale", "failed", "never run"]
+Status = Literal["fresh", "stale", "failed", "never run"]
+Fingerprint = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a report stands.
+class PlannedReport:
+    """One report that was asked for.
 
     Attributes:
-        partner: Partner global account id.
-        months: The months of its range, such as `2025-01_2025-12`; empty if it has none yet.
-        state: `fresh`, `stale`, `failed` or `never run`.
-        why: What has changed, or why it failed; empty if fresh.
-        variant: As of the spec.
+        spec: What was asked for.
+        status: `fresh`, `stale`, `failed` or `never run`.
+        reason: What has changed, or why it failed; empty if fresh.
+        months: The months that the spec means for the partner; None if it has no data for it.
+        folder: Where the report belongs; None without months.
+        parts: What the store holds of the partner; None if it holds nothing.
+        fingerprint: A digest of each thing that the report would be made of now.
     """
 
-    partner: str
-    months: str
-    state: State
-    why: str = ""
-    variant: str = ""
+    spec: ReportSpec
+    status: Status
+    reason: str = ""
+    months: DateRange | None = None
+    folder: Path | None = None
+    parts: PartnerParts | None = None
+    fingerprint: Fingerprint | None = None
+
+    COLUMNS = ("partner", "months", "variant", "state", "why")
+
+    def row(self) -> dict[str, str]:
+        """It as a row to be shown."""
+        return {
+            "partner": self.spec.partner,
+            "months": str(self.months or ""),
+            "state": self.status,
+            "why": self.reason,
+            "variant": self.spec.variant,
+        }
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the store the report is made of."""
+        if self.parts is None or self.months is None:
+            return 0
+        return sum(part.rows for part in self.parts.within(self.months))
 
 
-def standing(spec: ReportSpec, outputs: Path, notebooks: Iterable[Path]) -> Standing:
-    """How the report that a spec asks for stands in a folder of reports."""
+def notebooks() -> tuple[Path, ...]:
+    """The notebooks of the sections, in the order of the page.
+
+    Raises:
+        ReportError: There is none.
+    """
+    found = tuple(sorted(NOTEBOOKS.glob("*.ipynb")))
+    if not found:
+        raise ReportError(f"{NOTEBOOKS}: no notebook is here; run from the project's own folder.")
+    return found
+
+
+def plan_reports(specs: Iterable[ReportSpec], outputs: Outputs) -> list[PlannedReport]:
+    """Plan reports, in the order of their specs; the catalog is asked once for each partner.
+
+    Raises:
+        StoreError: The store cannot be read, which no report could change.
+        ReportError: There are no notebooks.
+    """
+    specs, sections = list(specs), notebooks()
+    for store in {spec.store for spec in specs}:
+        with reading(store) as catalog:
+            catalog.execute("SELECT count(*) FROM parts").fetchall()
+    parts: dict[tuple[Path | str, str], PartnerParts | StoreError] = {}
+    for spec in specs:
+        if (spec.store, spec.partner) not in parts:
+            parts[spec.store, spec.partner] = _parts_of(spec)
+    return [_planned(spec, parts[spec.store, spec.partner], outputs, sections) for spec in specs]
+
+
+def _parts_of(spec: ReportSpec) -> PartnerParts | StoreError:
     try:
-        held = holdings(spec.store, spec.partner)
-        date_range = held.resolve(spec)
+        return partner_parts(spec.store, spec.partner)
     except StoreError as error:
-        return Standing(spec.partner, "", "failed", str(error), spec.variant)
-    folder = folder_of(outputs, spec, date_range)
-    found = partial(Standing, spec.partner, str(date_range), variant=spec.variant)
+        return error
+
+
+def _planned(
+    spec: ReportSpec,
+    parts: PartnerParts | StoreError,
+    outputs: Outputs,
+    sections: tuple[Path, ...],
+) -> PlannedReport:
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        if manifest["status"] != "complete":
-            reasons = [f"{one['section']}: {one['reason']}" for one in manifest["failures"]]
-            return found("failed", "; ".join(reasons))
-        now, then = fingerprint(spec, held, date_range, notebooks), manifest["fingerprint"]
-        changed = [name for name, digest in now.items() if then[name] != digest]
-        changed += _changed_files(folder, manifest["report_sha256"])
-    except OSError:
-        return found("never run", "there is no report")
-    except (ValueError, KeyError, TypeError):
-        return found("never run", "its manifest.json is none")
-    if changed:
-        return found("stale", f"changed: {', '.join(changed)}")
-    return found("fresh")
+        if isinstance(parts, StoreError):
+            raise parts
+        months = parts.resolve(spec)
+    except StoreError as error:
+        return PlannedReport(spec, "failed", str(error))
+    folder = outputs.report_folder(spec.partner, months, spec.variant)
+    now = fingerprint(spec, parts, months, sections)
+    status, reason = _status(folder, now)
+    return PlannedReport(spec, status, reason, months, folder, parts, now)
 
 
-def _changed_files(folder: Path, page_sha256: str) -> Iterator[str]:
-    """What of a report is not there as it was made."""
+def _status(folder: Path, now: Fingerprint) -> tuple[Status, str]:
+    """How the report in a folder stands, and why."""
+    manifest = Manifest.read(folder)
+    if manifest is None:
+        there = (folder / "manifest.json").exists()
+        return "never run", "its manifest.json is not a manifest" if there else "there is no report"
+    if manifest.status == "failed":
+        reasons = (f"{failure.section}: {failure.reason}" for failure in manifest.failures)
+        return "failed", "; ".join(reasons)
+    changed = [name for name, value in now.items() if manifest.fingerprint.get(name) != value]
+    changed += _changed_files(folder, manifest)
+    return ("stale", f"changed: {', '.join(changed)}") if changed else ("fresh", "")
+
+
+def _changed_files(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """What of a report is no longer as it was made."""
     page = folder / "report.html"
     if not page.is_file():
         yield "report.html, which is gone"
-    elif hashlib.sha256(page.read_bytes()).hexdigest() != page_sha256:
+    elif hashlib.sha256(page.read_bytes()).hexdigest() != manifest.report_sha256:
         yield "report.html"
     elif not (folder / "notebooks").is_dir() or not (folder / "data").is_dir():
         yield "notebooks or tables, which are gone"
 
 
 def fingerprint(
-    spec: ReportSpec, held: Holdings, date_range: DateRange, notebooks: Iterable[Path]
-) -> dict[str, str]:
+    spec: ReportSpec, parts: PartnerParts, months: DateRange, sections: Iterable[Path]
+) -> Fingerprint:
     """A digest of each thing that a report is made of: data, parameters, notebooks, software.
 
     The as-of date and the store's folder are not in it: what they lead to is.
     """
     return {
-        "data": data_digest(held, date_range),
-        "parameters": _digest(
+        "data": data_digest(parts, months),
+        "parameters": digest(
             spec.partner,
             spec.partner_name,
-            date_range,
+            months,
             spec.locale,
             *spec.active_states,
             *spec.filters.texts(),
         ),
-        "notebooks": _of_files(tuple(notebooks)),
+        "notebooks": _digest_of_files(tuple(sections)),
         "software": software(),
     }
 
 
-def data_digest(held: Holdings, date_range: DateRange) -> str:
+def data_digest(parts: PartnerParts, months: DateRange) -> str:
     """A digest of the data that a report is made of."""
-    months = (date_range.month_before, date_range.last)
-    parts = [part for part in held.parts if months[0] <= part.month <= months[1]]
-    return _digest(
-        held.name,
-        held.subscription_dataset,
-        *(f"{part.dataset} {part.month} {part.rows} {part.hash}" for part in parts),
+    return digest(
+        parts.name,
+        parts.subscription_dataset,
+        *(f"{p.dataset} {p.month} {p.rows} {p.hash}" for p in parts.within(months)),
     )
 
 
@@ -120,19 +186,10 @@ def versions() -> dict[str, str]:
 def software() -> str:
     """A digest of this library's own files, of the packages it works with, and of Python."""
     files = [file for file in sorted(_LIBRARY.rglob("*")) if file.is_file()]
-    own = _of_files(tuple(file for file in files if file.suffix not in {".pyc", ".orig"}))
-    return _digest(own, platform.python_version(), *versions().values())
+    own = _digest_of_files(tuple(f for f in files if f.suffix not in {".pyc", ".orig"}))
+    return digest(own, platform.python_version(), *versions().values())
 
 
 @cache
-def _of_files(files: tuple[Path, ...]) -> str:
-    return _digest(*(part for file in files for part in (file.name, file.read_bytes())))
-
-
-def _digest(*parts: Any) -> str:
-    """A SHA-256 of values, each with its length, so that none runs into the next."""
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part if isinstance(part, bytes) else str(part).encode()
-        digest.update(f"{len(data)}:".encode() + data)
-    return digest.hexdigest()
+def _digest_of_files(files: tuple[Path, ...]) -> str:
+    return digest(*(part for file in files for part in (file.name, file.read_bytes())))

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from threading import Thread, current_thread
 from typing import Any
 
-from insights_lib.warm_kernels.fork_server import Twin, WarmParent, call
+from insights_lib.warm_kernels.fork_server import Clone, ForkServer, call
 from insights_lib.warm_kernels.linux import name_process
 
 
@@ -25,16 +25,16 @@ class Workers(Executor):
 
     Args:
         count: How many.
-        begin: `module:function` that each of them calls before it has any work, with the twin that
+        begin: `module:function` that each of them calls before it has any work, with the clone that
             it has for itself, or None.
-        parents: Where processes can be forked: the parent of which they are forks, and the one of
-            which each has a twin for itself. Both end with the pool.
+        fork_servers: Where processes can be forked: the server that forks them, and the one of which
+            each gets a clone for itself. Both end with the pool.
     """
 
     def __init__(
-        self, count: int, begin: str, parents: tuple[WarmParent, WarmParent] | None = None
+        self, count: int, begin: str, fork_servers: tuple[ForkServer, ForkServer] | None = None
     ) -> None:
-        self._begin, self._parents = begin, parents
+        self._begin, self._fork_servers = begin, fork_servers
         self._queue: SimpleQueue[Any] = SimpleQueue()
         self._processes: dict[Thread, Any] = {}
         self._stopped = False
@@ -52,8 +52,8 @@ class Workers(Executor):
         """End the processes: when all is done, or at once with `cancel_futures`."""
         if cancel_futures:
             self._stopped = True
-            for parent in self._parents or ():
-                parent.kill()
+            for server in self._fork_servers or ():
+                server.kill()
             for process in list(self._processes.values()):
                 process.kill()
         for _ in self._threads:
@@ -61,9 +61,9 @@ class Workers(Executor):
         if wait:
             for thread in self._threads:
                 thread.join()
-            for parent in self._parents or ():
-                parent.close()
-            self._parents = None
+            for server in self._fork_servers or ():
+                server.close()
+            self._fork_servers = None
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """End the processes: at once after an error, else when all is done."""
@@ -94,8 +94,8 @@ class Workers(Executor):
     def _start(self) -> tuple[Any, Connection]:
         ours, theirs = Pipe()
         with theirs:
-            if self._parents:
-                return _fork(*self._parents, theirs, self._begin), ours
+            if self._fork_servers:
+                return _fork(*self._fork_servers, theirs, self._begin), ours
             # A fork of a process with threads may hold their locks.
             process = get_context("spawn").Process(target=_serve, args=(theirs, self._begin))
             process.start()
@@ -103,26 +103,26 @@ class Workers(Executor):
 
 
 class _Fork:
-    """A fork of the warm parent, with what is needed here of a process of `multiprocessing`."""
+    """A process of a fork server, with what is needed here of a process of `multiprocessing`."""
 
     exitcode = -signal.SIGKILL
 
-    def __init__(self, parent: WarmParent, pid: int) -> None:
-        self._parent, self._pid = parent, pid
+    def __init__(self, server: ForkServer, pid: int) -> None:
+        self._server, self._pid = server, pid
 
     def kill(self) -> None:
-        self._parent.kill()  # none of them is killed but with all others
+        self._server.kill()  # none of them is killed but with all others
 
     def join(self) -> None:
-        with suppress(RuntimeError):  # a parent that has replaced its own, and cannot be warmed
-            self.exitcode = self._parent.ask("end", self._pid)
+        with suppress(RuntimeError):  # one that has replaced its own process and cannot be warmed
+            self.exitcode = self._server.ask("end", self._pid)
 
 
-def _fork(parent: WarmParent, own: WarmParent, pipe: Connection, begin: str) -> _Fork:
-    descriptor, twin = own.twin()
+def _fork(server: ForkServer, own: ForkServer, pipe: Connection, begin: str) -> _Fork:
+    descriptor, clone = own.clone()
     try:
         handles = pipe.fileno(), descriptor
-        return _Fork(parent, parent.fork(f"{__name__}:work", twin, begin, handles=handles))
+        return _Fork(server, server.fork(f"{__name__}:work", clone, begin, handles=handles))
     finally:
         os.close(descriptor)
 
@@ -146,23 +146,23 @@ def _answer(process: Any, pipe: Connection, work: Any) -> Any:
     return result
 
 
-def work(pipe: int, descriptor: int, twin: int, begin: str) -> None:
+def work(pipe: int, descriptor: int, clone: int, begin: str) -> None:
     """Be a process of the pool, as a fork.
 
     Args:
         pipe: Handle of the socket over which work comes.
-        descriptor: Handle of the socket of the warm parent that is this process's own.
-        twin: Its process id.
+        descriptor: Handle of the socket of the fork server that this process has for itself.
+        clone: Its process id.
         begin: As of `Workers`.
     """
     name_process("worker")
-    _serve(Connection(pipe), begin, (descriptor, twin))
+    _serve(Connection(pipe), begin, (descriptor, clone))
 
 
-def _serve(pipe: Connection, begin: str, twin: Twin | None = None) -> None:
+def _serve(pipe: Connection, begin: str, clone: Clone | None = None) -> None:
     """Be a process of the pool: do what comes, and end with the one that sends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
-    call(begin, twin)
+    call(begin, clone)
     while True:
         try:
             function, args, kwargs = pipe.recv()

@@ -6,7 +6,6 @@ fails leaves a folder with the reason in its manifest, and without a page or tab
 
 import atexit
 import hashlib
-import json
 import logging
 import shutil
 import time
@@ -26,22 +25,22 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from insights_lib.disk import move_folder
 from insights_lib.errors import ReportError
 from insights_lib.notebook import facts_of
-from insights_lib.outputs import move_into_place
+from insights_lib.outputs import Failure, Manifest
 from insights_lib.page.rows import compact_rows
 from insights_lib.page.sections import report_of, write_tables
 from insights_lib.page.write import write_page
-from insights_lib.parameters.spec import report_spec
-from insights_lib.presentation.language import Words
-from insights_lib.run.plan import data_digest, software, versions
-from insights_lib.run.request import PRELOAD, Order, Outcome
-from insights_lib.run.section import notebook_parameters, raise_of_system, reason_of, run_section
-from insights_lib.store.remote import read_anew
+from insights_lib.presentation.language import Language
+from insights_lib.run.plan import Fingerprint, data_digest, software, versions
+from insights_lib.run.request import PRELOAD, RenderRequest, RenderResult
+from insights_lib.run.section import raise_of_system, reason_of, run_section
+from insights_lib.store.remote import read_again
 from insights_lib.store.saved_slice import save_slice
 from insights_lib.store.slice import Slice, open_slice
 from insights_lib.warm_kernels.engine import warm_kernels
-from insights_lib.warm_kernels.fork_server import Twin
+from insights_lib.warm_kernels.fork_server import Clone
 
 STAGES = ("kernel", "data", "metrics", "figures", "page")
 _warm = False  # whether this process has warm kernels
@@ -52,13 +51,13 @@ _warming = Lock()  # workers of a cluster have several threads
 class _Report:
     """A report in the making."""
 
-    order: Order
-    started: str
+    request: RenderRequest
+    started_at: datetime
     seconds: dict[str, float] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     tracebacks: dict[str, str] = field(default_factory=dict)
-    tables: str | None = None  # a digest of them
+    tables_sha256: str | None = None
 
     @contextmanager
     def noted(self, name: str) -> Iterator[None]:
@@ -73,76 +72,91 @@ class _Report:
         self.seconds[name] = round(time.perf_counter() - started, 3)
 
 
-def render(order: Order) -> Outcome:
+def render(request: RenderRequest) -> RenderResult:
     """Make a report and put it in its place.
 
     Raises:
-        ReportError: This process has other software than the one that gave the order.
+        ReportError: This process has other software than the one that sent the request.
         OSError: Something could not be written, as on a full disk; what was there stays.
     """
-    if order.fingerprint["software"] != software():
+    planned = request.planned
+    if planned.folder is None or planned.fingerprint is None:
+        raise ReportError(planned.reason)
+    if planned.fingerprint["software"] != software():
         raise ReportError(
             f"{node()} has another version of this library or of Python; install the same one."
         )
     started = time.perf_counter()
-    # A folder of its own: an order can be tried again while the first try is still dying.
-    order = replace(order, workdir=Path(mkdtemp(dir=order.workdir)))
-    report = _Report(order, datetime.now(UTC).isoformat(timespec="seconds"))
-    (order.workdir / "notebooks").mkdir()
-    facts = _make_report(report)
-    _write_manifest(report, facts)
-    outcome = partial(
-        Outcome,
-        order.spec,
+    # A folder of its own: a report can be tried again while the first try is still dying.
+    request = replace(request, workdir=Path(mkdtemp(dir=request.workdir)))
+    report = _Report(request, _now())
+    (request.workdir / "notebooks").mkdir()
+    facts, fingerprint = _make_report(report, planned.fingerprint)
+    _manifest(report, facts, fingerprint).write(request.workdir)
+    result = partial(
+        RenderResult,
+        planned.spec,
         seconds=round(time.perf_counter() - started, 3),
         tracebacks=tuple(sorted(report.tracebacks.items())),
         stages=tuple(report.stages.items()),
         warnings=tuple(facts.get("warnings", ())),
     )
     try:
-        move_into_place(order.workdir, order.folder)
+        move_folder(request.workdir, planned.folder)
     except OSError as error:
         reason = f"it cannot be put in its place ({error}); close or remove what is there."
-        return outcome(folder=None, failures=(("", reason),))
-    return outcome(folder=order.folder, failures=tuple(sorted(report.failures.items())))
+        return result(folder=None, failures=(("", reason),))
+    return result(folder=planned.folder, failures=tuple(sorted(report.failures.items())))
 
 
-def _make_report(report: _Report) -> dict[str, Any]:
-    """Make all but the manifest; returns what the sections say of the report, if none failed."""
-    order = report.order
-    saved = order.workdir / "slice"
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _make_report(report: _Report, fingerprint: Fingerprint) -> tuple[dict[str, Any], Fingerprint]:
+    """Make all but the manifest.
+
+    Returns:
+        What the sections say of the report, if none failed, and the fingerprint of what it was
+        made of: the store can have changed since the report was planned.
+    """
+    request = report.request
+    saved = request.workdir / "slice"
     saved.mkdir()
-    end = time.monotonic() + order.report_timeout
+    end = time.monotonic() + request.report_timeout
     with ExitStack() as kept:
         kept.callback(shutil.rmtree, saved)
         with report.noted("data"):
-            data, order.fingerprint["data"] = _open(order)
+            data, data_sha256 = _open(request, fingerprint["data"])
+            fingerprint = {**fingerprint, "data": data_sha256}
             kept.callback(data.database.close)
             save_slice(data, saved)
         executed = {} if report.failures else _run_sections(report, end)
-        return {} if report.failures else _make_page(report, data, executed)
+        facts = {} if report.failures else _make_page(report, data, executed)
+    return facts, fingerprint
 
 
-def _open(order: Order) -> tuple[Slice, str]:
-    """The slice of an order, and the digest of its data, which may not be what was asked for.
+def _open(request: RenderRequest, planned: str) -> tuple[Slice, str]:
+    """The slice of a report and the digest of its data.
 
-    Then the store has changed since; of one at a URL, what was read before is looked at anew.
+    Where that is not the digest that was planned, the store has changed since; a store at a URL is
+    read again then.
     """
     for _ in range(2):
-        data = open_slice(report_spec(**notebook_parameters(order)), threads=order.lanes)
-        digest = data_digest(data.held, data.date_range)
-        if digest == order.fingerprint["data"]:
+        data = open_slice(request.spec, threads=request.lanes)
+        found = data_digest(data.parts, data.date_range)
+        if found == planned:
             break
-        read_anew()
-    return data, digest
+        read_again()
+    return data, found
 
 
 def _run_sections(report: _Report, end: float) -> dict[str, Any]:
     """Execute the notebooks, some at a time, until the report's time is over."""
-    execute = partial(run_section, report.order, end)
+    execute = partial(run_section, report.request, end)
     executed = {}
-    with ThreadPoolExecutor(report.order.lanes) as lanes:
-        for done in lanes.map(execute, report.order.notebooks):
+    with ThreadPoolExecutor(report.request.lanes) as lanes:
+        for done in lanes.map(execute, report.request.notebooks):
             report.seconds[done.name] = round(done.seconds, 3)
             executed[done.name] = done.executed
             if done.failure:
@@ -150,11 +164,11 @@ def _run_sections(report: _Report, end: float) -> dict[str, Any]:
     return executed
 
 
-def use_warm_kernels(twin: Twin | None = None) -> None:
+def use_warm_kernels(clone: Clone | None = None) -> None:
     """Let this process have warm kernels from now on, if it has none yet.
 
     Args:
-        twin: As of `WarmParent`.
+        clone: A clone of a fork server that this process has for itself, if it has one.
     """
     global _warm  # noqa: PLW0603 - a process is told once, before its first report or with it
     with _warming:
@@ -162,8 +176,8 @@ def use_warm_kernels(twin: Twin | None = None) -> None:
             return
         logging.getLogger("papermill").setLevel(logging.ERROR)
         stack = ExitStack()
-        stack.enter_context(warm_kernels(*PRELOAD, twin=twin))
-        atexit.register(stack.close)  # a fork leaves without, and its twin by itself
+        stack.enter_context(warm_kernels(*PRELOAD, clone=clone))
+        atexit.register(stack.close)  # a fork leaves without it, and its clone ends by itself
         _warm = True
 
 
@@ -171,15 +185,15 @@ def _make_page(
     report: _Report, data: Slice, executed: Mapping[str, NotebookNode]
 ) -> dict[str, Any]:
     """Make page and tables of the sections; returns what they say of the report."""
-    order = report.order
+    workdir = report.request.workdir
     with report.noted("page"):
         content = report_of(executed)
         _refuse_other(content.facts, data)
-        report.tables = write_tables(content, order.workdir / "data")
-        write_page(content, compact_rows(data), order.workdir / "report.html")
+        report.tables_sha256 = write_tables(content, workdir / "data")
+        write_page(content, compact_rows(data), workdir / "report.html")
     if report.failures:
-        shutil.rmtree(order.workdir / "data", ignore_errors=True)
-        (order.workdir / "report.html").unlink(missing_ok=True)
+        shutil.rmtree(workdir / "data", ignore_errors=True)
+        (workdir / "report.html").unlink(missing_ok=True)
         return {}
     _tell_stages(report, content.seconds)
     return content.facts
@@ -195,7 +209,7 @@ def _tell_stages(report: _Report, in_kernels: Mapping[str, float]) -> None:
 
 def _refuse_other(facts: dict[str, Any], data: Slice) -> None:
     """Make sure that the sections speak of what was asked for, whatever is written into them."""
-    asked = facts_of(data, Words(data.spec.locale))
+    asked = facts_of(data, Language(data.spec.locale))
     for name in ("partner", "first", "last", "locale", "filters", "active_states"):
         if facts[name] != asked[name]:
             raise ReportError(
@@ -206,31 +220,29 @@ def _refuse_other(facts: dict[str, Any], data: Slice) -> None:
         raise ReportError("the notebooks opened other data, ingested during the run; run it again.")
 
 
-def _write_manifest(report: _Report, facts: dict[str, Any]) -> None:
-    order = report.order
-    failures = sorted(report.failures.items())
-    page = order.workdir / "report.html"
-    manifest = {
-        "status": "failed" if failures else "complete",
-        "failures": [
-            {"section": name, "reason": reason, "traceback": report.tracebacks.get(name, "")}
-            for name, reason in failures
-        ],
-        "partner": order.spec.partner,
-        "first": f"{order.date_range.first:%Y-%m}",
-        "last": f"{order.date_range.last:%Y-%m}",
-        "parameters": notebook_parameters(order),
-        "inputs": facts.get("inputs", []),
-        "warnings": facts.get("warnings", []),
-        "unmatched_filters": facts.get("unmatched_filters", []),
-        "software": versions(),
-        "fingerprint": order.fingerprint,
-        "tables_sha256": report.tables,
-        "report_sha256": hashlib.sha256(page.read_bytes()).hexdigest() if page.exists() else None,
-        "seconds": dict(sorted(report.seconds.items())),
-        "stages": report.stages,
-        "started_at": report.started,
-        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    text = json.dumps(manifest, indent=2, ensure_ascii=False)
-    (order.workdir / "manifest.json").write_text(f"{text}\n", encoding="utf-8")
+def _manifest(report: _Report, facts: dict[str, Any], fingerprint: Fingerprint) -> Manifest:
+    request = report.request
+    first, last = request.spec.date_range.split("_")
+    page = request.workdir / "report.html"
+    return Manifest(
+        status="failed" if report.failures else "complete",
+        failures=tuple(
+            Failure(section=name, reason=reason, traceback=report.tracebacks.get(name, ""))
+            for name, reason in sorted(report.failures.items())
+        ),
+        partner=request.spec.partner,
+        first=first,
+        last=last,
+        parameters=request.notebook_parameters,
+        inputs=facts.get("inputs", []),
+        warnings=facts.get("warnings", ()),
+        unmatched_filters=facts.get("unmatched_filters", ()),
+        software=versions(),
+        fingerprint=fingerprint,
+        tables_sha256=report.tables_sha256,
+        report_sha256=hashlib.sha256(page.read_bytes()).hexdigest() if page.exists() else None,
+        seconds=dict(sorted(report.seconds.items())),
+        stages=report.stages,
+        started_at=report.started_at,
+        finished_at=_now(),
+    )

@@ -1,9 +1,12 @@
-"""What passes between a run and the processes that make its reports."""
+"""What passes between a run and the processes that render its reports."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from insights_lib.parameters.spec import DateRange, ReportSpec
+from insights_lib.parameters.spec import ReportSpec
+from insights_lib.run.plan import PlannedReport
 
 # What the notebooks of reports need, for the process from which their kernels are forked.
 PRELOAD = (
@@ -15,34 +18,52 @@ PRELOAD = (
 
 
 @dataclass(frozen=True)
-class Order:
-    """A report to be made.
+class RenderRequest:
+    """A report to be rendered.
 
     Attributes:
-        spec: What was asked for.
-        date_range: The months that it means, so that every section speaks of the same.
+        planned: Which one; it has months and a folder.
         notebooks: The sections.
-        workdir: A folder to make it in, on the file system of `folder`.
-        folder: Where it belongs.
+        workdir: A folder to make it in, on the file system of its own folder.
         section_timeout: Seconds that a section may take.
-        report_timeout: Seconds that it may take to read the data and execute all sections.
-        fingerprint: As of `freshness.fingerprint`.
+        report_timeout: Seconds that reading the data and executing all sections may take.
         lanes: How many sections to execute at a time, on a core each.
     """
 
-    spec: ReportSpec
-    date_range: DateRange
+    planned: PlannedReport
     notebooks: tuple[Path, ...]
     workdir: Path
-    folder: Path
     section_timeout: int
     report_timeout: int
-    fingerprint: dict[str, str]
     lanes: int = 1
+
+    @property
+    def spec(self) -> ReportSpec:
+        """What the sections are asked for: the months are fixed, so that all speak of the same."""
+        return self.planned.spec.model_copy(
+            update={"date_range": str(self.planned.months), "variant": ""}
+        )
+
+    @property
+    def notebook_parameters(self) -> dict[str, object]:
+        """The parameters of each notebook."""
+        spec = self.spec
+        return {
+            "partner": spec.partner,
+            "date_range": spec.date_range,
+            "filters": spec.filters.texts(),
+            "locale": spec.locale,
+            "options": {
+                "as_of": spec.as_of.isoformat(),
+                "active_states": list(spec.active_states),
+                "partner_name": spec.partner_name,
+                "store": str(spec.store),
+            },
+        }
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RenderResult:
     """What became of one report.
 
     Attributes:
@@ -63,3 +84,41 @@ class Outcome:
     tracebacks: tuple[tuple[str, str], ...] = ()
     stages: tuple[tuple[str, float], ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was made."""
+        return not self.failures
+
+    def name(self, section: str = "") -> str:
+        """Which report this is, and which section of it, for a reader."""
+        parts = (
+            f"partner {self.spec.partner}",
+            f"variant {self.spec.variant}" if self.spec.variant else "",
+            self.folder.name if self.folder else "",
+            f"section {section}" if section else "",
+        )
+        return ", ".join(filter(None, parts))
+
+    def notes(self) -> list[str]:
+        """What a user should know of it: why it failed, or the warnings of its data."""
+        if self.failures:
+            return [f"failed: {sentence}" for sentence in self.failure_sentences()]
+        return [f"note: {self.name()}: {warning}" for warning in self.warnings]
+
+    def failure_sentences(self) -> list[str]:
+        """What failed, and why, in a sentence each."""
+        named = ((self.name(section), reason) for section, reason in self.failures)
+        return [f"{name}: {reason.removeprefix(f'{name}: ')}" for name, reason in named]
+
+
+def seconds_by_stage(results: Iterable[RenderResult]) -> list[dict[str, str]]:
+    """Where the seconds of a run went, as rows to be shown: stage, seconds, share."""
+    seconds: Counter[str] = Counter()
+    for result in results:
+        seconds.update(dict(result.stages))
+    whole = sum(seconds.values()) or 1
+    return [
+        {"stage": stage, "seconds": f"{value:.2f}", "share": f"{value / whole:.0%}"}
+        for stage, value in seconds.items()
+    ]

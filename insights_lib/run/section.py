@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -18,7 +17,7 @@ from papermill.execute import raise_for_execution_errors
 
 from insights_lib.errors import InsightsError, ReportError
 from insights_lib.page.sections import refuse_unfinished
-from insights_lib.run.request import Order
+from insights_lib.run.request import RenderRequest
 from insights_lib.warm_kernels.engine import MOST, SaidTooMuch
 
 _DIED = "its kernel died; it was killed, perhaps for want of memory"
@@ -43,32 +42,32 @@ class Execution:
     failure: tuple[str, str] | None = None
 
 
-def run_section(order: Order, end: float, notebook: Path) -> Execution:
+def run_section(request: RenderRequest, end: float, notebook: Path) -> Execution:
     """Execute one notebook in a kernel of its own, and once more if its kernel was killed.
 
     Args:
-        order: What is to be made.
+        request: The report.
         end: When the report's time is over, by the monotonic clock.
         notebook: The section.
     """
     started = time.perf_counter()
-    executed, failure = _try_section(order, end, notebook)
+    executed, failure = _try_section(request, end, notebook)
     if failure and failure[0] == _DIED:
-        executed, failure = _try_section(order, end, notebook)
+        executed, failure = _try_section(request, end, notebook)
     return Execution(notebook.stem, time.perf_counter() - started, executed, failure)
 
 
 def _try_section(
-    order: Order, end: float, notebook: Path
+    request: RenderRequest, end: float, notebook: Path
 ) -> tuple[NotebookNode | None, tuple[str, str] | None]:
-    deadline = min(time.monotonic() + order.section_timeout, end)
-    late = f"it ran for more than {order.section_timeout} seconds"
+    deadline = min(time.monotonic() + request.section_timeout, end)
+    late = f"it ran for more than {request.section_timeout} seconds"
     if deadline == end:
-        late = f"the report took more than {order.report_timeout} seconds"
+        late = f"the report took more than {request.report_timeout} seconds"
     try:
         if time.monotonic() >= end:
             raise ReportError(late)
-        executed = _execute(order, deadline, notebook)
+        executed = _execute(request, deadline, notebook)
         refuse_unfinished(notebook.stem, executed)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
         raise_of_system(error)
@@ -78,14 +77,14 @@ def _try_section(
     return executed, None
 
 
-def _execute(order: Order, deadline: float, notebook: Path) -> NotebookNode:
+def _execute(request: RenderRequest, deadline: float, notebook: Path) -> NotebookNode:
     """Do what `papermill.execute_notebook` does, but write the notebook in one line.
 
     For JSON with line breaks, which papermill writes, Python has only an encoder that takes ten
     times as long. A notebook that fails is written by papermill, with a mark where it did.
     """
-    parameters = notebook_parameters(order)
-    unknown = parameters.keys() - _parameters_of(notebook, order.fingerprint["notebooks"])
+    parameters = request.notebook_parameters
+    unknown = parameters.keys() - _parameters_of(notebook, notebook.stat().st_mtime_ns)
     if unknown:
         raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
     prepared = papermill.execute_notebook(
@@ -97,18 +96,18 @@ def _execute(order: Order, deadline: float, notebook: Path) -> NotebookNode:
         kernel_name=papermill_engines.nb_kernel_name(None, prepared),
         progress_bar=False,
         timeout_func=lambda _: max(1, ceil(deadline - time.monotonic())),
-        start_timeout=max(60, order.section_timeout),
-        setup=_saved_slice(order),
+        start_timeout=max(60, request.section_timeout),
+        setup=_saved_slice(request),
     )
-    output = order.workdir / "notebooks" / notebook.name
+    output = request.workdir / "notebooks" / notebook.name
     raise_for_execution_errors(executed, str(output))
     output.write_text(json.dumps(executed, ensure_ascii=False), encoding="utf-8")
     return executed
 
 
 @lru_cache
-def _parameters_of(notebook: Path, digest: str) -> frozenset[str]:  # noqa: ARG001 - of what it is
-    """The parameters that a notebook has; looked up once for every state of the notebooks."""
+def _parameters_of(notebook: Path, changed: int) -> frozenset[str]:  # noqa: ARG001 - a key
+    """The parameters that a notebook has; looked up once for each state of it."""
     return frozenset(papermill.inspect_notebook(_literal(notebook)))
 
 
@@ -121,30 +120,15 @@ def raise_of_system(error: Exception) -> None:
         raise error
 
 
-def _saved_slice(order: Order) -> str:
+def _saved_slice(request: RenderRequest) -> str:
     """Code that tells a kernel where the report's slice is."""
-    call = f"use_saved_slice({str(order.workdir / 'slice')!r})"
+    call = f"use_saved_slice({str(request.workdir / 'slice')!r})"
     return f"from insights_lib.store.saved_slice import use_saved_slice; {call}"
 
 
 def _literal(path: Path) -> str:
     """A path that papermill takes as it is, though it fills in {parameters} in paths."""
     return str(path).replace("{", "{{").replace("}", "}}")
-
-
-def notebook_parameters(order: Order) -> dict[str, Any]:
-    """What the notebooks of a report are given."""
-    spec = order.spec
-    return {
-        "partner": spec.partner,
-        "partner_name": spec.partner_name,
-        "date_range": str(order.date_range),
-        "as_of": spec.as_of.isoformat(),
-        "filters": spec.filters.texts(),
-        "locale": spec.locale,
-        "active_states": list(spec.active_states),
-        "store": str(spec.store),
-    }
 
 
 def reason_of(error: Exception, late: str = "") -> str:

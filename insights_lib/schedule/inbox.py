@@ -13,8 +13,8 @@ from pathlib import Path
 
 import duckdb
 
+from insights_lib.disk import FILE_MODE, make_folder, sync
 from insights_lib.errors import ExportError
-from insights_lib.outputs import FILE_MODE, sync
 from insights_lib.store.ingest import Look, ingest_file, look_at
 
 STABLE_SECONDS = 5.0
@@ -123,7 +123,7 @@ def _take(file: Path, look: Look, folders: Folders) -> Arrival:
 
 def _move(file: Path, folder: Path) -> Path:
     """Move a file so that it is there as a whole even if the machine stops, under a free name."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     name = Path("".join(c if c.isprintable() else "_" for c in file.name))
     target = _reserve(folder, name.stem, name.suffix)
     try:

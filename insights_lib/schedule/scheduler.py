@@ -27,6 +27,11 @@ class Finished:
     window: Window
     reasons: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """Which window it is, and how it ended."""
+        when = f"{self.window.local:%Y-%m-%d %H:%M} {self.window.time_zone}"
+        return f"{self.window.group}, {when}: {'; '.join(self.reasons) or 'done'}"
+
 
 def run_due(plan: Plan, clock: Clock, steps: Mapping[str, Step], record: Record) -> list[Finished]:
     """Do every window that is due and was not done before, in the order of time.
@@ -81,7 +86,7 @@ def settle(finished: Finished, record: Record, now: datetime) -> None:
     record.settle(finished.window, "\n".join(finished.reasons), now)
 
 
-def tell_owners(plan: Plan, now: datetime, alert: Alert, record: Record) -> None:
+def tell_owners(plan: Plan, now: datetime, alert: Alert, record: Record) -> list[str]:
     """Tell the owners of groups what has failed since they were told, once per grace period.
 
     An owner who cannot be told now is told the next time.
@@ -91,26 +96,32 @@ def tell_owners(plan: Plan, now: datetime, alert: Alert, record: Record) -> None
         now: The instant it is, with a zone.
         alert: Tells an owner of a failure: address, subject, text.
         record: What was done, and who was told.
+
+    Returns:
+        A sentence for each owner who could not be told.
     """
+    not_told = []
     for name, group in plan.groups.items():
-        untold = record.untold(name)
-        if untold and record.may_alert(name, now, timedelta(hours=group.grace_hours)):
+        failed = record.owner_not_notified(name)
+        if failed and record.may_alert(name, now, timedelta(hours=group.grace_hours)):
             try:
-                alert(group.alert_to, *_message(name, untold))
-            except Exception:  # noqa: BLE001, S112 - whatever it was, it may be over the next time
+                alert(group.alert_to, *_message(name, failed))
+            except Exception as error:  # noqa: BLE001 - whatever it was, it may be over next time
+                not_told.append(f"{group.alert_to} could not be told, and is next time: {error}")
                 continue
-            record.alerted(name, now)
+            record.owner_notified(name, now)
+    return not_told
 
 
 def _message(name: str, failed: list[tuple[Window, str]]) -> tuple[str, str]:
     """Subject and text of an alert."""
-    told = ""
+    text = ""
     for window, reasons in failed:
         when = f"{window.local:%Y-%m-%d %H:%M} {window.time_zone}"
         lines = "".join(f"- {reason}\n" for reason in reasons.splitlines())
-        told += f"What was due for the group {name} at {when} failed:\n\n{lines}\n"
-    told += "It is not tried again. Recipients got nothing that is incomplete.\n"
-    return f"Partner Insights: {name} failed", told
+        text += f"What was due for the group {name} at {when} failed:\n\n{lines}\n"
+    text += "It is not tried again. Recipients got nothing that is incomplete.\n"
+    return f"Partner Insights: {name} failed", text
 
 
 def stay(call: Callable[[], None], seconds: int = 30) -> None:

@@ -8,21 +8,19 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from filelock import FileLock, Timeout
-
+from insights_lib.disk import FILE_MODE, locked, make_folder
 from insights_lib.errors import BusyError, ReportError
+from insights_lib.outputs import Outputs
 from insights_lib.parameters.schedule_yml import Group, cron_trigger
 
-SCHEDULE = "schedule.sqlite"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS windows (
     name TEXT, scheduled TEXT, time_zone TEXT,
     state TEXT,                           -- running, interrupted, done or failed
     reason TEXT, started_at TEXT, finished_at TEXT,
-    told INTEGER,                         -- whether the owner was told why it has failed
+    told INTEGER,                         -- whether its owner was notified of the failure
     PRIMARY KEY (name, scheduled)
 );
 CREATE TABLE IF NOT EXISTS alerts (name TEXT PRIMARY KEY, alerted_at TEXT);
@@ -111,7 +109,7 @@ class Record:
         )
         return [Window(name, datetime.fromisoformat(at), zone) for name, at, zone in found]
 
-    def standing(self, window: Window) -> tuple[str, str]:
+    def report_status(self, window: Window) -> tuple[str, str]:
         """State and reason of a window; both are empty if it was never begun."""
         row = self._db.execute(
             "SELECT state, reason FROM windows WHERE name = ? AND scheduled = ?", _key(window)
@@ -127,7 +125,7 @@ class Record:
         row = self._db.execute("SELECT alerted_at FROM alerts WHERE name = ?", [name]).fetchone()
         return row is None or abs(now - datetime.fromisoformat(row[0])) >= grace
 
-    def untold(self, name: str) -> list[tuple[Window, str]]:
+    def owner_not_notified(self, name: str) -> list[tuple[Window, str]]:
         """The failed windows of a group whose owner has not been told, with their reasons."""
         found = self._db.execute(
             """SELECT scheduled, time_zone, reason FROM windows
@@ -136,14 +134,14 @@ class Record:
         )
         return [(Window(name, datetime.fromisoformat(at), zone), why) for at, zone, why in found]
 
-    def alerted(self, name: str, now: datetime) -> None:
+    def owner_notified(self, name: str, now: datetime) -> None:
         """Take note of an alert for a group that told of all its failed windows."""
         self._db.execute("INSERT OR REPLACE INTO alerts VALUES (?, ?)", (name, _text(now)))
         self._db.execute("UPDATE windows SET told = 1 WHERE name = ?", [name])
 
 
 @contextmanager
-def recording(outputs: Path, wait_seconds: float = 0) -> Iterator[Record]:
+def recording(outputs: Outputs, wait_seconds: float = 0) -> Iterator[Record]:
     """The record of a folder of reports, for oneself: one scheduler works there at a time.
 
     Windows that are still running by the record are interrupted ones: their process is dead.
@@ -156,17 +154,11 @@ def recording(outputs: Path, wait_seconds: float = 0) -> Iterator[Record]:
         BusyError: Another scheduler is still at work.
         ReportError: The record cannot be read.
     """
-    outputs.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(outputs / ".schedule.lock")
-    try:
-        lock.acquire(timeout=wait_seconds)
-    except Timeout as error:
-        raise BusyError(
-            f"{outputs}: another scheduler is at work here; what is due is done by that one."
-        ) from error
-    file = outputs / SCHEDULE
-    with lock:
-        file.touch(mode=0o640)
+    make_folder(outputs.folder)
+    busy = BusyError(f"{outputs.folder}: another scheduler is at work here; it does what is due.")
+    file = outputs.schedule
+    with locked(outputs.folder / ".schedule.lock", busy, wait_seconds):
+        file.touch(FILE_MODE)
         try:
             with closing(sqlite3.connect(file, timeout=60, isolation_level=None)) as db:
                 db.execute("PRAGMA journal_mode = WAL")

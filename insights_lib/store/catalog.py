@@ -10,7 +10,7 @@ does not matter in which order Profile and the others are ingested.
 A store that is only read may also lie at a URL; see `remote`.
 """
 
-import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from insights_lib.disk import make_folder, move_file, sync
 from insights_lib.errors import StoreError
 from insights_lib.exports.datasets import CUSTOMERS, SEATS, SUBSCRIPTION_DATASETS
 from insights_lib.parameters.spec import PRESETS, DateRange, ReportSpec
 from insights_lib.store import remote
+from insights_lib.store.parts import Part
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS exports (      -- the log: one row per ingested file
@@ -55,22 +57,6 @@ AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.location = p.account)
 """
 
 
-@dataclass(frozen=True)
-class Part:
-    """The rows of one month that one export holds for a partner, or one file of them.
-
-    In a store at a URL the file is one, too.
-    """
-
-    export: int
-    dataset: str
-    month: date
-    file: Path | str
-    rows: int
-    subscription_ids: int
-    hash: str
-
-
 def reading(store: Path | str) -> AbstractContextManager[sqlite3.Connection]:
     """The catalog of a store in a folder or at a URL, to read.
 
@@ -84,6 +70,8 @@ def reading(store: Path | str) -> AbstractContextManager[sqlite3.Connection]:
 
 @contextmanager
 def _reading(store: Path) -> Iterator[sqlite3.Connection]:
+    if store.is_file():
+        raise StoreError(f"{store}: is a file; give the folder of a store, or its URL.")
     catalog = store.absolute() / "catalog.sqlite"
     if not catalog.exists() or catalog.stat().st_size == 0:  # empty: no ingest has succeeded
         raise StoreError(f"{store}: no store is here; run `insights ingest` first.")
@@ -104,7 +92,12 @@ def writing(store: Path) -> Iterator[sqlite3.Connection]:
 
     Another process that writes to the same store waits until this one is done.
     """
-    store.mkdir(0o750, parents=True, exist_ok=True)  # who the customers are is not for everybody
+    if re.match(r"[A-Za-z][\w+.-]+:/", str(store)):  # Windows has drives of one letter
+        raise StoreError(
+            f"{store}: a store at a URL can only be read. Give a folder, and copy it to the URL "
+            "afterwards: its parts first, the catalog last."
+        )
+    make_folder(store)
     with closing(sqlite3.connect(store / "catalog.sqlite", timeout=3600)) as db:
         db.isolation_level = None
         db.execute("PRAGMA synchronous = FULL")
@@ -167,18 +160,14 @@ def _sweep(db: sqlite3.Connection, parts: Path, account: str) -> None:
 
 def move_into_store(file: Path, target: Path) -> None:
     """Move a file so that it stays there even if the machine stops at once."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("rb") as written:
-        os.fsync(written.fileno())
-    file.rename(target)
-    for folder in target.parents[:3]:  # of the account, of all parts, of the store
-        descriptor = os.open(folder, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+    make_folder(target.parent)
+    move_file(file, target)
+    for folder in target.parents[1:3]:  # of all parts, of the store
+        sync(folder)
 
 
 @dataclass(frozen=True)
-class Holdings:
+class PartnerParts:
     """What the store holds of one partner: for each dataset and month the latest export.
 
     Attributes:
@@ -205,6 +194,10 @@ class Holdings:
         """The parts that hold the partner's rows of usage datasets."""
         return [part for part in self.parts if part.dataset not in SUBSCRIPTION_DATASETS]
 
+    def within(self, months: DateRange) -> list[Part]:
+        """The parts that a report of these months reads: theirs, and those of the month before."""
+        return [p for p in self.parts if months.month_before <= p.month <= months.last]
+
     def resolve(self, spec: ReportSpec) -> DateRange:
         """The months that a spec's date range means for this partner.
 
@@ -223,7 +216,7 @@ class Holdings:
         return DateRange.ending(max(complete), PRESETS[spec.date_range])
 
 
-def holdings(store: Path | str, partner: str) -> Holdings:
+def partner_parts(store: Path | str, partner: str) -> PartnerParts:
     """Look up in the catalog what the store, a folder or a URL, holds of a partner.
 
     Raises:
@@ -248,7 +241,7 @@ def holdings(store: Path | str, partner: str) -> Holdings:
     # A month of which every customer is forgotten is not covered, by earlier exports neither.
     live = [p for p in rows if p.export == latest[p.dataset, p.month] and p.rows]
     live.sort(key=lambda part: (part.dataset, part.month, part.hash))
-    return Holdings(partner, names[0] or "", tuple(live))
+    return PartnerParts(partner, names[0] or "", tuple(live))
 
 
 def _partners(db: sqlite3.Connection, most: int = 10) -> list[str]:

@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,7 +24,8 @@ from insights_lib.exports.datasets import (
 from insights_lib.exports.reader import MONTH_FORMS, parse_month, read_export
 from insights_lib.parameters.spec import is_safe_name
 from insights_lib.store.catalog import NewMonth, publish, writing
-from insights_lib.store.staging import Staged, counts_by_month, has_accounts
+from insights_lib.store.parts import counts_by_month
+from insights_lib.store.staging import StagedExport, has_accounts
 
 _CUSTOMER = (
     "coalesce('tpid:' || CustomerTpid, 'tenant:' || CustomerTenantId, 'name:' || CustomerName)"
@@ -32,6 +33,7 @@ _CUSTOMER = (
 _REASON = f"""CASE WHEN account IS NULL THEN 'no partner id'
     WHEN {_CUSTOMER} IS NULL THEN 'no customer id and no customer name' END"""
 _PROFILE_REASON = "CASE WHEN account IS NULL OR location IS NULL THEN 'no partner id' END"
+_REJECTS_SHOWN = 5
 _NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 
 
@@ -66,6 +68,20 @@ class Ingested:
     def rows_rejected(self) -> int:
         """Rows that were left out."""
         return self.rows_in - self.rows_kept
+
+    def lines(self) -> Iterator[str]:
+        """What a user is told of it: what was kept, the first rejected rows, the notes."""
+        months = f", {self.first:%Y-%m} to {self.last:%Y-%m}" if self.first else ""
+        yield (
+            f"{self.file}: {self.dataset}{months}: {self.rows_in:,} rows in, "
+            f"{self.rows_kept:,} kept, {self.rows_rejected:,} rejected"
+        )
+        for line, reason in self.rejects[:_REJECTS_SHOWN]:
+            yield f"  line {line} rejected: {reason}"
+        if self.rows_rejected > _REJECTS_SHOWN:
+            yield f"  and {self.rows_rejected - _REJECTS_SHOWN:,} more; see the store's log"
+        for note in self.notes:
+            yield f"  note: {note}"
 
 
 def files_of(paths: Iterable[Path]) -> list[Path]:
@@ -114,7 +130,7 @@ def _ingest(db: sqlite3.Connection, file: Path, workdir: Path, parts: Path) -> I
     export = read_export(file, workdir)
     settings = {"memory_limit": "1GB", "temp_directory": str(workdir / "spill")}
     with duckdb.connect(config={**settings}) as engine:
-        staged = Staged(export, engine, workdir)
+        staged = StagedExport(export, engine, workdir)
         if look_at(file) != before:
             raise ExportError(f"{file}: was being written; ingest it when that has ended.")
         if export.dataset.name == PROFILE:
@@ -122,7 +138,7 @@ def _ingest(db: sqlite3.Connection, file: Path, workdir: Path, parts: Path) -> I
         return _take_rows(db, staged, workdir, parts)
 
 
-def _take_accounts(db: sqlite3.Connection, staged: Staged) -> Ingested:
+def _take_accounts(db: sqlite3.Connection, staged: StagedExport) -> Ingested:
     """Replace what is known of the global accounts that a Profile export lists."""
     _refuse_unsafe_accounts(staged)
     known = staged.rows(
@@ -137,7 +153,9 @@ def _take_accounts(db: sqlite3.Connection, staged: Staged) -> Ingested:
     return result
 
 
-def _take_rows(db: sqlite3.Connection, staged: Staged, workdir: Path, parts: Path) -> Ingested:
+def _take_rows(
+    db: sqlite3.Connection, staged: StagedExport, workdir: Path, parts: Path
+) -> Ingested:
     """Write the rows by account, and let the catalog prefer them for the months they cover."""
     dataset = _dataset_by_workload(staged)
     _refuse_unsafe_accounts(staged)
@@ -151,7 +169,7 @@ def _take_rows(db: sqlite3.Connection, staged: Staged, workdir: Path, parts: Pat
     return result
 
 
-def _dataset_by_workload(staged: Staged) -> str:
+def _dataset_by_workload(staged: StagedExport) -> str:
     """OfficeUsage and the EMSUsage of 2020 have the same columns; their workloads differ."""
     dataset = staged.export.dataset.name
     if dataset != OFFICE:
@@ -171,7 +189,7 @@ def _dataset_by_workload(staged: Staged) -> str:
     return EMS if any(of_ems) else OFFICE
 
 
-def _refuse_unsafe_accounts(staged: Staged) -> None:
+def _refuse_unsafe_accounts(staged: StagedExport) -> None:
     for account, row in staged.rows(
         """SELECT account, min(file_row_number) FROM staged
            WHERE account IS NOT NULL GROUP BY account ORDER BY 2"""
@@ -184,7 +202,7 @@ def _refuse_unsafe_accounts(staged: Staged) -> None:
             )
 
 
-def _refuse_wrong_measures(staged: Staged) -> None:
+def _refuse_wrong_measures(staged: StagedExport) -> None:
     for measure in staged.export.dataset.measures:
         wrong = staged.rows(
             f"""SELECT file_row_number, "{measure}" FROM staged
@@ -194,7 +212,7 @@ def _refuse_wrong_measures(staged: Staged) -> None:
             raise staged.refusal(row, f"{measure} is {text!r}; a number such as 12.5 is needed.")
 
 
-def _months(staged: Staged) -> dict[str, date]:
+def _months(staged: StagedExport) -> dict[str, date]:
     """The month that each text of the export stands for."""
     months: dict[str, date] = {}
     for text, row in staged.rows(
@@ -208,7 +226,7 @@ def _months(staged: Staged) -> dict[str, date]:
 
 
 def _map_values(
-    staged: Staged, table: str, column: str, values: Mapping[str, object], sql_type: str
+    staged: StagedExport, table: str, column: str, values: Mapping[str, object], sql_type: str
 ) -> None:
     """A table that gives for every text of a column what it stands for."""
     staged.engine.execute(f'CREATE TABLE {table} ("{column}" VARCHAR, value {sql_type})')
@@ -218,7 +236,7 @@ def _map_values(
     )
 
 
-def _kept_columns(staged: Staged) -> str:
+def _kept_columns(staged: StagedExport) -> str:
     """The select list of the rows as the store keeps them, without their month."""
     if staged.export.dataset.name not in SUBSCRIPTION_DATASETS:
         above_zero = " OR ".join(
@@ -232,7 +250,7 @@ def _kept_columns(staged: Staged) -> str:
     return f"subscription, state, products.value AS product, {others}"
 
 
-def _write_by_account(staged: Staged, dataset: str, workdir: Path) -> list[NewMonth]:
+def _write_by_account(staged: StagedExport, dataset: str, workdir: Path) -> list[NewMonth]:
     """Write the kept rows, a folder per account, and count what each file holds by month."""
     columns = _kept_columns(staged)
     products = "LEFT JOIN products USING (product)" if "products" in columns else ""
@@ -254,7 +272,7 @@ def _write_by_account(staged: Staged, dataset: str, workdir: Path) -> list[NewMo
 
 
 def _log(
-    db: sqlite3.Connection, staged: Staged, dataset: str, reason: str, written: list[NewMonth]
+    db: sqlite3.Connection, staged: StagedExport, dataset: str, reason: str, written: list[NewMonth]
 ) -> tuple[int, Ingested]:
     """Write the log entry of an export; the id it gets tells later exports from earlier ones."""
     rejected = staged.rows(f"SELECT count(*) FROM staged WHERE {reason} IS NOT NULL")[0][0]

@@ -6,14 +6,16 @@ What is read of it is held in memory for as long as it is needed; nothing of it 
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import duckdb
 
 from insights_lib.errors import StoreError
+from insights_lib.store.parts import Part, counts_by_month
 
 _SILENCE = 30  # seconds for which a server may say nothing
 _TRUSTED = 60  # seconds for which a catalog that was read is taken for the latest
@@ -39,8 +41,8 @@ def catalog(url: str) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def read_anew() -> None:
-    """Take no catalog that was read before for the latest any more."""
+def read_again() -> None:
+    """Read every catalog again, however short a while ago it was read."""
     _catalogs.clear()
 
 
@@ -59,24 +61,30 @@ def _whole_catalog(url: str) -> bytes | StoreError:
         return error
     except sqlite3.DatabaseError as error:
         return StoreError(
-            f"{url}: is not the whole catalog of a store ({error}); copy it anew while nobody "
+            f"{url}: is not the whole catalog of a store ({error}); copy it again while nobody "
             "ingests."
         )
     return content
 
 
 @contextmanager
-def fetched(urls: Iterable[str], database: duckdb.DuckDBPyConnection) -> Iterator[dict[str, str]]:
-    """Let a database read files at URLs; yields the names under which it finds them.
+def at_hand(
+    parts: Sequence[Part], database: duckdb.DuckDBPyConnection
+) -> Iterator[tuple[Part, ...]]:
+    """Let a database read parts, also those at URLs.
+
+    Yields:
+        The parts in their order, with the files under the names by which the database finds them.
 
     Raises:
-        StoreError: One of them is not there, or cannot be read.
+        StoreError: A file at a URL is not there, cannot be read, or is not the one that the
+            catalog speaks of.
     """
-    urls = sorted(set(urls))
+    urls = sorted({part.file for part in parts if isinstance(part.file, str)})
     if not urls:
-        yield {}
+        yield tuple(parts)
         return
-    # Few need it, and it takes a while; so also below.
+    # Few need it, and its import takes a while; so also below.
     from fsspec.implementations.memory import MemoryFileSystem  # noqa: PLC0415
 
     contents = _contents(urls, "the catalog names it, so copy it too, and the catalog last")
@@ -86,10 +94,33 @@ def fetched(urls: Iterable[str], database: duckdb.DuckDBPyConnection) -> Iterato
         for name, content in zip(names.values(), contents, strict=True):
             memory.pipe_file(name, content)
         database.register_filesystem(memory)
-        yield names
+        for url, name in names.items():
+            _refuse_other(url, name, [part for part in parts if part.file == url], database)
+        yield tuple(replace(part, file=names.get(str(part.file), part.file)) for part in parts)
         database.unregister_filesystem("memory")
     finally:
         memory.rm(folder, recursive=True)
+
+
+def _refuse_other(
+    url: str, name: str, parts: list[Part], database: duckdb.DuckDBPyConnection
+) -> None:
+    """Make sure that a file at a URL holds the rows that the catalog says.
+
+    Raises:
+        StoreError: It does not.
+    """
+    try:
+        counts = counts_by_month(database, name, parts[0].dataset)
+    except duckdb.Error as error:
+        raise StoreError(f"{url}: is not a part of a store; copy it again.") from error
+    found = {month: (rows, rows_hash) for month, rows, _, rows_hash in counts}
+    if any(found.get(part.month) != (part.rows, part.hash) for part in parts):
+        raise StoreError(
+            f"{url}: holds other rows than the catalog says; copy the store there again, its parts "
+            "first and the catalog last. If that does not help, ingest it again by this version "
+            "of the program."
+        )
 
 
 def _contents(urls: list[str], if_missing: str) -> list[bytes]:

@@ -13,8 +13,8 @@ import duckdb
 
 from insights_lib.parameters.spec import ReportSpec
 from insights_lib.store.slice import Slice
-from insights_lib.store.staging import sql_text
-from insights_lib.timing import measured
+from insights_lib.store.sql import sql_text
+from insights_lib.timing import timed
 
 _DATABASE, _FIELDS = "slice.duckdb", "slice.pickle"
 # What DuckDB raises where a file cannot be written: by itself, or as it commits and checkpoints.
@@ -64,7 +64,7 @@ def open_spare_database() -> None:
     _spare[0].execute("SELECT 1 AS one").df()
 
 
-@measured("data")
+@timed("data")
 def saved_slice(spec: ReportSpec) -> Slice | None:
     """The slice that was saved for this process, or None if it is not the one asked for.
 

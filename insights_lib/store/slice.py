@@ -4,21 +4,26 @@ One partner, the months of the range and the one before, the page filters alread
 Whatever is computed from a slice cannot reach another partner's rows: they are not there.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 
 import duckdb
 import pandas as pd
 
 from insights_lib.errors import StoreError
-from insights_lib.exports.datasets import DIMENSION_COLUMNS, SEATS, USAGE_PRODUCTS
-from insights_lib.parameters.spec import FACETS, DateRange, Filters, ReportSpec, month_after
-from insights_lib.store.catalog import Holdings, Part, holdings
-from insights_lib.store.remote import fetched
-from insights_lib.store.staging import counts_by_month, sql_path
-from insights_lib.timing import measured
+from insights_lib.exports.datasets import (
+    DIMENSION_COLUMNS,
+    SEATS,
+    SUBSCRIPTION_DATASETS,
+    USAGE_PRODUCTS,
+)
+from insights_lib.parameters.spec import DateRange, Filters, ReportSpec, month_after
+from insights_lib.store.catalog import PartnerParts, partner_parts
+from insights_lib.store.parts import Part, rows_of
+from insights_lib.store.remote import at_hand
+from insights_lib.tables import FACETS
+from insights_lib.timing import timed
 
 _SUBSCRIPTION_COLUMNS = {
     "month": "DATE",
@@ -32,11 +37,11 @@ _USAGE_COLUMNS = {"month": "DATE", "customer": "VARCHAR", "used": "BOOLEAN"}
 # The sets of the definitions: C(m), A(m) where usage is known, added(m) where flows are.
 _SETS = """
 CREATE VIEW subscriptions AS
-    SELECT month, runs.* EXCLUDE (held) FROM months JOIN runs ON (held >> nr) & 1 = 1;
+    SELECT month, subscription_spans.* EXCLUDE (month_bits) FROM months JOIN subscription_spans ON (month_bits >> month_index) & 1 = 1;
 CREATE TABLE current AS
     SELECT month, customer
-    FROM (SELECT customer, bit_or(held) AS held FROM runs GROUP BY customer)
-    JOIN months ON (held >> nr) & 1 = 1;
+    FROM (SELECT customer, bit_or(month_bits) AS month_bits FROM subscription_spans GROUP BY customer)
+    JOIN months ON (month_bits >> month_index) & 1 = 1;
 CREATE TABLE active AS
     SELECT month, customer FROM current SEMI JOIN usage USING (month, customer)
     WHERE month IN (SELECT month FROM months WHERE has_usage);
@@ -54,15 +59,15 @@ class Slice:
 
     The database holds, with customers as numbers that mean nothing outside it:
 
-    - `months`: month, nr (0 is the month before the range), in_range, covered (the partner has
+    - `months`: month, month_index (0 is the month before the range), in_range, covered (the partner has
       subscription rows), has_usage (covered, and it has rows of a usage dataset), has_ids
       (covered, with subscription ids), has_flows (in the range, covered like the month before
       it); one row per month, from the month before the range to its end, and all of it before
       any filter.
-    - `runs`: customer, subscription and the dimensions of the active rows that pass the
-      filters, and in which months there is such a row: bit `nr` of `held`. A missing dimension
+    - `subscription_spans`: customer, subscription and the dimensions of the active rows that pass the
+      filters, and in which months there is such a row: bit `month_index` of `month_bits`. A missing dimension
       value is `Unknown`.
-    - `subscriptions`: the same with a row for each month, and without `held`.
+    - `subscriptions`: the same with a row for each month, and without `month_bits`.
     - `usage`: month, customer, product; distinct, of usage rows that pass the product filter.
     - `current`: month, customer; the current customers C(m).
     - `active`: month, customer; the active customers A(m), in months with usage data.
@@ -75,7 +80,7 @@ class Slice:
         spec: What was asked for.
         date_range: The months that the spec's range means for this partner.
         partner_name: How to call the partner.
-        held: What the store held of the partner.
+        parts: What the store held of the partner.
         inputs: The parts that were read, for the manifest.
         months_without_subscriptions: Months of the range, as `2025-01`, without any number.
         months_without_usage: Months of the range without a number of active customers.
@@ -86,7 +91,7 @@ class Slice:
     spec: ReportSpec
     date_range: DateRange
     partner_name: str
-    held: Holdings
+    parts: PartnerParts
     inputs: tuple[Part, ...]
     months_without_subscriptions: tuple[str, ...]
     months_without_usage: tuple[str, ...]
@@ -107,7 +112,7 @@ class Slice:
         return self._answers[sql].copy()
 
 
-@measured("data")
+@timed("data")
 def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
     """Read a partner's part of the store.
 
@@ -118,17 +123,18 @@ def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
     Raises:
         StoreError: There is no store, nothing of the partner in it, or no complete month.
     """
-    held = holdings(spec.store, spec.partner)
-    date_range = held.resolve(spec)
-    subscriptions = _within(held.subscriptions(), date_range)
-    usage = _within(held.usage(), date_range)
+    parts = partner_parts(spec.store, spec.partner)
+    date_range = parts.resolve(spec)
+    within = parts.within(date_range)
+    subscriptions = [p for p in within if p.dataset == parts.subscription_dataset]
+    usage = [p for p in within if p.dataset not in SUBSCRIPTION_DATASETS]
     database = duckdb.connect(config={"threads": threads} if threads else {})
     try:
         _create_months(database, date_range, subscriptions, usage)
-        with fetched(_urls((*subscriptions, *usage)), database) as names:
-            _create_subscriptions(database, held, spec, _at_hand(subscriptions, names, database))
+        with at_hand((*subscriptions, *usage), database) as readable:
+            _create_subscriptions(database, spec, readable[: len(subscriptions)])
             unmatched = _unmatched(database, spec.filters)
-            _create_usage(database, spec, _at_hand(usage, names, database))
+            _create_usage(database, spec, readable[len(subscriptions) :])
         # From here on there is nothing that the filters exclude.
         database.execute("DROP VIEW unfiltered; DROP TABLE states; DROP TABLE customers")
         database.execute(_SETS)
@@ -136,51 +142,19 @@ def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
         raise StoreError(
             f"partner {spec.partner}: its part of {spec.store} cannot be read "
             f"({str(error).splitlines()[0]}); if exports were ingested just now, try again, else "
-            "ingest those of these months anew."
+            "ingest those of these months again."
         ) from error
     return Slice(
         spec=spec,
         date_range=date_range,
-        partner_name=spec.partner_name or held.name or spec.partner,
-        held=held,
+        partner_name=spec.partner_name or parts.name or spec.partner,
+        parts=parts,
         inputs=(*subscriptions, *usage),
         months_without_subscriptions=_months_without(database, "covered"),
         months_without_usage=_months_without(database, "has_usage"),
         unmatched_filters=unmatched,
         database=database,
     )
-
-
-def _within(parts: list[Part], date_range: DateRange) -> list[Part]:
-    return [p for p in parts if date_range.month_before <= p.month <= date_range.last]
-
-
-def _urls(parts: Iterable[Part]) -> set[str]:
-    return {part.file for part in parts if isinstance(part.file, str)}
-
-
-def _at_hand(
-    parts: list[Part], names: Mapping[str, str], database: duckdb.DuckDBPyConnection
-) -> list[Part]:
-    """Parts under the names by which the database finds them.
-
-    Raises:
-        StoreError: A file at a URL is not the one that the catalog speaks of.
-    """
-    for url in _urls(parts):
-        told = [part for part in parts if part.file == url]
-        try:
-            counts = counts_by_month(database, names[url], told[0].dataset)
-            found = {month: (rows, digest) for month, rows, _, digest in counts}
-        except duckdb.Error as error:
-            raise StoreError(f"{url}: is no part of a store; copy it anew.") from error
-        if any(found.get(part.month) != (part.rows, part.hash) for part in told):
-            raise StoreError(
-                f"{url}: holds other rows than the catalog says; copy the store there anew, its "
-                "parts first and the catalog last. If that does not help, have it ingested anew "
-                "by this version of the program."
-            )
-    return [replace(part, file=names.get(str(part.file), part.file)) for part in parts]
 
 
 def _create_months(
@@ -194,7 +168,7 @@ def _create_months(
     ids_known = {part.month for part in subscriptions if part.subscription_ids}
     flows_known = {m for m in covered if m >= date_range.first and month_after(m, -1) in covered}
     months = pd.DataFrame({"month": [date_range.month_before, *date_range.months()]})
-    months["nr"] = range(len(months))
+    months["month_index"] = range(len(months))
     months["in_range"] = months["month"] >= date_range.first
     for column, known in (
         ("covered", covered),
@@ -207,17 +181,18 @@ def _create_months(
 
 
 def _create_subscriptions(
-    database: duckdb.DuckDBPyConnection, held: Holdings, spec: ReportSpec, parts: list[Part]
+    database: duckdb.DuckDBPyConnection, spec: ReportSpec, parts: Sequence[Part]
 ) -> None:
     """The active rows that pass the filters, and a number for every customer in them."""
     # active_states are states of subscriptions; a customer's status has only one that counts.
-    states = spec.active_states if held.subscription_dataset == SEATS else ("Active",)
+    of_seats = any(part.dataset == SEATS for part in parts)
+    states = spec.active_states if of_seats else ("Active",)
     database.execute("CREATE TEMP TABLE states AS SELECT lower(unnest($1)) AS state", [[*states]])
     dimensions = ", ".join(f"coalesce({d}, 'Unknown') AS {d}" for d in DIMENSION_COLUMNS)
     database.execute(
         f"""CREATE TEMP VIEW unfiltered AS
             SELECT month, customer, subscription, {dimensions}
-            FROM ({_rows_of(parts, _SUBSCRIPTION_COLUMNS)})
+            FROM ({rows_of(parts, _SUBSCRIPTION_COLUMNS)})
             WHERE lower(state) IN (SELECT state FROM states)"""
     )
     passes = " AND ".join(f"({_passes(facet)})" for facet in FACETS)
@@ -230,25 +205,27 @@ def _create_subscriptions(
     )
     # A subscription is much the same from month to month, so this is a tenth of the rows.
     database.execute(
-        f"""CREATE TABLE runs AS
-            SELECT customers.customer, subscription, {", ".join(DIMENSION_COLUMNS)}, held
+        f"""CREATE TABLE subscription_spans AS
+            SELECT customers.customer, subscription, {", ".join(DIMENSION_COLUMNS)}, month_bits
             FROM (
-                SELECT unfiltered.* EXCLUDE (month), bit_or(1::HUGEINT << nr) AS held
+                SELECT unfiltered.* EXCLUDE (month), bit_or(1::HUGEINT << month_index) AS month_bits
                 FROM unfiltered JOIN months USING (month) WHERE {passes} GROUP BY ALL
-            ) run JOIN customers ON run.customer = key""",
+            ) span JOIN customers ON span.customer = key""",
         values,
     )
 
 
-def _create_usage(database: duckdb.DuckDBPyConnection, spec: ReportSpec, parts: list[Part]) -> None:
+def _create_usage(
+    database: duckdb.DuckDBPyConnection, spec: ReportSpec, parts: Sequence[Part]
+) -> None:
     """Which customer used which product when; of no interest for those who are not current."""
     ordered = sorted(parts, key=lambda part: part.dataset)
     sources = [
         f"SELECT *, '{USAGE_PRODUCTS[dataset]}' AS product "
-        f"FROM ({_rows_of(group, _USAGE_COLUMNS)}) WHERE used"
+        f"FROM ({rows_of(group, _USAGE_COLUMNS)}) WHERE used"
         for dataset, group in groupby(ordered, key=lambda part: part.dataset)
     ]
-    sources.append(f"SELECT *, NULL::VARCHAR AS product FROM ({_rows_of([], _USAGE_COLUMNS)})")
+    sources.append(f"SELECT *, NULL::VARCHAR AS product FROM ({rows_of([], _USAGE_COLUMNS)})")
     database.execute(
         f"""CREATE TABLE usage AS
             SELECT DISTINCT month, customers.customer, product
@@ -260,21 +237,6 @@ def _create_usage(database: duckdb.DuckDBPyConnection, spec: ReportSpec, parts: 
 
 def _passes(facet: str) -> str:
     return f"len(${facet}::VARCHAR[]) = 0 OR lower({facet}) IN (SELECT lower(unnest(${facet})))"
-
-
-def _rows_of(parts: Iterable[Part], columns: Mapping[str, str]) -> str:
-    """A query for the rows of parts: of each file the months it is the latest export of."""
-    empty = ", ".join(f"NULL::{sql_type} AS {name}" for name, sql_type in columns.items())
-    selects = [f"SELECT {empty} WHERE false"]
-    ordered = sorted(parts, key=lambda part: (str(part.file), part.month))
-    for file, group in groupby(ordered, key=lambda part: part.file):
-        months = ", ".join(f"DATE '{part.month}'" for part in group)
-        selects.append(f"SELECT {', '.join(columns)} FROM {_file(file)} WHERE month IN ({months})")
-    return " UNION ALL ".join(selects)
-
-
-def _file(file: Path | str) -> str:
-    return f"read_parquet({sql_path(file)}, hive_partitioning = false)"
 
 
 def _months_without(database: duckdb.DuckDBPyConnection, column: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from insights_lib.errors import ExportError
 from insights_lib.exports import datasets
 from insights_lib.exports.datasets import CUSTOMERS, PROFILE, SUBSCRIPTION_DATASETS, find
 from insights_lib.exports.reader import Export
+from insights_lib.store.sql import sql_path
 
 # Everything that str.strip takes away at the ends; the plain trim of SQL knows blanks only.
 _SPACES = "".join(map(chr, (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, 0x202F, 0x205F)))
@@ -41,7 +42,7 @@ def has_accounts(export: Export) -> bool:
     return find(export.header, datasets.GLOBAL_ACCOUNT) is not None
 
 
-class Staged:
+class StagedExport:
     """The table `staged` of an engine, with the number of each row in `file_row_number`.
 
     Raises:
@@ -110,28 +111,6 @@ class Staged:
         )
         lines = self.export.lines_of([row for row, _ in found])
         return [(line, why) for line, (_, why) in zip(lines, found, strict=True)]
-
-
-def sql_text(text: str) -> str:
-    """A text as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def sql_path(path: Path | str) -> str:
-    """A path as an SQL text that stands for this one file, where a pattern could stand too."""
-    return sql_text(glob_escape(str(path)))
-
-
-def counts_by_month(
-    engine: duckdb.DuckDBPyConnection, file: Path | str, dataset: str
-) -> list[tuple[Any, ...]]:
-    """Month, rows, subscription ids and hash of each month in a Parquet file of the store."""
-    ids = "count(subscription)" if dataset in SUBSCRIPTION_DATASETS else "0"
-    return engine.execute(
-        f"""SELECT month, count(*), {ids}, sum(hash(part))::VARCHAR
-            FROM read_parquet({sql_path(file)}, hive_partitioning = false) part
-            GROUP BY month ORDER BY month"""
-    ).fetchall()
 
 
 def _trimmed(column: str) -> str:

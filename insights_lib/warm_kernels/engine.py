@@ -14,7 +14,7 @@ to its engine over a pair of sockets that nobody else can reach. It reads no con
 IPython, keeps no history, and cannot ask for input. Where processes cannot be forked safely, as on
 Windows and macOS, kernels start as they always do.
 
-This module, `forked_kernel`, `warm_parent` and `prctl` know nothing of the rest of the package.
+This package knows nothing of the rest of `insights_lib`.
 """
 
 import os
@@ -35,7 +35,7 @@ from nbformat.v4 import new_output
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from traitlets.config import Config
 
-from insights_lib.warm_kernels.fork_server import Twin, WarmParent, can_fork
+from insights_lib.warm_kernels.fork_server import Clone, ForkServer, can_fork
 from insights_lib.warm_kernels.kernel import SAID_TOO_MUCH
 
 MOST = 50_000_000  # characters that a notebook may print and show; they are kept in it
@@ -51,31 +51,32 @@ class SaidTooMuch(RuntimeError):  # noqa: N818 - it tells what has happened
 
 
 @contextmanager
-def warm_kernels(*preload: str, twin: Twin | None = None) -> Iterator[WarmParent | None]:
+def warm_kernels(*preload: str, clone: Clone | None = None) -> Iterator[ForkServer | None]:
     """Let notebooks that papermill executes in this process have warm kernels.
 
     Args:
-        *preload: As of `WarmParent`.
-        twin: As of `WarmParent`; of one that has preloaded `insights_lib.warm_kernels.kernel:prepare`.
+        *preload: As of `ForkServer`.
+        clone: As for `ForkServer`; a clone of one that has preloaded
+            `insights_lib.warm_kernels.kernel:prepare`.
 
     Yields:
-        The parent, None where there can be none.
+        The fork server, None where there can be none.
     """
-    before = papermill_engines.get_engine(), WarmEngine.parent
+    before = papermill_engines.get_engine(), WarmEngine.fork_server
     needed = dict.fromkeys((*preload, _PREPARE))
-    WarmEngine.parent = WarmParent(*needed, twin=twin) if can_fork() else None
+    WarmEngine.fork_server = ForkServer(*needed, clone=clone) if can_fork() else None
     papermill_engines.register(None, WarmEngine)
     try:
-        yield WarmEngine.parent
+        yield WarmEngine.fork_server
     finally:
-        if WarmEngine.parent:
-            WarmEngine.parent.close()
-        engine, WarmEngine.parent = before
+        if WarmEngine.fork_server:
+            WarmEngine.fork_server.close()
+        engine, WarmEngine.fork_server = before
         papermill_engines.register(None, engine)
 
 
 class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no hints
-    """An engine for papermill whose kernels are forks of the warm parent, while there is one.
+    """An engine for papermill whose kernels are forks of the fork server, while there is one.
 
     Beside what papermill gives every engine it takes `setup`, code to run before the notebook, of
     which nothing is to be seen in it; and `most`, how many characters a warm kernel may print and
@@ -83,7 +84,7 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no hint
     `timeout_func`, which tells them.
     """
 
-    parent: WarmParent | None = None
+    fork_server: ForkServer | None = None
 
     @classmethod
     def execute_managed_notebook(
@@ -104,11 +105,11 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no hint
         if kernel_name != NATIVE_KERNEL_NAME:
             super().execute_managed_notebook(nb_man, kernel_name, **options)
             return
-        if cls.parent is None:
+        if cls.fork_server is None:
             with _ordinary(setup) as started:
                 super().execute_managed_notebook(nb_man, kernel_name, **{**started, **options})
             return
-        with _Kernel(cls.parent, most) as kernel:
+        with _Kernel(cls.fork_server, most) as kernel:
             kernel.send({"notebook": nb_man.nb, "setup": setup, "most": most})
             for index, cell in enumerate(nb_man.nb.cells):
                 nb_man.cell_start(cell, index)
@@ -164,12 +165,12 @@ class _Kernel:
     """A kernel at work for one notebook; it ends with the block, and all that it started.
 
     Args:
-        parent: Of which it is a fork.
+        server: Forks it.
         most: How many bytes may be printed past Python.
     """
 
-    def __init__(self, parent: WarmParent, most: int) -> None:
-        self._parent, self._left = parent, most
+    def __init__(self, server: ForkServer, most: int) -> None:
+        self._server, self._left = server, most
         ours, theirs = socketpair()
         self._output, output = os.pipe()
         self._work = Connection(ours.detach())
@@ -177,7 +178,7 @@ class _Kernel:
         try:
             with theirs:
                 where = str(Path.cwd()), dict(os.environ)
-                self._pid = parent.fork(_EXECUTE, *where, handles=(theirs.fileno(), output))
+                self._pid = server.fork(_EXECUTE, *where, handles=(theirs.fileno(), output))
         except BaseException:
             self._close()
             raise
@@ -196,7 +197,7 @@ class _Kernel:
         os.close(self._output)
 
     def _status(self, what: str) -> int | None:
-        return self._parent.ask(what, self._pid)  # type: ignore[no-any-return]
+        return self._server.ask(what, self._pid)  # type: ignore[no-any-return]
 
     def send(self, job: dict[str, Any]) -> None:
         """Give it its work."""

@@ -32,10 +32,10 @@ _MAIN = (
 )
 _PATIENCE = 120  # seconds to wait for an answer of the parent, which may be importing for long
 
-Twin = tuple[int, int]  # a handle of the socket of a warm parent, and its process id
+Clone = tuple[int, int]  # a handle of the socket of a fork server, and its process id
 
 
-class ParentDied(RuntimeError):  # noqa: N818 - it tells what has happened
+class ForkServerDied(RuntimeError):  # noqa: N818 - it tells what has happened
     """The process from which others are forked has ended; it was killed, perhaps."""
 
 
@@ -44,24 +44,24 @@ def can_fork() -> bool:
     return sys.platform == "linux"
 
 
-class WarmParent:
+class ForkServer:
     """The process from which others are forked; it ends when this one does.
 
     Args:
         *preload: Modules to import, or `module:function` to import and call as well. Nothing of
             this may start a thread.
         env: Its environment; None for that of this process.
-        twin: One that is there already, as another process got it of `twin` and handed it on.
+        clone: One that is there already, as another process got it of `clone` and handed it on.
     """
 
     def __init__(
-        self, *preload: str, env: Mapping[str, str] | None = None, twin: Twin | None = None
+        self, *preload: str, env: Mapping[str, str] | None = None, clone: Clone | None = None
     ) -> None:
         self._preload, self._env = preload, env
         self._lock = Lock()
         self._over = False
-        if twin:  # whose process is not this one's to wait for
-            self._connect(*twin)
+        if clone:  # whose process is not this one's to wait for
+            self._connect(*clone)
         else:
             self._start()
 
@@ -88,7 +88,7 @@ class WarmParent:
     def ask(self, what: str, pid: int) -> Any:
         """Ask for the exit status of a fork: `poll`, None while it runs; `end`, end it first.
 
-        A fork whose parent has died counts as killed; only twins live on.
+        A fork whose parent has died counts as killed; only clones live on.
 
         Raises:
             RuntimeError: The parent could not be warmed.
@@ -96,7 +96,7 @@ class WarmParent:
         with self._lock:
             try:
                 return self._ask((what, pid))
-            except ParentDied:
+            except ForkServerDied:
                 return -signal.SIGKILL
 
     def _ask(self, request: tuple[Any, ...], *handles: int) -> Any:
@@ -111,7 +111,7 @@ class WarmParent:
                 send_handle(self._connection, handle, self._pid)
             return self._receive()
         except (EOFError, OSError) as error:
-            raise ParentDied("the warm parent has died") from error
+            raise ForkServerDied("the fork server has died") from error
 
     def _receive(self) -> Any:
         if not self._connection.poll(_PATIENCE):  # it was stopped, perhaps
@@ -130,7 +130,7 @@ class WarmParent:
             Its process id.
 
         Raises:
-            ParentDied: It was told to end, or died twice.
+            ForkServerDied: It was told to end, or died twice.
             RuntimeError: The parent could not be warmed.
             OSError: There can be no more processes.
         """
@@ -138,7 +138,7 @@ class WarmParent:
         with self._lock:
             try:
                 pid = self._ask(request, *handles)
-            except ParentDied:
+            except ForkServerDied:
                 if self._over:
                     raise
                 self._end()
@@ -148,11 +148,11 @@ class WarmParent:
             raise pid
         return int(pid)
 
-    def twin(self) -> Twin:
+    def clone(self) -> Clone:
         """Fork another parent, as warm as this one; it ends with whoever holds its socket.
 
         Returns:
-            What `WarmParent` takes in the process that is to have it: a handle of its socket,
+            What `ForkServer` takes in the process that is to have it: a handle of its socket,
             which is the caller's to close or to hand on, and its process id.
         """
         ours, theirs = socketpair()
@@ -177,7 +177,7 @@ class WarmParent:
                 os.kill(self._pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """End the parent and all its forks, and wait for that; a twin is not waited for."""
+        """End the parent and all its forks, and wait for that; a clone is not waited for."""
         self._over = True
         self._end()
 
@@ -195,11 +195,11 @@ def serve(descriptor: int, *preload: str) -> None:
 
     Args:
         descriptor: Of the socket over which forks are asked for.
-        preload: As of `WarmParent`.
+        preload: As of `ForkServer`.
     """
     connection = Connection(descriptor)
-    name_process("warm parent")
-    end_with_parent(False)  # a twin ends with the one who asks it, and tidies up then
+    name_process("fork server")
+    end_with_parent(False)  # a clone ends with the one who asks it, and tidies up then
     adopt_orphans()
     forks: dict[int, int | None] = {}
     try:
@@ -229,7 +229,7 @@ def _warm(preload: tuple[str, ...]) -> str | None:
         for name in preload:
             call(name)
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told
-        return f"the warm parent could not load {name}: {type(error).__name__}: {error}"
+        return f"the fork server could not load {name}: {type(error).__name__}: {error}"
     os.environ.clear()
     os.environ |= env
     for name in _UNWANTED:

@@ -19,7 +19,8 @@ from insights_lib import cli
 from insights_lib.commands import reports
 from insights_lib.errors import ParameterError
 from insights_lib.parameters.spec import ReportSpec
-from insights_lib.run.reports import NOTEBOOKS, Outcome, Settings
+from insights_lib.run.plan import NOTEBOOKS
+from insights_lib.run.reports import RenderResult, Settings
 from insights_lib.store.catalog import writing
 from tests.support.mailing import insights
 from tests.support.rows import fill_store, seats_row, write_tsv
@@ -81,7 +82,7 @@ def empty_store(folder: str) -> None:
 
 
 @dataclass
-class Asked:
+class Overrides:
     """What reached the runner, which was not run."""
 
     specs: list[ReportSpec]
@@ -94,16 +95,16 @@ class Asked:
 
 
 @pytest.fixture
-def asked(here: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
+def asked(here: Path, monkeypatch: pytest.MonkeyPatch) -> Overrides:
     """Put a note-taker in the runner's place, beside a store: every report is done at once."""
-    notes = Asked([])
+    notes = Overrides([])
     empty_store("data/store")
 
     def note(
-        specs: Sequence[ReportSpec], settings: Settings, follow: Callable[[Outcome], None]
-    ) -> list[Outcome]:
+        specs: Sequence[ReportSpec], settings: Settings, follow: Callable[[RenderResult], None]
+    ) -> list[RenderResult]:
         notes.specs, notes.settings = list(specs), settings
-        done = [Outcome(spec, settings.outputs / spec.partner / "range") for spec in specs]
+        done = [RenderResult(spec, settings.outputs / spec.partner / "range") for spec in specs]
         for outcome in done:
             follow(outcome)
         return done
@@ -151,7 +152,7 @@ WRONG_CALLS = {
 
 
 @pytest.mark.parametrize("call", WRONG_CALLS)
-def test_a_call_that_the_program_does_not_know_is_refused(call: str, asked: Asked) -> None:
+def test_a_call_that_the_program_does_not_know_is_refused(call: str, asked: Overrides) -> None:
     result = insights(*call.split())
     assert result.exit_code == 2
     assert "Traceback" not in result.stderr
@@ -179,7 +180,7 @@ WRONG_VALUES = {
 
 @pytest.mark.parametrize("options", WRONG_VALUES)
 def test_a_wrong_value_is_told_in_one_sentence_and_nothing_is_run(
-    options: str, asked: Asked
+    options: str, asked: Overrides
 ) -> None:
     reports_file(REPORTS)
     result = insights("run", *options.split())
@@ -226,7 +227,7 @@ BROKEN_FILES = {
 
 @pytest.mark.parametrize("text", BROKEN_FILES)
 def test_a_broken_parameter_file_is_told_in_one_sentence_and_nothing_is_run(
-    text: str, asked: Asked
+    text: str, asked: Overrides
 ) -> None:
     reports_file(text)
     result = insights("run")
@@ -236,13 +237,13 @@ def test_a_broken_parameter_file_is_told_in_one_sentence_and_nothing_is_run(
     assert all(word in sentence for word in BROKEN_FILES[text]), sentence
 
 
-def test_a_broken_parameter_file_is_refused_even_if_the_call_says_it_all(asked: Asked) -> None:
+def test_a_broken_parameter_file_is_refused_even_if_the_call_says_it_all(asked: Overrides) -> None:
     reports_file("partner: []")
     assert insights("run", "--partner", "1").exit_code == 2
     assert asked.settings is None
 
 
-def test_without_parameter_file_and_partner_there_is_nothing_to_run(asked: Asked) -> None:
+def test_without_parameter_file_and_partner_there_is_nothing_to_run(asked: Overrides) -> None:
     result = insights("run")
     assert result.exit_code == 2
     assert "reports.yml" in the_sentence(result)
@@ -251,7 +252,7 @@ def test_without_parameter_file_and_partner_there_is_nothing_to_run(asked: Asked
 # --- What is asked for
 
 
-def test_run_alone_renders_every_partner_and_range_of_the_parameter_file(asked: Asked) -> None:
+def test_run_alone_renders_every_partner_and_range_of_the_parameter_file(asked: Overrides) -> None:
     reports_file(f"section_timeout_seconds: 7\n{REPORTS}")
     result = insights("run")
     assert result.exit_code == 0
@@ -264,25 +265,27 @@ def test_run_alone_renders_every_partner_and_range_of_the_parameter_file(asked: 
     assert asked.settings == Settings(Path.cwd() / "outputs", os.cpu_count() or 1, 7)
 
 
-def test_run_names_every_report_on_stdout(asked: Asked) -> None:
+def test_run_names_every_report_on_stdout(asked: Overrides) -> None:
     result = insights("run", "--partner", "1", "--partner", "2", "--outputs", "elsewhere")
     pages = [Path.cwd() / "elsewhere" / p / "range" / "report.html" for p in ("1", "2")]
     assert result.stdout.splitlines() == [str(page) for page in pages]
 
 
-def test_partner_restricts_the_run_and_may_name_one_that_the_file_does_not(asked: Asked) -> None:
+def test_partner_restricts_the_run_and_may_name_one_that_the_file_does_not(
+    asked: Overrides,
+) -> None:
     reports_file(REPORTS)
     assert insights("run", "--partner", "9", "--partner", "2").exit_code == 0
     assert [s.partner for s in asked.specs] == ["9", "2", "2"]
     assert [s.locale for s in asked.specs] == ["en", "sv", "sv"]
 
 
-def test_a_partner_that_is_named_twice_is_rendered_once(asked: Asked) -> None:
+def test_a_partner_that_is_named_twice_is_rendered_once(asked: Overrides) -> None:
     assert insights("run", "--partner", "1", "--partner", "1").exit_code == 0
     assert asked.spec.partner == "1"
 
 
-def test_partner_needs_no_parameter_file(asked: Asked) -> None:
+def test_partner_needs_no_parameter_file(asked: Overrides) -> None:
     assert insights("run", "--partner", "1").exit_code == 0
     assert (asked.spec.partner, asked.spec.date_range) == ("1", "last_12_months")
 
@@ -297,7 +300,7 @@ def test_partner_needs_no_parameter_file(asked: Asked) -> None:
     ],
 )
 def test_the_range_of_the_call_replaces_those_of_the_file(
-    options: str, date_range: str, asked: Asked
+    options: str, date_range: str, asked: Overrides
 ) -> None:
     reports_file(REPORTS)
     assert insights("run", *options.split()).exit_code == 0
@@ -307,7 +310,7 @@ def test_the_range_of_the_call_replaces_those_of_the_file(
     ]
 
 
-def test_filters_of_the_call_replace_those_of_the_file_and_may_repeat(asked: Asked) -> None:
+def test_filters_of_the_call_replace_those_of_the_file_and_may_repeat(asked: Overrides) -> None:
     """The same facet twice means either value; a value may hold `=`, commas and blanks."""
     reports_file(REPORTS)
     filters = ("product=Azure", "sales_channel=a=b, c", "product=Office 365")
@@ -316,7 +319,7 @@ def test_filters_of_the_call_replace_those_of_the_file_and_may_repeat(asked: Ask
     assert [s.filters.chosen() for s in asked.specs] == [chosen] * 3
 
 
-def test_the_other_options_reach_every_report(asked: Asked) -> None:
+def test_the_other_options_reach_every_report(asked: Overrides) -> None:
     reports_file(REPORTS)
     empty_store("s")
     options = "--as-of 2025-06-30 --locale en --store s --outputs o --jobs 3"
@@ -333,11 +336,11 @@ FAILED = (("02_x", "ValueError: no"), ("03_y", "its kernel died"))
 
 
 def test_a_failed_report_is_told_with_partner_months_section_and_reason(
-    asked: Asked, monkeypatch: pytest.MonkeyPatch
+    asked: Overrides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     note = reports.run_reports
 
-    def fail(*arguments: Any) -> list[Outcome]:
+    def fail(*arguments: Any) -> list[RenderResult]:
         first, second, third = note(*arguments)
         lost = replace(third, folder=None, failures=(("", "it is not there."),))
         return [first, replace(second, failures=FAILED), lost]
@@ -353,7 +356,7 @@ def test_a_failed_report_is_told_with_partner_months_section_and_reason(
     assert result.stdout.splitlines() == [str(Path.cwd() / "outputs/1/range/report.html")]
 
 
-def test_a_report_asked_for_by_hand_comes_alone(asked: Asked) -> None:
+def test_a_report_asked_for_by_hand_comes_alone(asked: Overrides) -> None:
     """Not with those of the people of recipients.yml, to whom it would not be mailed."""
     reports_file(REPORTS)
     person = {"address": "anna@example.com", "locations": ["Oslo"]}
@@ -377,11 +380,11 @@ def test_a_report_asked_for_by_hand_comes_alone(asked: Asked) -> None:
 
 
 def test_what_a_reader_should_know_is_told_to_the_operator_too(
-    asked: Asked, monkeypatch: pytest.MonkeyPatch
+    asked: Overrides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     note = reports.run_reports
 
-    def warned(*arguments: Any) -> list[Outcome]:
+    def warned(*arguments: Any) -> list[RenderResult]:
         return [replace(one, warnings=("No data on x.",)) for one in note(*arguments)]
 
     monkeypatch.setattr(reports, "run_reports", warned)

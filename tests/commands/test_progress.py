@@ -9,15 +9,15 @@ from rich.console import Console
 
 from insights_lib.commands import progress as view
 from insights_lib.parameters.spec import ReportSpec
-from insights_lib.run.request import Outcome
+from insights_lib.run.request import RenderResult
 
 FAILED = (("02_x", "it said no"),)
 STAGES = (("kernel", 6.0), ("data", 1.5), ("metrics", 1.5), ("figures", 0.5), ("page", 0.5))
 
 
-def outcome(partner: str, failures: tuple[tuple[str, str], ...] = ()) -> Outcome:
+def outcome(partner: str, failures: tuple[tuple[str, str], ...] = ()) -> RenderResult:
     spec = ReportSpec(partner=partner, date_range="2025-01_2025-03")
-    return Outcome(spec, None, failures, seconds=2.0, stages=() if failures else STAGES)
+    return RenderResult(spec, None, failures, seconds=2.0, stages=() if failures else STAGES)
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, terminal: bool, quiet: bool) -> str:

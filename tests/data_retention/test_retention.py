@@ -17,16 +17,18 @@ import duckdb
 import pytest
 
 from insights_lib.data_retention import forget as retention
-from insights_lib.data_retention.forget import forget, prune_reports
+from insights_lib.data_retention.forget import forget
+from insights_lib.data_retention.prune import prune_reports
 from insights_lib.errors import ParameterError, ReportError, StoreError
 from insights_lib.exports.demo import write_demo
-from insights_lib.outputs import claimed
+from insights_lib.outputs import locked
 from insights_lib.parameters.reports_yml import ReportsFile
-from insights_lib.parameters.spec import ReportSpec, validated
-from insights_lib.run.plan import fingerprint, standing
-from insights_lib.store.catalog import holdings
+from insights_lib.parameters.spec import ReportSpec
+from insights_lib.parameters.validation import validated
+from insights_lib.run.plan import fingerprint
+from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import files_of, ingest_file
-from insights_lib.store.staging import sql_path
+from insights_lib.store.sql import sql_path
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row, write_tsv
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -77,7 +79,7 @@ def test_a_folder_without_a_readable_manifest_is_left_alone(
 
 def test_nothing_is_pruned_while_a_run_writes(tmp_path: Path) -> None:
     folder = report(tmp_path / "1" / MONTHS, NOW - timedelta(days=99))
-    with claimed(tmp_path), pytest.raises(ReportError, match="another run"):
+    with locked(tmp_path), pytest.raises(ReportError, match="another run"):
         prune_reports(tmp_path, timedelta(days=1), NOW)
     assert (folder / "report.html").exists()
 
@@ -127,7 +129,7 @@ def place(ingested: Path, tmp_path: Path) -> Path:
     shutil.copytree(ingested / "store", tmp_path / "store")
     for partner in PARTNERS:
         spec = spec_of(tmp_path, partner)
-        held = holdings(spec.store, partner)
+        held = partner_parts(spec.store, partner)
         folder = report(tmp_path / "outputs" / partner / MONTHS, NOW)
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         manifest["fingerprint"] = fingerprint(spec, held, held.resolve(spec), ())
@@ -143,7 +145,7 @@ def spec_of(place: Path, partner: str) -> ReportSpec:
 
 
 def state(place: Path, partner: str) -> tuple[str, str]:
-    found = standing(spec_of(place, partner), place / "outputs", ())
+    found = report_status(spec_of(place, partner), place / "outputs", ())
     return found.state, found.why
 
 
@@ -290,7 +292,7 @@ def test_without_a_store_none_is_made(tmp_path: Path) -> None:
 
 def test_nobody_is_forgotten_while_a_run_writes(place: Path) -> None:
     key = key_of(place, "tenant", "1234567")
-    with claimed(place / "outputs"), pytest.raises(ReportError, match="another run"):
+    with locked(place / "outputs"), pytest.raises(ReportError, match="another run"):
         forget(key, place / "store", place / "outputs")
     assert files_with(key, place)
 
@@ -337,9 +339,9 @@ def test_a_month_of_which_nobody_is_left_is_not_covered_by_an_earlier_export(
     del of_location["PGAMpnId"]
     later = [seats_row("2025-02", "stays"), seats_row("2025-03", "gone")]
     store = fill_store(tmp_path, {"1": [profile], "2": [of_location], "3": later})
-    assert [part.rows for part in holdings(store, "1").parts] == [1, 1]
+    assert [part.rows for part in partner_parts(store, "1").parts] == [1, 1]
     forget("gone", store, tmp_path / "outputs")
-    assert {part.month for part in holdings(store, "1").parts} == {date(2025, 2, 1)}
+    assert {part.month for part in partner_parts(store, "1").parts} == {date(2025, 2, 1)}
 
 
 def test_usage_is_forgotten_too(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from insights_lib.errors import ExportError
 from insights_lib.exports import reader as exports
 from insights_lib.exports.reader import parse_month, read_export
 from insights_lib.store.ingest import ingest_file
-from insights_lib.store.staging import Staged
+from insights_lib.store.staging import StagedExport
 from tests.support.rows import seats_row, stored_rows, usage_row, write_csv
 
 HEAD = "Month,PGAMpnId,CustomerTpid,CustomerTenantId,CustomerName,WorkloadName,MonthlyActiveUsers"
@@ -138,7 +138,7 @@ def written(folder: Path, content: str | bytes, name: str = "export") -> Path:
 def staged(export: exports.Export, workdir: Path) -> list[tuple[Any, ...]]:
     """All that the store would be given of an export."""
     with duckdb.connect() as engine:
-        return Staged(export, engine, workdir).rows(
+        return StagedExport(export, engine, workdir).rows(
             "SELECT * EXCLUDE file_row_number FROM staged ORDER BY file_row_number"
         )
 

@@ -12,10 +12,11 @@ from threading import Thread
 import pytest
 
 from insights_lib.errors import MailError, ReportError
-from insights_lib.mail.delivery import Clock, Letter, Post, Result, deliver_letters
+from insights_lib.mail.delivery import MailSettings, OutgoingMessage, Result, deliver_letters
 from insights_lib.mail.ledger import Entry, Ledger, ledger
 from insights_lib.mail.login import Login
 from insights_lib.mail.send import send_letters
+from insights_lib.timing import Clock
 from tests.support.smtp_server import DROP, TAKE_AND_DROP, MailServer, ca_file, mail_server
 from tests.sweeps.deliveries import START, deliver_in_storm, letter_to, post_by
 
@@ -51,7 +52,7 @@ class Office:
 
     server: MailServer
     book: Ledger
-    post: Post
+    post: MailSettings
     now: datetime = START
     slept: list[float] = field(default_factory=list)
 
@@ -59,15 +60,15 @@ class Office:
         self.slept.append(seconds)
         self.now += timedelta(seconds=seconds)
 
-    def results(self, *letters: Letter, wait: bool = False) -> Iterator[Result]:
+    def results(self, *letters: OutgoingMessage, wait: bool = False) -> Iterator[Result]:
         clock = Clock(lambda: self.now, self.sleep)
         return deliver_letters(letters, self.book, self.post, clock, wait=wait)
 
-    def send(self, *letters: Letter) -> dict[str, tuple[str, str]]:
+    def send(self, *letters: OutgoingMessage) -> dict[str, tuple[str, str]]:
         """The state and reason that each delivery gets whose turn it is."""
         return {r.delivery.recipient: (r.state, r.reason) for r in self.results(*letters)}
 
-    def states(self, *letters: Letter) -> dict[str, str]:
+    def states(self, *letters: OutgoingMessage) -> dict[str, str]:
         return {recipient: state for recipient, (state, _) in self.send(*letters).items()}
 
     def received(self) -> list[tuple[str, ...]]:
@@ -80,7 +81,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
         yield Office(server, book, post_by(server, ca_file(tmp_path)))
 
 
-def failing(recipient: str, error: Exception) -> Letter:
+def failing(recipient: str, error: Exception) -> OutgoingMessage:
     def build() -> bytes:
         raise error
 

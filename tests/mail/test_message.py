@@ -19,7 +19,7 @@ from insights_lib.mail.content import CHARTS, contents_of
 from insights_lib.mail.message import LONGEST_HTML, Enclosed, Envelope, message_of
 from insights_lib.mail.pictures import Picture, Pictures
 from insights_lib.page.sections import Report, read_report
-from insights_lib.presentation.language import UNKNOWN, Words
+from insights_lib.presentation.language import UNKNOWN, Language
 from tests.support.browser import SCREENSHOTS, report_of
 from tests.support.hostile import COLUMNS, HOSTILE, LONG, profile
 from tests.support.mailing import attached, parsed, told
@@ -209,7 +209,7 @@ def test_a_persons_name_stays_one_mailbox(name: str, plain: Path) -> None:
 def test_the_plain_text_alone_tells_all_key_figures_as_the_report_does(
     sent: bytes, plain: Path
 ) -> None:
-    text, words = told(parsed(sent)), Words("sv")
+    text, words = told(parsed(sent)), Language("sv")
     summary = {row["metric"]: row for row in table(plain, "summary")}
     assert summary["current_customers"]["value"] == "1253"
     for name in (
@@ -243,7 +243,7 @@ def test_the_html_says_what_the_plain_text_says(plain: Path) -> None:
     """Without pictures, so that both have all the tables."""
     read = parsed(message(plain, None))
     html = " ".join(" ".join(_Html(told(read, "html")).texts).split())
-    report = contents_of(read_report(plain / "notebooks"), Words("sv"))
+    report = contents_of(read_report(plain / "notebooks"), Language("sv"))
     for texts in (told(read).split(), html.split()):
         said = " ".join(texts)
         for figure in report.figures:
@@ -255,7 +255,7 @@ def test_the_html_says_what_the_plain_text_says(plain: Path) -> None:
 
 def test_what_cannot_be_known_is_a_dash(plain: Path) -> None:
     report = read_report(plain / "notebooks")
-    figure = {f.name: f for f in contents_of(report, Words("en")).figures}
+    figure = {f.name: f for f in contents_of(report, Language("en")).figures}
     summary = {row["metric"]: row for row in table(plain, "summary")}
     assert summary["customers_churned"]["growth_pct"] == ""
     assert figure["Customers churned"].growth == UNKNOWN
@@ -271,7 +271,7 @@ def test_more_churn_is_bad(added: str, churned: str, plain: Path) -> None:
     rows = report.tables()["summary"]["rows"]
     for row in rows:
         row[2] = 5.0 if added == "good" else -5.0
-    tones = {f.name: f.tone for f in contents_of(report, Words("en")).figures}
+    tones = {f.name: f.tone for f in contents_of(report, Language("en")).figures}
     assert (tones["Customers added"], tones["Customers churned"]) == (added, churned)
 
 

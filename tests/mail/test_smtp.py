@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from insights_lib.errors import MailError, ParameterError
-from insights_lib.mail.login import Login, Server, read_login
+from insights_lib.mail.login import Login, read_login
 from insights_lib.mail.smtp import Answer, Connection
-from insights_lib.parameters.spec import validated
+from insights_lib.parameters.recipients_yml import SmtpServer
+from insights_lib.parameters.validation import validated
 from tests.support.smtp_server import (
     DRIP,
     DROP,
@@ -290,7 +291,7 @@ def test_nothing_is_said_to_a_server_whose_certificate_is_not_trusted(
 
 
 def test_the_authorities_of_the_system_do_not_know_a_private_one(server: MailServer) -> None:
-    plain = Server(host=HOST, port=server.port, security="starttls")
+    plain = SmtpServer(host=HOST, port=server.port, security="starttls")
     with Connection(plain, LOGIN) as connection, pytest.raises(MailError, match="ca_file name"):
         Message(connection)
 
@@ -453,12 +454,12 @@ def test_a_login_that_is_missing_or_wrong_is_told_in_a_sentence(
 
 def test_a_server_is_read_from_plain_values(tmp_path: Path) -> None:
     given = {"host": "mail.example.com", "port": 587, "security": "starttls", "ca_file": "ca.pem"}
-    server = validated(Server, given, "send.yml")
+    server = validated(SmtpServer, given, "send.yml")
     assert (server.ca_file, server.timeout_seconds) == (Path("ca.pem"), 30)
     assert (server.messages_per_minute, server.login) == (60, True)
     for name, wrong in {"security": "none", "port": 0, "host": "a..b", "password": "pw"}.items():
         with pytest.raises(ParameterError, match=name):
-            validated(Server, {**given, name: wrong}, "send.yml")
+            validated(SmtpServer, {**given, name: wrong}, "send.yml")
     for content in (None, b"no certificate"):
         if content:
             (tmp_path / "ca.pem").write_bytes(content)

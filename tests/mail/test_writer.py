@@ -1,4 +1,4 @@
-"""Planned deliveries become letters: who shares one, what it is called, and where it links to."""
+"""PlannedMail deliveries become letters: who shares one, what it is called, and where it links to."""
 
 import re
 from collections.abc import Sequence
@@ -12,21 +12,24 @@ import pytest
 
 from insights_lib.errors import MailError
 from insights_lib.mail import message as message_module
-from insights_lib.mail.delivery import Clock, Letter
+from insights_lib.mail.delivery import OutgoingMessage
 from insights_lib.mail.pictures import Picture, Pictures
-from insights_lib.mail.plan import Planned, Writer, checked_report
+from insights_lib.mail.plan import PlannedMail
+from insights_lib.mail.writer import Writer, checked_report
 from insights_lib.parameters.recipients_yml import Person, RecipientsFile
-from insights_lib.parameters.spec import ReportSpec, validated
+from insights_lib.parameters.spec import ReportSpec
+from insights_lib.parameters.validation import validated
+from insights_lib.timing import Clock
 
 MONTHS = "2025-01_2025-06"
 CLOCK = Clock(lambda: datetime(2025, 8, 1, tzinfo=UTC))
 
 
-def planned(name: str, version: str = "v1", variant: str = "", **of_person: Any) -> Planned:
+def planned(name: str, version: str = "v1", variant: str = "", **of_person: Any) -> PlannedMail:
     values = {"address": f"{name}@example.com", "locations": "all", **of_person}
     spec = ReportSpec(partner="1", date_range=MONTHS, variant=variant)
     person = validated(Person, values, "person")
-    return Planned(person, spec, MONTHS, Path("/out put/1") / variant / MONTHS, version)
+    return PlannedMail(person, spec, MONTHS, Path("/out put/1") / variant / MONTHS, version)
 
 
 class NoPictures(Pictures):
@@ -47,7 +50,7 @@ def writer(**others: Any) -> Writer:
     return Writer(recipients, Path("/out put"), NoPictures(), CLOCK, **others)
 
 
-def groups(letters: Sequence[Letter]) -> list[list[str]]:
+def groups(letters: Sequence[OutgoingMessage]) -> list[list[str]]:
     return [[d.recipient.split("@")[0] for d in letter.deliveries] for letter in letters]
 
 
@@ -69,7 +72,7 @@ def test_copies_stand_on_the_first_message_with_the_same_report() -> None:
 
 
 def test_what_is_hindered_is_in_no_letter() -> None:
-    assert writer().letters([replace(planned("a"), hindrance="there is no report")]) == []
+    assert writer().letters([replace(planned("a"), blocked_by="there is no report")]) == []
 
 
 def test_a_copy_whose_message_is_not_sent_becomes_one_of_its_own() -> None:

@@ -15,8 +15,8 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from insights_lib.exports.demo import write_demo
-from insights_lib.notebook import FACTS, FIGURE, TABLE
 from insights_lib.store.ingest import files_of, ingest_file
+from insights_lib.tables import FACTS, FIGURE, TABLE
 from tests.support.rows import TOLD
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"

@@ -12,7 +12,7 @@ from insights_lib import metrics
 from insights_lib.store.slice import Slice
 from tests.reference import published_example, tables
 from tests.support.rows import fill_store, seats_row, slice_of
-from tests.support.strategies import TABLES, azure, customers, filters, months, seats, usage
+from tests.support.strategies import METRICS, azure, customers, filters, months, seats, usage
 
 
 def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -24,7 +24,7 @@ def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def assert_same_tables(data: Slice, expected: dict[str, list[dict[str, Any]]]) -> None:
-    for name, compute in TABLES.items():
+    for name, compute in METRICS.items():
         table = compute(data)
         if name == "geographical_spread":
             table = table.drop(columns="country_code")

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Page, expect
 
-from insights_lib.parameters.spec import FACETS
+from insights_lib.tables import FACETS
 from tests.support.browser import card, downloaded, drawn, ready, report_of, sheets_of
 from tests.support.rows import seats_row, slice_of, usage_row
-from tests.support.strategies import TABLES
+from tests.support.strategies import METRICS
 
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
 COLUMNS = {
@@ -86,7 +86,7 @@ def counted_by_python(
     """The tables of a run with these filters and months, without notebooks around them."""
     data = slice_of(store_of_report(report), "_".join(months), filters=selection)
     found = {}
-    for name, compute in TABLES.items():
+    for name, compute in METRICS.items():
         table = compute(data).astype(object)
         rows = table.where(table.notna(), None).to_numpy().tolist()
         found[name] = comparable([list(table.columns), *rows])
@@ -156,7 +156,7 @@ def test_everything_that_is_shown_follows_the_selection(report: Path, reader: An
     """Cards, charts, sentences and tables of every section, and the head of the page."""
 
     def shown() -> list[str]:
-        charts = [name for name in TABLES if card(tab, name).locator(".plot").count()]
+        charts = [name for name in METRICS if card(tab, name).locator(".plot").count()]
         texts = tab.locator(".sentence, .kpi, main tbody").all()
         return [*(text.inner_text() for text in texts), *(str(drawn(tab, n)) for n in charts)]
 

@@ -9,9 +9,9 @@ import pytest
 from insights_lib.exports import countries
 from insights_lib.exports.countries import country_codes
 from insights_lib.parameters.spec import LOCALES
-from insights_lib.presentation.language import Words
+from insights_lib.presentation.language import Language
 from tests.support.rows import seats_row, slice_of, usage_row
-from tests.support.strategies import TABLES
+from tests.support.strategies import METRICS
 
 PACKAGE = Path(__file__).parents[2] / "insights_lib"
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -34,7 +34,7 @@ def fixed_texts() -> set[str]:
 
 @pytest.mark.parametrize("locale", [locale for locale in LOCALES if locale != "en"])
 def test_every_fixed_text_is_translated(locale: str) -> None:
-    words = Words(locale)
+    words = Language(locale)
     same_word = {"Trend"}
     missing = {text for text in fixed_texts() if words(text) == text} - same_word
     assert missing == set()
@@ -49,10 +49,10 @@ def test_every_column_and_dimension_has_a_swedish_name(store_of) -> None:  # typ
     )
     data = slice_of(store, "2025-01_2025-01")
     names: set[str] = set()
-    for compute in TABLES.values():
+    for compute in METRICS.values():
         table = compute(data)
         names |= {*table.columns, *table.get("dimension", ()), *table.get("metric", ())}
-    swedish = Words("sv")
+    swedish = Language("sv")
     same_word = {"dimension", "sku"}
     english = {n for n in names if swedish.name(n) == n.replace("_", " ").capitalize()}
     assert english - same_word == set()
@@ -68,14 +68,14 @@ def test_every_column_and_dimension_has_a_swedish_name(store_of) -> None:  # typ
 def test_numbers_and_months_follow_the_locale(
     locale: str, short: str, percent: str, month: str
 ) -> None:
-    words = Words(locale)
+    words = Language(locale)
     assert words.short(5120) == short
     assert words.percent(14.9425, signed=True) == percent
     assert words.month("2025-01") == month
 
 
 def test_an_unknown_number_is_a_dash() -> None:
-    words = Words("en")
+    words = Language("en")
     assert [words.count(None), words.short(None), words.percent(None), words.month(None)] == [
         "–"
     ] * 4

@@ -9,13 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from insights_lib.errors import InsightsError, ParameterError
-from insights_lib.parameters.reports_yml import (
-    Asked,
-    ReportsFile,
-    filter_texts,
-    read_reports_file,
-    report_specs,
-)
+from insights_lib.parameters.reports_yml import ReportsFile, filter_texts, read_reports_file
+from insights_lib.parameters.requests import Overrides, report_specs
 from insights_lib.parameters.spec import (
     FACETS,
     PRESETS,
@@ -328,7 +323,7 @@ partners:
 
 
 def test_every_partner_and_range_of_the_file_is_a_report(tmp_path: Path) -> None:
-    specs = report_specs(read(tmp_path, TWO_PARTNERS), Asked(as_of="2026-01-15"))
+    specs = report_specs(read(tmp_path, TWO_PARTNERS), Overrides(as_of="2026-01-15"))
     azure = Filters(product=("Azure",))
     assert [(s.partner, s.partner_name, s.date_range, s.filters, s.locale) for s in specs] == [
         ("1", "Fabrikam", "last_3_months", azure, "sv"),
@@ -340,7 +335,7 @@ def test_every_partner_and_range_of_the_file_is_a_report(tmp_path: Path) -> None
 
 
 def test_what_a_command_asks_for_goes_before_the_file(tmp_path: Path) -> None:
-    asked = Asked(
+    asked = Overrides(
         partners=("3", "2"),
         date_range="2025-05_2025-06",
         filters=Filters(customer_market=("Sweden",)),
@@ -358,14 +353,16 @@ def test_what_a_command_asks_for_goes_before_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        (Asked(), "no partner is listed; name one with --partner"),
-        (Asked(partners=("../1",)), r"partner '\.\./1' is no partner id"),
-        (Asked(partners=("1",), date_range="last_year"), "date range 'last_year' is none of"),
-        (Asked(partners=("1",), as_of="soon"), "as_of: 'soon' is no date"),
-        (Asked(partners=("1",), locale="de"), "locale 'de' is none of"),
+        (Overrides(), "no partner is listed; name one with --partner"),
+        (Overrides(partners=("../1",)), r"partner '\.\./1' is no partner id"),
+        (Overrides(partners=("1",), date_range="last_year"), "date range 'last_year' is none of"),
+        (Overrides(partners=("1",), as_of="soon"), "as_of: 'soon' is no date"),
+        (Overrides(partners=("1",), locale="de"), "locale 'de' is none of"),
     ],
 )
-def test_a_wrong_wish_is_refused_before_anything_is_rendered(asked: Asked, sentence: str) -> None:
+def test_a_wrong_wish_is_refused_before_anything_is_rendered(
+    asked: Overrides, sentence: str
+) -> None:
     with pytest.raises(ParameterError, match=sentence):
         report_specs(ReportsFile(), asked)
 

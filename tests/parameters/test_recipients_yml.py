@@ -9,16 +9,12 @@ import yaml
 
 from insights_lib.commands import reports
 from insights_lib.errors import MailError, ParameterError
-from insights_lib.parameters.recipients_yml import (
-    Person,
-    RecipientsFile,
-    clean_name,
-    clean_text,
-    read_recipients,
-    specs_for,
-)
-from insights_lib.parameters.reports_yml import Asked, Partner, ReportsFile
-from insights_lib.parameters.spec import Filters, ReportSpec, validated
+from insights_lib.parameters.addresses import clean_name, clean_text
+from insights_lib.parameters.recipients_yml import Person, RecipientsFile, read_recipients
+from insights_lib.parameters.reports_yml import Partner, ReportsFile
+from insights_lib.parameters.requests import Overrides, specs_for
+from insights_lib.parameters.spec import Filters, ReportSpec
+from insights_lib.parameters.validation import validated
 from tests.support.mailing import (
     AS_OF,
     ELSEWHERE,
@@ -48,7 +44,7 @@ def recipients(*people: dict[str, Any], **others: Any) -> RecipientsFile:
 def spec_of(partner_filters: dict[str, list[str]], **of_person: Any) -> ReportSpec:
     """The report that a person gets of a partner with filters of its own."""
     file = ReportsFile(partners=[Partner(id="1", filters=partner_filters)])
-    [spec] = specs_for(recipients(person("a", **of_person)), file, Asked())
+    [spec] = specs_for(recipients(person("a", **of_person)), file, Overrides())
     return spec
 
 
@@ -88,7 +84,7 @@ def test_people_of_a_partner_that_is_not_listed_get_nothing_rather_than_everythi
     with pytest.raises(
         ParameterError, match=r"partner 1 of recipients\.yml is not in reports\.yml"
     ):
-        specs_for(recipients(person("a")), ReportsFile(partners=[Partner(id="2")]), Asked())
+        specs_for(recipients(person("a")), ReportsFile(partners=[Partner(id="2")]), Overrides())
 
 
 def test_who_may_see_all_gets_the_ordinary_report() -> None:

@@ -22,7 +22,7 @@ ORDER = (
     *(
         "place",
         "prctl",
-        "warm_parent",
+        "fork_server",
         "workers",
         "cluster",
         "forked_kernel",

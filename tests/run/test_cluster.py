@@ -14,7 +14,7 @@ import pytest
 from insights_lib.errors import ParameterError, ReportError
 from insights_lib.parameters.spec import ReportSpec
 from insights_lib.run.reports import Settings, run_reports
-from insights_lib.run.request import Outcome
+from insights_lib.run.request import RenderResult
 from tests.support.http_server import served
 from tests.support.processes import descendants, gone
 from tests.support.rows import fill_store, seats_row
@@ -84,7 +84,7 @@ def test_a_cluster_makes_the_reports_of_a_store_at_a_url_though_a_worker_is_kill
     first, second = (worker(start, address, number) for number in (1, 2))
     parents: list[int] = []
 
-    def kill_one(outcome: Outcome) -> None:
+    def kill_one(outcome: RenderResult) -> None:
         if not parents:
             parents.extend(descendants(first.pid))
             first.send_signal(signal.SIGKILL)
@@ -95,7 +95,7 @@ def test_a_cluster_makes_the_reports_of_a_store_at_a_url_though_a_worker_is_kill
         outcomes = run_reports(distant, settings, kill_one)
     assert [outcome.failures for outcome in outcomes] == [()] * 4
     assert second.poll() is None
-    assert parents, "the worker had a warm parent of its own"
+    assert parents, "the worker had a fork server of its own"
     assert [pid for pid in parents if not gone(pid)] == []
     here = run_reports(wanted, Settings(tmp_path / "here", jobs=1), lambda _: None)
     assert [outcome.failures for outcome in here] == [()] * 4

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from insights_lib.errors import ReportError
-from insights_lib.outputs import claimed, move_into_place
+from insights_lib.outputs import locked, move_into_place
 
 
 def report(folder: Path, text: str) -> Path:
@@ -25,16 +25,16 @@ def content(folder: Path) -> dict[str, str]:
 
 
 def test_a_second_run_is_refused_while_the_first_one_writes(tmp_path: Path) -> None:
-    with claimed(tmp_path), pytest.raises(ReportError, match="another run is writing reports here"):
-        claimed(tmp_path).__enter__()
-    with claimed(tmp_path):
+    with locked(tmp_path), pytest.raises(ReportError, match="another run is writing reports here"):
+        locked(tmp_path).__enter__()
+    with locked(tmp_path):
         pass
 
 
 def test_what_a_killed_run_has_left_is_cleared_away(tmp_path: Path) -> None:
     report(tmp_path / ".run-killed" / "0", "half")
     report(tmp_path / "1" / "2025-01_2025-12", "whole")
-    with claimed(tmp_path) as work:
+    with locked(tmp_path) as work:
         assert [entry.name for entry in tmp_path.glob(".run-*")] == [work.name]
     assert list(tmp_path.glob(".run-*")) == []
     assert content(tmp_path / "1" / "2025-01_2025-12")["report.html"] == "whole"

@@ -11,8 +11,8 @@ import pytest
 
 from insights_lib.parameters.spec import ReportSpec
 from insights_lib.run import plan as freshness
-from insights_lib.run.plan import Standing, fingerprint, software, standing
-from insights_lib.store.catalog import holdings
+from insights_lib.run.plan import ReportStatus, fingerprint, software
+from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import ingest_file
 from tests.support.rows import fill_store, seats_row, write_tsv
 
@@ -38,7 +38,7 @@ def made(tmp_path: Path) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("whole", encoding="utf-8")
     spec = spec_of(tmp_path)
-    held = holdings(spec.store, "1")
+    held = partner_parts(spec.store, "1")
     digests = fingerprint(spec, held, held.resolve(spec), notebooks(tmp_path))
     manifest = {
         "status": "complete",
@@ -55,8 +55,8 @@ def notebooks(tmp_path: Path) -> list[Path]:
     return sorted((tmp_path / "notebooks").glob("*.ipynb"))
 
 
-def standing_of(tmp_path: Path, **others: Any) -> Standing:
-    return standing(spec_of(tmp_path, **others), tmp_path / "outputs", notebooks(tmp_path))
+def standing_of(tmp_path: Path, **others: Any) -> ReportStatus:
+    return report_status(spec_of(tmp_path, **others), tmp_path / "outputs", notebooks(tmp_path))
 
 
 def ingest(tmp_path: Path, *rows: dict[str, str]) -> None:
@@ -64,14 +64,14 @@ def ingest(tmp_path: Path, *rows: dict[str, str]) -> None:
 
 
 def test_a_report_of_the_same_inputs_is_fresh(made: Path, tmp_path: Path) -> None:
-    assert standing_of(tmp_path) == Standing("1", MONTHS, "fresh")
+    assert standing_of(tmp_path) == ReportStatus("1", MONTHS, "fresh")
 
 
 @pytest.mark.parametrize("month", ["2025-01", "2025-03"])
 def test_new_data_makes_it_stale(month: str, made: Path, tmp_path: Path) -> None:
     """The month before the range counts too: churn is told from it."""
     ingest(tmp_path, seats_row(month, "new"))
-    assert standing_of(tmp_path) == Standing("1", MONTHS, "stale", "changed: data")
+    assert standing_of(tmp_path) == ReportStatus("1", MONTHS, "stale", "changed: data")
 
 
 def test_data_of_other_months_and_other_partners_does_not(made: Path, tmp_path: Path) -> None:
@@ -149,23 +149,23 @@ def test_a_manifest_that_is_none_makes_nothing_fail_but_is_made_anew(
 ) -> None:
     (made / "manifest.json").write_text(text, encoding="utf-8")
     found = standing_of(tmp_path)
-    assert found == Standing("1", MONTHS, "never run", "its manifest.json is none")
+    assert found == ReportStatus("1", MONTHS, "never run", "its manifest.json is none")
 
 
 def test_a_failed_report_is_told_with_its_reason(made: Path, tmp_path: Path) -> None:
     failures = [{"section": "01", "reason": "its kernel died"}]
     manifest = {"status": "failed", "failures": failures, "fingerprint": {}}
     (made / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    assert standing_of(tmp_path) == Standing("1", MONTHS, "failed", "01: its kernel died")
+    assert standing_of(tmp_path) == ReportStatus("1", MONTHS, "failed", "01: its kernel died")
 
 
 def test_what_was_never_rendered_is_told(made: Path, tmp_path: Path) -> None:
     found = standing_of(tmp_path, date_range="2025-03_2025-04")
-    assert found == Standing("1", "2025-03_2025-04", "never run", "there is no report")
+    assert found == ReportStatus("1", "2025-03_2025-04", "never run", "there is no report")
 
 
 def test_a_partner_that_the_store_does_not_know_has_failed(made: Path, tmp_path: Path) -> None:
     spec = ReportSpec(partner="9", store=tmp_path / "store")
-    found = standing(spec, tmp_path / "outputs", notebooks(tmp_path))
+    found = report_status(spec, tmp_path / "outputs", notebooks(tmp_path))
     assert found.state == "failed"
     assert "holds nothing of it" in found.why

@@ -13,21 +13,21 @@ from pathlib import Path
 import pytest
 
 from insights_lib.run.pool import WorkerDied, Workers
-from insights_lib.warm_kernels.fork_server import WarmParent, can_fork
+from insights_lib.warm_kernels.fork_server import ForkServer, can_fork
 from tests.support.processes import descendants, gone
 
 Start = Callable[[int], Workers]
 
 
-twins: list[tuple[int, int] | None] = []  # of this process, if it is one of a pool
+clones: list[tuple[int, int] | None] = []  # of this process, if it is one of a pool
 
 
-def begin(twin: tuple[int, int] | None) -> None:
-    twins.append(twin)
+def begin(clone: tuple[int, int] | None) -> None:
+    clones.append(clone)
 
 
 def pool(count: int, kind: str) -> Workers:
-    parents = (WarmParent(__name__), WarmParent()) if kind == "forked" else None
+    parents = (ForkServer(__name__), ForkServer()) if kind == "forked" else None
     return Workers(count, f"{__name__}:begin", parents)
 
 
@@ -164,18 +164,18 @@ def test_a_shutdown_at_once_ends_what_is_running(start: Start, tmp_path: Path) -
     assert not waiting.done() or waiting.cancelled()
 
 
-def twin_after(seconds: float) -> tuple[int, int]:
-    """Which warm parent is this process's own, and what it answers."""
+def clone_after(seconds: float) -> tuple[int, int]:
+    """Which fork server is this process's own, and what it answers."""
     time.sleep(seconds)
-    (twin,) = twins
-    assert twin
-    return twin[1], WarmParent(twin=twin).ask("poll", 1)
+    (clone,) = clones
+    assert clone
+    return clone[1], ForkServer(clone=clone).ask("poll", 1)
 
 
 @pytest.mark.parametrize("start", [FORKED], indirect=True)
 def test_every_process_has_a_warm_parent_of_its_own_that_ends_with_it(start: Start) -> None:
     workers = start(2)
-    beside = [workers.submit(twin_after, 0.3) for _ in range(2)]
+    beside = [workers.submit(clone_after, 0.3) for _ in range(2)]
     found = {future.result() for future in beside}
     assert len(found) == 2
     assert {answer for _, answer in found} == {-signal.SIGKILL}  # there is no such fork
@@ -198,5 +198,5 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
             assert owner.poll() is None
         below = descendants(owner.pid)
         owner.send_signal(signal.SIGKILL)
-    assert len(below) == 4  # the worker, its parent and its twin's, and the twin
+    assert len(below) == 4  # the worker, its parent and its clone's, and the clone
     assert [pid for pid in below if not gone(pid)] == []

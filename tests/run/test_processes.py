@@ -17,7 +17,7 @@ import pytest
 from insights_lib.run import report as render
 from insights_lib.run import reports as runner
 from insights_lib.run.pool import WorkerDied
-from insights_lib.run.request import Outcome
+from insights_lib.run.request import RenderResult
 from tests.support.notebooks import (
     NOTEBOOKS,
     RANGE,
@@ -112,18 +112,20 @@ from tests.support.processes import descendants, parent_of
 def named(name, pid):
     return open(f"/proc/{{pid}}/comm").read().strip() == name
 
-twin = os.getppid()
-parent = parent_of(twin)
+clone = os.getppid()
+parent = parent_of(clone)
 (worker,) = [pid for pid in descendants(parent_of(parent)) if named("worker", pid)]
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")
-@pytest.mark.parametrize("victim", ["os.getpid()", "twin", "parent", "worker", "parent_of(worker)"])
+@pytest.mark.parametrize(
+    "victim", ["os.getpid()", "clone", "parent", "worker", "parent_of(worker)"]
+)
 def test_what_was_killed_once_is_tried_again(
     victim: str, own_notebooks: Path, replay: list[str], tmp_path: Path
 ) -> None:
-    """The kernel, its warm parent and that one's own, or the process above them and its parent."""
+    """The kernel, its fork server and that one's own, or the process above them and its parent."""
     kill = f"""\
 if not os.path.exists(store + ".killed"):
     open(store + ".killed", "w").close()
@@ -177,19 +179,19 @@ def test_what_notebooks_have_started_ends_with_a_run_that_is_stopped(
 def test_a_second_try_keeps_no_other_report_from_being_told(
     own_notebooks: Path, replay: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Told(Future[Outcome]):
-        def result(self, timeout: float | None = None) -> Outcome:
+    class Told(Future[RenderResult]):
+        def result(self, timeout: float | None = None) -> RenderResult:
             assert self.done(), "it was waited for"
             return super().result(timeout)
 
-    told: list[Outcome] = []
-    tries: list[tuple[Told, Outcome]] = []
+    told: list[RenderResult] = []
+    tries: list[tuple[Told, RenderResult]] = []
 
     class Pool(Executor):
         """Of which the first try dies, and the third takes until a report has been told."""
 
         def submit(self, _fn: Any, /, *orders: Any, **_: Any) -> Any:
-            tries.append((Told(), Outcome(orders[0].spec, orders[0].folder)))
+            tries.append((Told(), RenderResult(orders[0].spec, orders[0].folder)))
             future, outcome = tries[-1]
             if len(tries) == 1:
                 future.set_exception(WorkerDied("killed"))
@@ -197,7 +199,7 @@ def test_a_second_try_keeps_no_other_report_from_being_told(
                 future.set_result(outcome)
             return future
 
-    def then(outcome: Outcome) -> None:
+    def then(outcome: RenderResult) -> None:
         told.append(outcome)
         if len(tries) == 3 and not tries[2][0].done():
             tries[2][0].set_result(tries[2][1])
@@ -236,8 +238,8 @@ def test_a_process_that_could_not_have_warm_kernels_tries_again(
     tried: list[object] = []
 
     @contextmanager
-    def failing_once(*_: object, twin: object) -> Iterator[None]:
-        tried.append(twin)
+    def failing_once(*_: object, clone: object) -> Iterator[None]:
+        tried.append(clone)
         if len(tried) == 1:
             raise OSError(11, "Resource temporarily unavailable")
         yield

@@ -14,7 +14,7 @@ import pytest
 
 from insights_lib.errors import ReportError
 from insights_lib.parameters.schedule_yml import Group, Plan
-from insights_lib.parameters.spec import validated
+from insights_lib.parameters.validation import validated
 from insights_lib.schedule.scheduler import Finished, Step, run_due, tell_owners
 from insights_lib.schedule.windows import Window, recording
 
@@ -63,7 +63,7 @@ class Scheduler:
 
     def state(self, scheduled: datetime, group: str = "g") -> tuple[str, str]:
         with recording(self.outputs) as record:
-            return record.standing(Window(group, scheduled, "UTC"))
+            return record.report_status(Window(group, scheduled, "UTC"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from insights_lib.errors import ReportError
 from insights_lib.parameters.schedule_yml import Group
-from insights_lib.parameters.spec import validated
+from insights_lib.parameters.validation import validated
 from insights_lib.schedule.windows import Window, due, recording
 
 NOON = datetime(2025, 6, 5, 12, tzinfo=UTC)
@@ -126,7 +126,7 @@ def test_a_window_is_claimed_once_whatever_the_clock_says(tmp_path: Path) -> Non
         assert not record.claim(WINDOW, NOON - timedelta(days=400))
     with recording(tmp_path) as record:
         assert not record.claim(WINDOW, NOON)
-        assert record.standing(WINDOW) == ("done", "")
+        assert record.report_status(WINDOW) == ("done", "")
         assert record.claim(Window("other", WINDOW.scheduled, "UTC"), NOON)
 
 
@@ -135,7 +135,7 @@ def test_a_window_that_failed_is_not_tried_again(tmp_path: Path) -> None:
         record.claim(WINDOW, NOON)
         record.settle(WINDOW, "no room", NOON)
     with recording(tmp_path) as record:
-        assert record.standing(WINDOW) == ("failed", "no room")
+        assert record.report_status(WINDOW) == ("failed", "no room")
         assert not record.claim(WINDOW, NOON)
 
 

@@ -10,7 +10,7 @@ import pytest
 from insights_lib.errors import ExportError, StoreError
 from insights_lib.store import catalog as store_module
 from insights_lib.store import ingest as ingest_module
-from insights_lib.store.catalog import holdings
+from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import files_of, ingest_file
 from tests.support.ingesting import customers, held, take, take_text, tree
 from tests.support.rows import seats_row, slice_of, usage_row, write_tsv
@@ -53,7 +53,7 @@ def test_a_refused_first_file_leaves_no_store(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="no known dataset"):
         take_text(tmp_path / "store", REFUSED["no export"])
     with pytest.raises(StoreError, match="no store is here"):
-        holdings(tmp_path / "store", "1")
+        partner_parts(tmp_path / "store", "1")
 
 
 def test_a_file_that_is_written_to_while_it_is_read_is_refused(
@@ -63,7 +63,7 @@ def test_a_file_that_is_written_to_while_it_is_read_is_refused(
     take(store, [seats_row("2025-01", "a")])
     before = tree(store)
     file = write_tsv(tmp_path / "half.tsv", [seats_row("2025-01", "b")])
-    staged = ingest_module.Staged
+    staged = ingest_module.StagedExport
 
     def slowly(*given: Any) -> Any:
         result = staged(*given)
@@ -71,7 +71,7 @@ def test_a_file_that_is_written_to_while_it_is_read_is_refused(
             growing.write("more")
         return result
 
-    monkeypatch.setattr(ingest_module, "Staged", slowly)
+    monkeypatch.setattr(ingest_module, "StagedExport", slowly)
     with pytest.raises(ExportError, match=r"half\.tsv: was being written; ingest it when"):
         ingest_file(file, store)
     assert tree(store) == before
@@ -112,7 +112,7 @@ def test_a_catalog_that_cannot_be_read_is_told_in_a_sentence(
 ) -> None:
     (tmp_path / "catalog.sqlite").write_bytes(content)
     with pytest.raises(StoreError):
-        holdings(tmp_path, "1")
+        partner_parts(tmp_path, "1")
 
 
 def test_who_the_customers_are_is_for_the_owner_and_the_group(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from insights_lib.errors import ExportError, StoreError
-from insights_lib.store.catalog import holdings
+from insights_lib.store.catalog import partner_parts
 from tests.support.ingesting import customers, parts_named, parts_on_disk, take, tree
 from tests.support.rows import Rows, seats_row, slice_of, usage_row
 
@@ -44,10 +44,10 @@ def test_a_slice_reads_only_files_below_the_partners_own_folder(tmp_path: Path) 
 def test_a_partner_of_whom_nothing_is_held_is_named_with_those_that_are(tmp_path: Path) -> None:
     store = tmp_path / "store"
     with pytest.raises(StoreError, match="no store is here"):
-        holdings(store, "1")
+        partner_parts(store, "1")
     take(store, [seats_row("2025-01", "a", PGAMpnId=p) for p in ("20", "10")])
     with pytest.raises(StoreError, match=r"partner 1: .* holds nothing of it. It holds: 10, 20\."):
-        holdings(store, "1")
+        partner_parts(store, "1")
 
 
 # Ids that name a folder
@@ -84,7 +84,7 @@ def test_safe_partner_ids_keep_every_character(tmp_path: Path) -> None:
     for partner in SAFE_IDS:
         assert customers(store, partner) == {"2025-01": [f"of {partner}"]}
     with pytest.raises(StoreError, match="holds nothing of it"):
-        holdings(store, "12345")
+        partner_parts(store, "12345")
 
 
 # Exports that name locations only, and the Profile that maps these to partners
@@ -106,11 +106,11 @@ def test_a_profile_maps_locations_whenever_it_comes(
         take(store, rows)
     assert customers(store, "10") == {"2025-01": ["a", "b"]}
     assert customers(store, "20") == {"2025-01": ["c"]}
-    assert holdings(store, "10").name == "Partner 10"
+    assert partner_parts(store, "10").name == "Partner 10"
     inputs = slice_of(store, "2025-01_2025-01", partner="10").inputs
     assert {part.file.parent.name for part in inputs} == {"11", "12"}
     with pytest.raises(StoreError, match="It holds: 10, 20"):
-        holdings(store, "11")
+        partner_parts(store, "11")
 
 
 def test_a_location_that_no_profile_maps_is_a_partner_of_its_own(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_location_that_no_profile_maps_is_a_partner_of_its_own(tmp_path: Path)
     take(store, PROFILE[:1])
     assert customers(store, "10") == {"2025-01": ["a"]}
     assert customers(store, "12") == {"2025-01": ["b"]}
-    assert holdings(store, "12").name == ""
+    assert partner_parts(store, "12").name == ""
 
 
 def test_a_later_profile_moves_a_location(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_the_account_counts_and_not_the_location_where_both_are_told(tmp_path: P
     take(store, [seats_row("2025-01", "a", PGAMpnId="30", MpnId="11")])
     assert customers(store, "30") == {"2025-01": ["a"]}
     with pytest.raises(StoreError, match="holds nothing"):
-        holdings(store, "10")
+        partner_parts(store, "10")
 
 
 def test_a_later_export_by_account_replaces_months_of_one_by_location(tmp_path: Path) -> None:

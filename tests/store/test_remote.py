@@ -15,7 +15,7 @@ from pandas.testing import assert_frame_equal
 from insights_lib import metrics
 from insights_lib.errors import ParameterError, StoreError
 from insights_lib.notebook import open_report
-from insights_lib.outputs import claimed
+from insights_lib.outputs import locked
 from insights_lib.page.rows import compact_rows
 from insights_lib.parameters.spec import report_spec
 from insights_lib.run import report as render
@@ -23,7 +23,7 @@ from insights_lib.run import reports as runner
 from insights_lib.run.plan import data_digest
 from insights_lib.run.reports import Settings
 from insights_lib.store import remote
-from insights_lib.store.catalog import holdings
+from insights_lib.store.catalog import partner_parts
 from tests.support.http_server import Served, served
 from tests.support.mailing import AS_OF, insights, person
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
@@ -180,11 +180,11 @@ def test_a_report_of_a_catalog_that_was_old_is_not_taken_for_fresh(
     """A worker of a cluster may have read it before the run began."""
     spec = report_spec(partner="1", date_range=RANGE, store=at_url.url)
     settings = Settings(tmp_path / "outputs", jobs=1)
-    old = holdings(at_url.url, "1")
+    old = partner_parts(at_url.url, "1")
     fill_store(tmp_path, {"later": [seats_row("2025-04", "a", Product="Azure")]})
     read_at, content = remote._catalogs[f"{at_url.url}/catalog.sqlite"]
-    remote.read_anew()
-    with claimed(settings.outputs, wait=False) as work:
+    remote.read_again()
+    with locked(settings.outputs, wait=False) as work:
         _, order = runner._order(spec, settings, runner.notebooks()[:1], work)
         remote._catalogs[f"{at_url.url}/catalog.sqlite"] = read_at, content
         data, digest = render._open(order)
@@ -197,7 +197,7 @@ def test_why_a_catalog_could_not_be_read_is_not_asked_again_within_a_minute(
 ) -> None:
     for _ in range(2):
         with pytest.raises(StoreError, match="no store is here"):
-            holdings(f"{at_url.url}/none", "1")
+            partner_parts(f"{at_url.url}/none", "1")
     assert at_url.asked == ["none/catalog.sqlite"]
 
 
@@ -215,7 +215,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Mon
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/store"
         with pytest.raises(StoreError, match=r"cannot be read \(no answer within 0\.2 seconds\)"):
-            holdings(url, "1")
+            partner_parts(url, "1")
 
 
 @pytest.mark.parametrize("kept", [5000, 8192], ids=["within a page", "after a page"])
@@ -229,7 +229,7 @@ def test_half_a_catalog_is_refused_and_read_anew_when_it_is_whole(
     with pytest.raises(StoreError, match=r"catalog\.sqlite: is not the whole catalog"):
         slice_of(at_url.url, RANGE)
     catalog.write_bytes(whole)
-    remote.read_anew()
+    remote.read_again()
     assert slice_of(at_url.url, RANGE).months_without_subscriptions == ()
 
 

@@ -13,6 +13,8 @@ from xml.etree import ElementTree as ET
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from insights_lib.parameters.spec import ReportSpec
+from insights_lib.outputs import Outputs
+from insights_lib.run.plan import plan_reports
 from insights_lib.run.reports import Settings, run_reports
 from tests.support.rows import fill_store
 
@@ -32,8 +34,9 @@ def report_of(folder: Path, datasets: Any, locale: str = "en", filters: Any = ()
         filters=list(filters),
         store=store,
     )
-    settings = Settings(folder / "outputs", jobs=1, section_timeout=120)
-    (outcome,) = run_reports([spec], settings, lambda _: None)
+    settings = Settings(Outputs(folder / "outputs"), jobs=1, section_timeout=120)
+    planned = plan_reports([spec], settings.outputs)
+    (outcome,) = run_reports(planned, settings, lambda _: None)
     assert not outcome.failures
     assert outcome.folder
     return outcome.folder

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from insights_lib.store.catalog import holdings
+from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import Ingested, ingest_file
 from tests.support.rows import Rows, stored_rows, write_tsv
 
@@ -20,7 +20,7 @@ def take_text(store: Path, text: str) -> Ingested:
 
 def held(store: Path, partner: str = "1") -> set[tuple[object, ...]]:
     """What the store holds of a partner, whatever its files are called."""
-    parts = holdings(store, partner).parts
+    parts = partner_parts(store, partner).parts
     return {(p.dataset, p.month, p.rows, p.subscription_ids, p.hash) for p in parts}
 
 
@@ -46,4 +46,4 @@ def parts_on_disk(store: Path) -> set[Path]:
 
 
 def parts_named(store: Path, *partners: str) -> set[Path]:
-    return {part.file for partner in partners for part in holdings(store, partner).parts}
+    return {part.file for partner in partners for part in partner_parts(store, partner).parts}

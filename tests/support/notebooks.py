@@ -10,31 +10,21 @@ from typing import Any
 import nbformat
 import pytest
 
-from insights_lib.notebook import FACTS, inputs_of
+from insights_lib.notebook import inputs_of
 from insights_lib.parameters.spec import ReportSpec
-from insights_lib.run import reports as runner
-from insights_lib.run.reports import Outcome, Settings, run_reports
+from insights_lib.outputs import Manifest, Outputs
+from insights_lib.run import plan
+from insights_lib.run.plan import NOTEBOOKS, plan_reports
+from insights_lib.run.reports import Settings, run_reports
+from insights_lib.run.request import RenderResult
+from insights_lib.tables import FACTS
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
 
-NOTEBOOKS = runner.NOTEBOOKS  # where they are; some tests put others in their place
 SECTIONS = sorted(file.stem for file in NOTEBOOKS.glob("*.ipynb"))
 MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04")
 RANGE = "2025-02_2025-04"
 # A folder's name that means something to format strings, globs, URIs, SQL and shells.
 ODD = "a {b} {} {0} 'q' \"d\" [x] 100% #1é$HOME"
-COLUMNS = {
-    "summary": "metric, value, growth_pct, month",
-    "summary_trend": "month, current_customers, active_customers, subscriptions, "
-    "customers_added, customers_churned",
-    "summary_products": "product, customers, share_pct, growth_pct",
-    "geographical_spread": "customer_market, country_code, current_customers, current_pct, "
-    "active_customers, active_pct, new_customers, new_pct",
-    "adds_and_churns": "product, month, existing, added, churned",
-    "distribution": "dimension, value, customers, share_pct",
-    "products": "product, sku, customers, share_pct",
-    "distribution_trend": "dimension, value, month, customers",
-    "active_customers": "month, active_customers, current_customers",
-}
 SECRETS = {"INSIGHTS_API_TOKEN": "t0ken-5f3a9c", "DB_PASSWORD": "passw0rd-77b1"}
 
 
@@ -43,18 +33,18 @@ class Run:
     """What a run was asked for and what it left."""
 
     outputs: Path
-    outcomes: list[Outcome]
+    results: list[RenderResult]
 
-    def of(self, partner: str) -> Outcome:
-        [outcome] = [outcome for outcome in self.outcomes if outcome.spec.partner == partner]
-        return outcome
+    def of(self, partner: str) -> RenderResult:
+        [result] = [result for result in self.results if result.spec.partner == partner]
+        return result
 
     def folder(self, partner: str) -> Path:
         return self.outputs / partner / RANGE
 
-    def manifest(self, partner: str) -> dict[str, Any]:
-        text = (self.folder(partner) / "manifest.json").read_text(encoding="utf-8")
-        manifest: dict[str, Any] = json.loads(text)
+    def manifest(self, partner: str) -> Manifest:
+        manifest = Manifest.read(self.folder(partner))
+        assert manifest is not None
         return manifest
 
 
@@ -68,10 +58,11 @@ def spec_of(store: Path, partner: str = "1", **others: Any) -> ReportSpec:
 
 
 def run(outputs: Path, *specs: ReportSpec, jobs: int = 2, timeout: int = 120) -> Run:
-    done: list[Outcome] = []
-    outcomes = run_reports(specs, Settings(outputs, jobs, timeout), done.append)
-    assert done == outcomes
-    return Run(outputs, outcomes)
+    done: list[RenderResult] = []
+    settings = Settings(Outputs(outputs), jobs, timeout)
+    results = run_reports(plan_reports(specs, settings.outputs), settings, done.append)
+    assert done == results
+    return Run(outputs, results)
 
 
 def notebook(folder: Path, name: str, *sources: str, parameters: str | None = None) -> None:
@@ -146,5 +137,5 @@ def own_notebooks(complete: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     shutil.copytree(complete.outputs.parent / "store", tmp_path / "store")
     note_inputs(tmp_path / "store", "1", "2")
     (tmp_path / "notebooks").mkdir()
-    monkeypatch.setattr(runner, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(plan, "NOTEBOOKS", tmp_path / "notebooks")
     return tmp_path / "notebooks"

@@ -9,10 +9,10 @@ from typing import Any
 import duckdb
 
 from insights_lib.parameters.spec import Filters, ReportSpec
-from insights_lib.store.catalog import holdings
+from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import ingest_file
 from insights_lib.store.slice import Slice, open_slice
-from insights_lib.store.staging import sql_path
+from insights_lib.store.sql import sql_path
 
 Rows = list[dict[str, str]]
 # What a notebook is told of its report: all that decides what it says, not which one it is.
@@ -49,7 +49,7 @@ def stored_rows(store: Path, partner: str = "1", dataset: str = "") -> list[dict
     selects = [
         f"SELECT * FROM read_parquet({sql_path(part.file)}, hive_partitioning = false) "
         f"WHERE month = DATE '{part.month}'"
-        for part in holdings(store, partner).parts
+        for part in partner_parts(store, partner).parts
         if part.dataset == dataset or not dataset
     ]
     with duckdb.connect() as engine:

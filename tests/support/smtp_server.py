@@ -14,7 +14,8 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
-from insights_lib.mail.login import Login, Server
+from insights_lib.mail.login import Login
+from insights_lib.parameters.recipients_yml import SmtpServer
 
 HOST = "127.0.0.1"
 LOGIN = Login("reports", "pass word-9!")
@@ -220,7 +221,7 @@ async def _end(dialogues: list[_Dialogue]) -> None:
         await asyncio.wait(pending, timeout=5)
 
 
-def settings(shown: MailServer, ca: Path, security: str = "starttls", **others: Any) -> Server:
+def settings(shown: MailServer, ca: Path, security: str = "starttls", **others: Any) -> SmtpServer:
     """How to reach a server, trusting an authority."""
     values = {"timeout_seconds": 5.0, "messages_per_minute": 60_000, **others}
-    return Server(host=HOST, port=shown.port, security=security, ca_file=ca, **values)
+    return SmtpServer(host=HOST, port=shown.port, security=security, ca_file=ca, **values)

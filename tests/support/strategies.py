@@ -7,18 +7,11 @@ from hypothesis import strategies as st
 
 from insights_lib import metrics
 from insights_lib.store.slice import Slice
+from insights_lib.tables import TABLES
 from tests.support.rows import seats_row, usage_row
 
-TABLES: dict[str, Callable[[Slice], pd.DataFrame]] = {
-    "summary": metrics.summary,
-    "summary_trend": metrics.summary_trend,
-    "summary_products": metrics.summary_products,
-    "geographical_spread": metrics.geographical_spread,
-    "adds_and_churns": metrics.adds_and_churns,
-    "distribution": metrics.distribution,
-    "products": metrics.products,
-    "distribution_trend": metrics.distribution_trend,
-    "active_customers": metrics.active_customers,
+METRICS: dict[str, Callable[[Slice], pd.DataFrame]] = {
+    name: getattr(metrics, name) for name in TABLES
 }
 
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]

@@ -20,8 +20,9 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from insights_lib.errors import MailError, ReportError
-from insights_lib.mail.delivery import Clock, Letter, Post, deliver_letters
+from insights_lib.mail.delivery import MailSettings, OutgoingMessage, deliver_letters
 from insights_lib.mail.ledger import Delivery, Entry, Ledger, State, ledger
+from insights_lib.timing import Clock
 from tests.support.smtp_server import (
     DROP,
     HANG,
@@ -54,17 +55,19 @@ FAILURES = {
 STEP_FAILS, STEP_HANGS, PROCESS_DIES, BUILD_FAILS = 0.05, 0.0005, 0.01, 0.03
 
 
-def letter_to(*recipients: str, version: str = "v1", message_id: str = "") -> Letter:
+def letter_to(*recipients: str, version: str = "v1", message_id: str = "") -> OutgoingMessage:
     """A letter with one delivery per recipient."""
     message_id = message_id or f"<{recipients[0]}-{version}>"
     deliveries = tuple(Delivery("1", "2025-01_2025-12", "", r, version) for r in recipients)
     data = f"Message-ID: {message_id}\n\nHello\n".encode()
-    return Letter(deliveries, message_id, lambda: data)
+    return OutgoingMessage(deliveries, message_id, lambda: data)
 
 
-def post_by(server: MailServer, ca: Path, **others: object) -> Post:
-    """Post by a server on loopback, to addresses at example.com."""
-    return Post(settings(server, ca, **others), LOGIN, "reports@example.com", ("example.com",))
+def post_by(server: MailServer, ca: Path, **others: object) -> MailSettings:
+    """MailSettings by a server on loopback, to addresses at example.com."""
+    return MailSettings(
+        settings(server, ca, **others), LOGIN, "reports@example.com", ("example.com",)
+    )
 
 
 class Died(BaseException):
@@ -197,19 +200,19 @@ def deliver_in_storm(number: int, seed: int, folder: Path) -> Summary:
     return Summary(Counter(entry.state for entry in entries), runs, chances.happened)
 
 
-def _letters(number: int, random: Random, chances: Chances) -> list[Letter]:
+def _letters(number: int, random: Random, chances: Chances) -> list[OutgoingMessage]:
     letters = []
     while number:
         size = min(random.choice([1, 1, 2, 3]), number)
         plain = letter_to(*(f"r{number - i}@example.com" for i in range(size)))
 
-        def build(plain: Letter = plain) -> bytes:
+        def build(plain: OutgoingMessage = plain) -> bytes:
             if random.random() < BUILD_FAILS:
                 chances.happened["report: failed"] += 1
                 raise ReportError("a section has failed")
             return plain.build()
 
-        letters.append(Letter(plain.deliveries, plain.message_id, build))
+        letters.append(OutgoingMessage(plain.deliveries, plain.message_id, build))
         number -= size
     return letters
 

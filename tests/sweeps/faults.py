@@ -73,7 +73,7 @@ def main() -> None:
         for _ in range(options.rounds):
             for point in POINTS:
                 for number in (signal.SIGKILL, signal.SIGTERM):
-                    for victim in ("run", "worker", "warm parent"):
+                    for victim in ("run", "worker", "fork server"):
                         outputs = folder / f"outputs-{done}"
                         disturb(command(folder, outputs), outputs, (point, number, victim), chance)
                         check(folder, outputs, wanted, f"{number.name} to {victim} at {point}")

@@ -18,9 +18,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
 from insights_lib.warm_kernels import engine as module
-from insights_lib.warm_kernels import fork_server as warm_parent
+from insights_lib.warm_kernels import fork_server as fork_server
 from insights_lib.warm_kernels.engine import SaidTooMuch, WarmEngine, warm_kernels
-from insights_lib.warm_kernels.fork_server import WarmParent
+from insights_lib.warm_kernels.fork_server import ForkServer
 from tests.support.processes import gone
 
 pytestmark = pytest.mark.skipif(not module.can_fork(), reason="processes cannot be forked here")
@@ -47,7 +47,7 @@ def printed(folder: Path, *sources: str, **options: Any) -> list[str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def parent() -> Iterator[WarmParent]:
+def parent() -> Iterator[ForkServer]:
     with warm_kernels("colorsys", "json") as started:
         assert started
         yield started
@@ -85,7 +85,7 @@ def test_a_notebook_gets_its_folder_and_environment(
 
 def test_processes_tell_by_their_names_what_they_are(tmp_path: Path) -> None:
     tell = "import os\nfor pid in ('self', os.getppid()): print(open(f'/proc/{pid}/comm').read())"
-    assert [name for name in printed(tmp_path, tell) if name] == ["kernel", "warm parent"]
+    assert [name for name in printed(tmp_path, tell) if name] == ["kernel", "fork server"]
 
 
 @pytest.mark.parametrize("session", [False, True])
@@ -187,7 +187,7 @@ def test_a_notebook_that_ends_ends_nothing_of_another_one(tmp_path: Path) -> Non
 def test_a_parent_that_was_stopped_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm_parent, "_PATIENCE", 10)  # seconds; the new one has to import
+    monkeypatch.setattr(fork_server, "_PATIENCE", 10)  # seconds; the new one has to import
     with pytest.raises(DeadKernelError):
         printed(
             tmp_path,
@@ -336,7 +336,7 @@ def test_a_notebook_of_another_kernel_gets_that(tmp_path: Path) -> None:
 
 def test_after_the_block_papermill_has_its_own_engine_again() -> None:
     engines = papermill.engines.papermill_engines
-    before = engines.get_engine(), WarmEngine.parent
+    before = engines.get_engine(), WarmEngine.fork_server
     with warm_kernels() as parent:
-        assert (engines.get_engine(), WarmEngine.parent) == (WarmEngine, parent)
-    assert (engines.get_engine(), WarmEngine.parent) == before
+        assert (engines.get_engine(), WarmEngine.fork_server) == (WarmEngine, parent)
+    assert (engines.get_engine(), WarmEngine.fork_server) == before

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from insights_lib.warm_kernels import fork_server as warm_parent
-from insights_lib.warm_kernels.fork_server import WarmParent, can_fork
+from insights_lib.warm_kernels import fork_server as fork_server
+from insights_lib.warm_kernels.fork_server import ForkServer, can_fork
 from tests.support.processes import gone
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="processes cannot be forked here")
@@ -22,23 +22,23 @@ def test_a_module_that_starts_threads_is_refused_with_a_reason(
         "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
     )
     (tmp_path / "threaded.py").write_text(source, encoding="utf-8")
-    parent = WarmParent("threaded")
+    parent = ForkServer("threaded")
     with pytest.raises(RuntimeError, match="has started 1 threads; forks need none"):
         parent.ask("poll", 1)
     parent.close()
 
 
 def test_a_parent_that_was_stopped_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    parent = WarmParent()
+    parent = ForkServer()
     assert parent.ask("poll", 1) == -signal.SIGKILL  # there is no such kernel
-    monkeypatch.setattr(warm_parent, "_PATIENCE", 1)
+    monkeypatch.setattr(fork_server, "_PATIENCE", 1)
     os.kill(parent._pid, signal.SIGSTOP)
     parent.close()
     assert gone(parent._pid)
 
 
 def test_a_module_that_cannot_be_imported_is_named() -> None:
-    parent = WarmParent("no_such_module")
+    parent = ForkServer("no_such_module")
     with pytest.raises(RuntimeError, match="could not load no_such_module: ModuleNotFoundError"):
         parent.ask("poll", 1)
     parent.close()
@@ -59,7 +59,7 @@ os.fork = limited
 def test_a_fork_that_fails_ends_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "limited.py").write_text(SECOND_FORK_FAILS, encoding="utf-8")
-    with closing(WarmParent("limited")) as parent:
+    with closing(ForkServer("limited")) as parent:
         first = parent.fork("signal:pause", handles=())
         with pytest.raises(OSError, match="Resource temporarily unavailable"):
             parent.fork("signal:pause", handles=())
@@ -68,8 +68,8 @@ def test_a_fork_that_fails_ends_no_other(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_twins_that_have_ended_do_not_pile_up() -> None:
-    with closing(WarmParent()) as parent:
-        socket, pid = parent.twin()
+    with closing(ForkServer()) as parent:
+        socket, pid = parent.clone()
         os.close(socket)
         assert gone(pid)
         parent.ask("poll", 1)

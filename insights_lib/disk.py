@@ -1,0 +1,119 @@
+"""What is written to disk: whole or not at all, by one process at a time, for owner and group only."""
+
+import ctypes
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from insights_lib.errors import InsightsError
+
+FILE_MODE, FOLDER_MODE = 0o640, 0o750
+_AT_CWD, _RENAME_EXCHANGE = -100, 2
+
+
+def digest(*parts: object) -> str:
+    """A SHA-256 of values, each with its length, so that none runs into the next.
+
+    Args:
+        *parts: Bytes, or values that are digested as the text that stands for them.
+    """
+    hashed = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else str(part).encode()
+        hashed.update(f"{len(data)}:".encode() + data)
+    return hashed.hexdigest()
+
+
+@contextmanager
+def locked(file: Path, busy: InsightsError | None = None, seconds: float = 0) -> Iterator[None]:
+    """Hold a lock, which the system releases even if this process is killed.
+
+    Args:
+        file: The file that is locked; it is made if it is not there.
+        busy: Raised when another process holds the lock for too long; None to wait for ever.
+        seconds: How long that is.
+    """
+    lock = FileLock(file, mode=FILE_MODE)
+    try:
+        lock.acquire(timeout=seconds if busy else -1)
+    except Timeout as error:
+        raise (busy or error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and the missing ones above it; mkdir's own `parents` would open them to all."""
+    for made in (*reversed(folder.parents), folder):
+        made.mkdir(FOLDER_MODE, exist_ok=True)
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file so that anybody sees the old content or the new one, even after a power cut."""
+    unfinished = file.with_name(f".{file.name}.tmp")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(FILE_MODE)
+    unfinished.write_bytes(content)
+    move_file(unfinished, file)
+
+
+def move_file(file: Path, target: Path) -> None:
+    """Move a file within its file system so that it stays there even if the machine stops."""
+    sync(file)
+    file.replace(target)
+    sync(target.parent)
+
+
+def move_folder(made: Path, folder: Path) -> None:
+    """Put a whole folder where an old one is, in one step where the system can do that.
+
+    Raises:
+        OSError: It could not be moved; the old one is where it was.
+    """
+    for file in [*made.rglob("*"), made]:
+        file.chmod(FOLDER_MODE if file.is_dir() else FILE_MODE)
+        sync(file)
+    make_folder(folder.parent)
+    if folder.exists():
+        _exchange(made, folder)
+        if made.is_symlink():  # what it leads to is not ours
+            made.unlink()
+        else:
+            shutil.rmtree(made)
+    else:
+        made.rename(folder)
+    sync(folder.parent)
+
+
+def _exchange(made: Path, folder: Path) -> None:
+    """Swap two folders; `made` is then the old one."""
+    if os.name == "posix" and hasattr(libc := ctypes.CDLL(None, use_errno=True), "renameat2"):
+        paths = (os.fsencode(made), os.fsencode(folder))
+        if libc.renameat2(_AT_CWD, paths[0], _AT_CWD, paths[1], _RENAME_EXCHANGE) == 0:
+            return
+    # Elsewhere, and on file systems that cannot swap, it takes three steps.
+    old = made.with_name(f"{made.name}.old")
+    folder.rename(old)
+    try:
+        made.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    old.rename(made)
+
+
+def sync(file: Path) -> None:
+    """Have the system write a file, or the entries of a folder, to the disk."""
+    if os.name == "posix" or file.is_file():
+        descriptor = os.open(file, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,182 @@
+"""The writer: from the mail plan to messages, each of a report that is checked right before."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from insights_lib.disk import make_folder, write_whole
+from insights_lib.errors import InsightsError, MailError
+from insights_lib.mail.delivery import OutgoingMessage
+from insights_lib.mail.plan import PlannedMail
+from insights_lib.outputs import Manifest, Outputs
+from insights_lib.parameters.recipients_yml import MEGABYTE, RecipientsFile
+from insights_lib.timing import Clock
+
+if TYPE_CHECKING:  # seconds of imports, for those who write a message
+    from insights_lib.mail.message import Envelope
+    from insights_lib.mail.pictures import Pictures
+    from insights_lib.page.sections import Report
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes messages.
+
+    Attributes:
+        recipients: Sender and limits.
+        outputs: Folder of the reports.
+        pictures: Draws charts.
+        clock: Dates the messages.
+        test_to: An address that gets every message in place of those whom it is for.
+        dry: Whether no message is sent, so that nothing is put where pages are served.
+    """
+
+    recipients: RecipientsFile
+    outputs: Outputs
+    pictures: "Pictures"
+    clock: Clock
+    test_to: str | None = None
+    dry: bool = False
+
+    def messages(self, planned: Iterable[PlannedMail]) -> list[OutgoingMessage]:
+        """A message for each person with one of their own, the first with those who get a copy."""
+        groups: dict[tuple[str, ...], list[PlannedMail]] = {}
+        for one in planned:
+            if not one.blocked_by:
+                groups.setdefault(one.message_key, []).append(one)
+        messages = []
+        for group in groups.values():
+            copies = [one for one in group if one.person.message == "copy"]
+            own = [one for one in group if one.person.message == "own"]
+            # Who wants updates gets them, even if those with a message of their own do not.
+            first, *others = own or [copies.pop(0)]
+            messages.append(self._message([first, *copies]))
+            messages += [self._message([one]) for one in others]
+        return messages
+
+    def _message(self, people: list[PlannedMail]) -> OutgoingMessage:
+        deliveries = tuple(one.delivery for one in people)
+        # Of the first, whose message it is: stable, so that programs know it if it comes again.
+        domain = self.recipients.sender.rpartition("@")[2]
+        message_id = f"{deliveries[0].key[:40]}@{domain}"
+        if self.test_to:
+            message_id = (
+                f"{uuid4().hex}@{domain}"  # tests are to come as often as they are asked for
+            )
+            # Told apart by what mail_statuses for the data, as they all go to one address.
+            deliveries = (replace(deliveries[0], recipient=self.test_to, version=message_id),)
+        return OutgoingMessage(deliveries, message_id, partial(self._build, people, message_id))
+
+    def _build(self, people: list[PlannedMail], message_id: str) -> bytes:
+        """The message, from a report that has just been checked.
+
+        Raises:
+            MailError: The report is not what is to be sent, or the message cannot be.
+        """
+        from insights_lib.mail.content import CHARTS  # noqa: PLC0415 - as above
+        from insights_lib.mail.message import Enclosed, message_of  # noqa: PLC0415 - as above
+
+        planned = people[0]
+        try:
+            before = Manifest.read(planned.folder)
+            report, page = checked_report(planned)
+            file = planned.folder / "report.html"
+            drawn = self.pictures.of(file, CHARTS)
+            link = (
+                self._publish(planned, message_id, page) if planned.person.how == "link" else None
+            )
+            enclosed = Enclosed(report, page, link, drawn)
+            envelope = self._envelope(people, message_id)
+            message = message_of(envelope, enclosed).as_bytes()
+            if len(message) > self.recipients.largest_message_mb * MEGABYTE and not enclosed.link:
+                enclosed = replace(enclosed, link=self._publish(planned, message_id, page))
+                message = message_of(envelope, enclosed).as_bytes()
+            changed = Manifest.read(planned.folder) != before
+        except InsightsError:
+            raise
+        except Exception as error:  # whatever it is, this message alone is withheld
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            raise MailError(
+                f"{planned.folder}: is not a whole report ({why}); `insights run --force` makes it "
+                "again."
+            ) from error
+        if changed:
+            raise MailError(f"{planned.folder}: was rendered again at that moment; send it again.")
+        return message
+
+    def _envelope(self, people: list[PlannedMail], message_id: str) -> "Envelope":
+        from insights_lib.mail.message import Envelope  # noqa: PLC0415 - as above
+
+        to, *copies = ((one.person.name, one.person.address) for one in people)
+        mark = ""
+        if self.test_to:
+            mark = f"[Test for {', '.join(one.person.address for one in people)}] "
+            to, copies = ("", self.test_to), []
+        return Envelope(
+            sender=(self.recipients.sender_name, self.recipients.sender),
+            to=(to,),
+            copies=tuple(copies),
+            message_id=message_id,
+            date=self.clock.now(),
+            unsubscribe=self.recipients.unsubscribe,
+            mark=mark,
+        )
+
+    def _publish(self, planned: PlannedMail, message_id: str, page: bytes) -> str:
+        """Put a page where it is served, under a name that nobody can guess; return its address.
+
+        Raises:
+            MailError: Nothing is served.
+        """
+        if not self.recipients.base_url:
+            raise MailError(
+                f"the message has more than {self.recipients.largest_message_mb:g} MB, and no "
+                "base_url tells where pages are served, for a link; set one of the two."
+            )
+        # Of the page itself: who does not have it cannot make the name up.
+        secret = hashlib.sha256(message_id.encode() + page).hexdigest()
+        name = f"{planned.spec.partner}-{secret}.html"
+        if not self.dry:
+            make_folder(self.outputs.linked)
+            write_whole(self.outputs.linked / name, page)
+        return f"{self.recipients.base_url.rstrip('/')}/{name}"
+
+
+def checked_report(planned: PlannedMail) -> "tuple[Report, bytes]":
+    """A report and the bytes of its page, right before they are sent.
+
+    Raises:
+        MailError: It is not complete, not of this partner, months, filters or data, or its page
+            is not the one that was rendered.
+    """
+    from insights_lib.page.sections import read_report, tables_digest  # noqa: PLC0415 - as above
+
+    spec, manifest = planned.spec, Manifest.read(planned.folder)
+    if manifest is None:
+        raise MailError(f"{planned.folder}: has no manifest; `insights run` makes the report.")
+    report = read_report(planned.folder / "notebooks")
+    page = (planned.folder / "report.html").read_bytes()
+    facts = report.facts
+    checks = {
+        "status": (manifest.status, "complete"),
+        "partner": (manifest.partner, spec.partner),
+        "months": (manifest.months, planned.months),
+        "tables": (manifest.tables_sha256, planned.version),
+        "filters": (manifest.parameters["filters"], spec.filters.texts()),
+        "locale": (manifest.parameters["locale"], spec.locale),
+        "page": (manifest.report_sha256, hashlib.sha256(page).hexdigest()),
+        "tables of the notebooks": (tables_digest(report), planned.version),
+        "partner of the notebooks": (facts["partner"], spec.partner),
+        "months of the notebooks": (f"{facts['first']}_{facts['last']}", planned.months),
+        "filters of the notebooks": (facts["filters"], spec.filters.chosen()),
+    }
+    for what, (found, expected) in checks.items():
+        if found != expected:
+            raise MailError(
+                f"{planned.folder}: the {what} is {found}, not {expected}; it is not sent. "
+                "Render it again with `insights run --force`."
+            )
+    return report, page

@@ -1,0 +1,192 @@
+"""The reports that parameter files and commands ask for."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from insights_lib.errors import ParameterError
+from insights_lib.parameters.recipients_yml import Person, RecipientsFile, read_recipients
+from insights_lib.parameters.reports_yml import (
+    Partner,
+    ReportsFile,
+    filter_texts,
+    read_reports_file,
+)
+from insights_lib.parameters.spec import Filters, ReportSpec, report_spec
+from insights_lib.parameters.validation import validated
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What a command asks for on top of the parameter file; None leaves that as it is there."""
+
+    partners: tuple[str, ...] = ()
+    date_range: str | None = None
+    as_of: str | None = None
+    filters: Filters | None = None
+    locale: str | None = None
+    store: Path | str = Path("data/store")
+
+
+def report_specs(file: ReportsFile, overrides: Overrides) -> list[ReportSpec]:
+    """The reports to render: those asked for, else every partner and range of the file.
+
+    Raises:
+        ParameterError: Something is wrong, or nothing is left to render.
+    """
+    listed = {partner.id: partner for partner in file.partners}
+    wanted = tuple(dict.fromkeys(overrides.partners)) or tuple(listed)
+    if not wanted:
+        raise ParameterError("no partner is listed; name one with --partner, or in reports.yml.")
+    specs = []
+    for name in wanted:
+        partner = listed.get(name) or validated(Partner, {"id": name})
+        ranges = partner.ranges if partner.ranges is not None else file.ranges
+        filters = partner.filters if partner.filters is not None else file.filters
+        specs += [
+            report_spec(
+                partner=partner.id,
+                partner_name=partner.name,
+                date_range=date_range,
+                as_of=overrides.as_of,
+                filters=overrides.filters or Filters.parse(filter_texts(filters)),
+                locale=overrides.locale or partner.locale or file.locale,
+                active_states=file.active_states,
+                store=overrides.store,
+            )
+            for date_range in ([overrides.date_range] if overrides.date_range else ranges)
+        ]
+    return specs
+
+
+def specs_for(
+    recipients: RecipientsFile, file: ReportsFile, overrides: Overrides
+) -> list[ReportSpec]:
+    """The reports that recipients get, each once.
+
+    Raises:
+        ParameterError: A recipient would get nothing, or a parameter is wrong.
+    """
+    specs = (spec for _, spec in wanted_specs(recipients, file, overrides))
+    found = {(spec.partner, spec.date_range, spec.variant): spec for spec in specs}
+    return list(found.values())
+
+
+def wanted_specs(
+    recipients: RecipientsFile, file: ReportsFile, overrides: Overrides
+) -> Iterator[tuple[Person, ReportSpec]]:
+    """The people of the partners that are asked for, each with their report; see `specs_for`."""
+    listed = {partner.id for partner in file.partners}
+    for partner, people in recipients.partners.items():
+        if not overrides.partners or partner in overrides.partners:
+            if partner not in listed:
+                raise ParameterError(
+                    f"partner {partner} of recipients.yml is not in reports.yml, so nobody knows "
+                    "what its people may see; list it there, or take its people out."
+                )
+            yield from ((person, _spec_for(partner, person, file, overrides)) for person in people)
+
+
+def _spec_for(partner: str, person: Person, file: ReportsFile, overrides: Overrides) -> ReportSpec:
+    """The report that a person gets: never more than the partner's filters and theirs let through.
+
+    Raises:
+        ParameterError: Nothing is let through, or a parameter is wrong.
+    """
+    alone = Overrides(
+        partners=(partner,),
+        date_range=person.range or overrides.date_range,
+        as_of=overrides.as_of,
+        locale=person.locale,
+        store=overrides.store,
+    )
+    ordinary = report_specs(
+        file, Overrides(partners=(partner,), as_of=overrides.as_of, store=overrides.store)
+    )
+    wanted = report_specs(file, alone)[0]
+    who = f"partner {partner}, {person.address}"
+    inner = Filters.parse(filter_texts(person.filters))
+    filters = _narrowed(wanted.filters, inner, who)
+    filters = _narrowed(filters, Filters(partner_location=person.locations), who)
+    # Whoever lists the same values in another order gets the same report.
+    filters = _ordered(filters)
+    if (filters, wanted.locale) == (_ordered(ordinary[0].filters), ordinary[0].locale):
+        return wanted
+    variant = _variant(filters, wanted.locale)
+    return wanted.model_copy(update={"filters": filters, "variant": variant})
+
+
+def _narrowed(outer: Filters, inner: Filters, who: str) -> Filters:
+    """What passes both: a facet with values in both keeps those that are in both."""
+    both: dict[str, tuple[str, ...]] = {}
+    for facet, values in outer:
+        wanted: Iterable[str] = getattr(inner, facet)
+        allowed = {value.lower() for value in values}
+        both[facet] = tuple(v for v in wanted if not values or v.lower() in allowed)
+        if not wanted:
+            both[facet] = values
+        elif not both[facet]:
+            raise ParameterError(
+                f"{who}: none of {facet} {', '.join(wanted)} is among those allowed, "
+                f"{', '.join(values)}; nothing would be left of the report."
+            )
+    return Filters(**both)
+
+
+def _ordered(filters: Filters) -> Filters:
+    return Filters(**{facet: tuple(sorted(set(values))) for facet, values in filters})
+
+
+def _variant(filters: Filters, locale: str) -> str:
+    parts = "\0".join([locale, *filters.texts()])
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
+def reports_file(parameters: Path, overrides: Overrides) -> ReportsFile:
+    """`reports.yml` of a parameters folder; without it, the partners can be named by a command.
+
+    Raises:
+        ParameterError: The file is wrong, or missing while no partner is named.
+    """
+    if overrides.partners and not (parameters / "reports.yml").exists():
+        return ReportsFile()
+    return read_reports_file(parameters)
+
+
+def requested_specs(
+    parameters: Path, overrides: Overrides, with_variants: bool = True
+) -> list[ReportSpec]:
+    """The reports that parameter files and a command ask for, each once.
+
+    Args:
+        parameters: Folder of the parameter files.
+        overrides: What the command asks for on top of them.
+        with_variants: Whether those of `recipients.yml` are among them, where it is there.
+
+    Raises:
+        ParameterError: Something is wrong, or nothing is left to render.
+    """
+    file = reports_file(parameters, overrides)
+    specs = report_specs(file, overrides)
+    if with_variants and (parameters / "recipients.yml").exists():
+        known = {(spec.partner, spec.date_range, spec.variant) for spec in specs}
+        specs += [
+            spec
+            for spec in specs_for(read_recipients(parameters), file, overrides)
+            if (spec.partner, spec.date_range, spec.variant) not in known
+        ]
+    return specs
+
+
+def range_of(date_range: str | None, first: str | None, last: str | None) -> str | None:
+    """The date range that a command asks for, as a whole or by its first and last month.
+
+    Raises:
+        ParameterError: One of the months is missing, or both ways are used.
+    """
+    if (first is None) != (last is None):
+        raise ParameterError("--from and --to go together; give both months.")
+    if date_range and first:
+        raise ParameterError("--range and --from/--to exclude each other; give one of them.")
+    return f"{first}_{last}" if first else date_range

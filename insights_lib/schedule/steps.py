@@ -1,0 +1,186 @@
+"""What a schedule does when it is due: take in exports, render, send, and tell owners of failures."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from insights_lib.errors import InsightsError, ParameterError
+from insights_lib.mail.ledger import ledger
+from insights_lib.mail.pictures import pictures
+from insights_lib.mail.plan import mail_plan
+from insights_lib.mail.send import (
+    DONE,
+    NOT_READY,
+    mail_settings,
+    mail_statuses,
+    put_off,
+    send_note,
+    send_planned,
+    states_again,
+)
+from insights_lib.mail.writer import Writer
+from insights_lib.outputs import Outputs
+from insights_lib.parameters.addresses import is_allowed
+from insights_lib.parameters.recipients_yml import read_recipients
+from insights_lib.parameters.reports_yml import read_reports_file
+from insights_lib.parameters.requests import Overrides, requested_specs
+from insights_lib.parameters.schedule_yml import LONGEST_CATCH_UP, Group, Plan, read_plan
+from insights_lib.run.plan import plan_reports
+from insights_lib.run.reports import Settings, run_reports
+from insights_lib.schedule.inbox import Folders, take_incoming
+from insights_lib.schedule.scheduler import Finished, Step, run_due, settle, tell_owners
+from insights_lib.schedule.windows import Window, due, recording
+from insights_lib.timing import Clock
+
+_CLOCK = Clock()
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where everything is that a schedule works on.
+
+    Attributes:
+        store: Folder of the store.
+        outputs: The folder of the reports.
+        parameters: Folder of the parameter files.
+        jobs: How many reports to render at a time.
+    """
+
+    store: Path
+    outputs: Outputs
+    parameters: Path
+    jobs: int
+
+    def overrides(self, window: Window, group: Group) -> Overrides:
+        """The reports of a group for the months that were complete at the scheduled moment."""
+        return Overrides(
+            partners=group.partners,
+            date_range=group.range,
+            as_of=window.local.date().isoformat(),
+            store=self.store,
+        )
+
+
+def check_plan(site: Site) -> None:
+    """See that the plan can be read and its owners be told of failures, before anything is begun.
+
+    Raises:
+        ParameterError: It cannot, or an owner's address is in none of the allowed domains.
+    """
+    plan = read_plan(site.parameters)
+    allowed = read_recipients(site.parameters).allowed_domains
+    for name, group in plan.groups.items():
+        if not is_allowed(group.alert_to, allowed):
+            raise ParameterError(
+                f"schedule.yml: group {name}: alert_to {group.alert_to} is in none of the "
+                f"allowed_domains of recipients.yml: {', '.join(allowed)}."
+            )
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a schedule did.
+
+    Attributes:
+        finished: The windows that came to their end.
+        not_told: A sentence for each owner who could not be told of a failure.
+    """
+
+    finished: tuple[Finished, ...]
+    not_told: tuple[str, ...]
+
+
+def do_due(site: Site) -> Done:
+    """Do every window that is due, try deferred mail again, and tell owners of what failed.
+
+    Raises:
+        BusyError: Another scheduler is at work in the same folder of reports.
+    """
+    plan = read_plan(site.parameters)
+    with recording(site.outputs) as record:
+        finished = run_due(plan, _CLOCK.now, _steps(site), record)
+        for again in _send_deferred(plan, site):
+            settle(again, record, _CLOCK.now())
+            finished.append(again)
+        not_told = tell_owners(plan, _CLOCK.now(), partial(_alert, site), record)
+    return Done(tuple(finished), tuple(not_told))
+
+
+def _steps(site: Site) -> Mapping[str, Step]:
+    """What each step of a plan does; it returns why it failed."""
+    refused: dict[Path, list[str]] = {}  # by folder: several groups may look into the same one
+
+    def ingest(_: Window, group: Group) -> list[str]:
+        found = refused.setdefault(group.incoming, [])
+        arrivals = take_incoming(Folders(group.incoming, site.store))
+        found += [arrival.refusal for arrival in arrivals if arrival.refusal]
+        return found
+
+    return {
+        "ingest": ingest,
+        "run": lambda window, group: _run(window, group, site),
+        "send": lambda window, group: _send(window, group, site),
+    }
+
+
+def _run(window: Window, group: Group, site: Site) -> list[str]:
+    file = read_reports_file(site.parameters)
+    specs = requested_specs(site.parameters, site.overrides(window, group))
+    limits = (file.section_timeout_seconds, file.report_timeout_seconds)
+    settings = Settings(site.outputs, site.jobs, *limits, wait=True)
+    wanted = [one for one in plan_reports(specs, site.outputs) if one.status != "fresh"]
+    results = run_reports(wanted, settings, lambda _: None)
+    return [sentence for result in results for sentence in result.failure_sentences()]
+
+
+def _send(window: Window, group: Group, site: Site, again: bool = False) -> list[str]:
+    """Send what is fresh, or again what was put off; what is put off is not a failure yet."""
+    recipients = read_recipients(site.parameters)
+    file = read_reports_file(site.parameters)
+    planned = mail_plan(recipients, file, site.overrides(window, group), site.outputs)
+    if again:
+        with ledger(site.outputs.ledger) as book:
+            planned = put_off(planned, book)
+    if not planned:
+        return []
+    started = _CLOCK.now()  # how older mail stands was told when it came to stand so
+    with pictures(site.outputs) as drawn:
+        writer = Writer(recipients, site.outputs, drawn, _CLOCK)
+        for _ in send_planned(planned, writer, states_again(recipients, retry_failed=False)):
+            pass  # the ledger tells more
+    with ledger(site.outputs.ledger) as book:
+        statuses = mail_statuses(planned, book)
+    return [
+        f"partner {status.planned.spec.partner}, {status.planned.person.address}: {status.state}"
+        f" ({status.reason})"
+        for status in statuses
+        if status.state == NOT_READY
+        or (status.state not in DONE | {"deferred"} and status.since and status.since >= started)
+    ]
+
+
+def _send_deferred(plan: Plan, site: Site) -> Iterator[Finished]:
+    """Try again what a mail server has put off, of each group's latest window; yield failures."""
+    if not site.outputs.ledger.exists():
+        return
+    now = _CLOCK.now()
+    with ledger(site.outputs.ledger) as book:
+        tries = [entry.next_try for entry in book.entries() if entry.state == "deferred"]
+    if not any(moment and moment <= now for moment in tries):
+        return
+    for name, group in plan.groups.items():
+        # However short a group's catch-up is: this window was not missed.
+        windows = due(name, group.model_copy(update={"catch_up_hours": LONGEST_CATCH_UP}), now)
+        if windows and "send" in group.steps:
+            try:
+                reasons = _send(windows[-1], group, site, again=True)
+            except (InsightsError, OSError) as error:
+                reasons = [str(error)]
+            if reasons:
+                yield Finished(windows[-1], tuple(reasons))
+
+
+def _alert(site: Site, address: str, subject: str, text: str) -> None:
+    recipients = read_recipients(site.parameters)
+    send_note(mail_settings(recipients), recipients.sender_name, address, (subject, text))

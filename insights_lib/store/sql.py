@@ -1,0 +1,14 @@
+"""Values and paths as SQL writes them."""
+
+from glob import escape as glob_escape
+from pathlib import Path
+
+
+def sql_text(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def sql_path(path: Path | str) -> str:
+    """A path as an SQL text that stands for this one file, where a pattern could stand too."""
+    return sql_text(glob_escape(str(path)))

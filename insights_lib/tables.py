@@ -1,0 +1,160 @@
+"""Every table of a report, declared once: for metrics, charts, the page, mails and tests.
+
+A table that the page shows is one declaration here, one function of `metrics` and one of `charts`,
+each of the names declared, and a line `report.show("…")` in a notebook. The page gets the
+declarations as data.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+# What can be filtered, in the order of the page; and by what else customers are counted.
+FACETS = (
+    "product",
+    "customer_market",
+    "partner_attribution",
+    "partner_location",
+    "sales_channel",
+    "customer_segment",
+)
+DIMENSIONS = (*FACETS, "sku", "pricing_model")
+ALL = "All"  # what a table by product calls the rows of all products together
+
+# The media types under which a notebook hands on what the page, the tables and the mails show.
+FACTS = "application/vnd.insights.facts+json"
+TABLE = "application/vnd.insights.table+json"
+FIGURE = "application/vnd.plotly.v1+json"
+
+# text: a value of the exports; name: one of ours, which a reader sees translated.
+Kind = Literal["text", "name", "count", "percent", "number", "month"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the report.
+
+    Attributes:
+        name: What `data/<name>.csv`, its card and `report.show` call it, and the function of
+            `metrics` that computes it.
+        columns: The kind of each column, by its name.
+        chart: The function of `charts` that draws it, None for a table alone.
+        drawn_with: The tables that the chart takes beside this one.
+        dimensions: The dimensions that it counts by, one tab each.
+        values_shown: How many values the chart shows one by one; the table holds all.
+    """
+
+    name: str
+    columns: Mapping[str, Kind]
+    chart: str | None = None
+    drawn_with: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
+    values_shown: int = 10
+
+
+_DECLARED = (
+    Table(
+        "summary",
+        {"metric": "name", "value": "number", "growth_pct": "percent", "month": "month"},
+        chart="summary_cards",
+        drawn_with=("summary_trend",),
+    ),
+    Table(
+        "summary_products",
+        {"product": "text", "customers": "count", "share_pct": "percent", "growth_pct": "percent"},
+        chart="product_bars",
+    ),
+    Table(
+        "summary_trend",
+        {
+            "month": "month",
+            "current_customers": "count",
+            "active_customers": "count",
+            "subscriptions": "count",
+            "customers_added": "count",
+            "customers_churned": "count",
+        },
+    ),
+    Table(
+        "geographical_spread",
+        {
+            "customer_market": "text",
+            "country_code": "text",
+            "current_customers": "count",
+            "current_pct": "percent",
+            "active_customers": "count",
+            "active_pct": "percent",
+            "new_customers": "count",
+            "new_pct": "percent",
+        },
+        chart="world_map",
+    ),
+    Table(
+        "adds_and_churns",
+        {
+            "product": "text",
+            "month": "month",
+            "existing": "count",
+            "added": "count",
+            "churned": "count",
+        },
+        chart="adds_and_churns",
+    ),
+    Table(
+        "distribution",
+        {"dimension": "name", "value": "text", "customers": "count", "share_pct": "percent"},
+        chart="distribution",
+        dimensions=(
+            "partner_location",
+            "customer_segment",
+            "sales_channel",
+            "pricing_model",
+            "partner_attribution",
+        ),
+    ),
+    Table(
+        "products",
+        {"product": "text", "sku": "text", "customers": "count", "share_pct": "percent"},
+        chart="products",
+    ),
+    Table(
+        "distribution_trend",
+        {"dimension": "name", "value": "text", "month": "month", "customers": "count"},
+        chart="distribution_trend",
+        dimensions=(
+            "customer_market",
+            "customer_segment",
+            "partner_location",
+            "product",
+            "sales_channel",
+            "pricing_model",
+            "partner_attribution",
+        ),
+    ),
+    Table(
+        "active_customers",
+        {"month": "month", "active_customers": "count", "current_customers": "count"},
+        chart="active_customers",
+    ),
+)
+TABLES: Mapping[str, Table] = MappingProxyType({table.name: table for table in _DECLARED})
+
+
+def declarations() -> dict[str, Any]:
+    """All of this as data for the page."""
+    return {
+        "facets": FACETS,
+        "dimensions": DIMENSIONS,
+        "all": ALL,
+        "tables": {name: asdict(table) for name, table in TABLES.items()},
+    }
+
+
+def records(table: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a published table, each by the names of its columns.
+
+    Args:
+        table: `columns` and `rows`, as a notebook hands them on.
+    """
+    return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
