@@ -27,7 +27,7 @@ class RenderRequest:
         workdir: A folder to make it in, on the file system of its own folder.
         section_timeout: Seconds that a section may take.
         report_timeout: Seconds that reading the data and executing all sections may take.
-        lanes: How many sections to execute at a time, on a core each.
+        sections_at_a_time: How many sections to execute at a time, on a core each.
     """
 
     planned: PlannedReport
@@ -35,7 +35,7 @@ class RenderRequest:
     workdir: Path
     section_timeout: int
     report_timeout: int
-    lanes: int = 1
+    sections_at_a_time: int = 1
 
     @property
     def spec(self) -> ReportSpec:
