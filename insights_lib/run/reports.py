@@ -10,12 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Self
 
 from insights_lib.disk import make_file
 from insights_lib.errors import reason_of
 from insights_lib.outputs import Failure, Manifest, Outputs
-from insights_lib.parameters.reports_yml import ReportsFile
 from insights_lib.run.cluster import cluster
 from insights_lib.run.place import put_in_place
 from insights_lib.run.plan import PlannedReport, notebooks
@@ -45,12 +43,6 @@ class Settings:
     report_timeout: int = 1800
     dask: str | None = None
     wait: bool = False
-
-    @classmethod
-    def of(cls, file: ReportsFile, outputs: Outputs, jobs: int, dask: str | None = None) -> Self:
-        """The settings with the limits of `reports.yml`."""
-        limits = file.section_timeout_seconds, file.report_timeout_seconds
-        return cls(outputs, jobs, *limits, dask)
 
 
 def run_reports(
@@ -231,11 +223,3 @@ def _log(result: RenderResult, file: Path) -> None:
     make_file(file)  # tracebacks can hold the same data as reports
     with file.open("a", encoding="utf-8") as log:
         log.write(f"{json.dumps(line, ensure_ascii=False)}\n")
-
-
-def summary(results: list[RenderResult], fresh: int, seconds: float) -> str:
-    """A sentence on a whole run."""
-    failed = sum(bool(result.failures) for result in results)
-    kinds = {"rendered": len(results) - failed, "fresh already": fresh, "failed": failed}
-    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
-    return f"{counts}; {seconds:.1f} s"

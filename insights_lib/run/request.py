@@ -1,7 +1,5 @@
-"""What passes between a run and the processes that render its reports."""
+"""The request for a report, and its result: what a run and its processes exchange."""
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,15 +108,3 @@ class RenderResult:
         """What failed, and why, in a sentence each."""
         named = ((self.name(section), reason) for section, reason in self.failures)
         return [f"{name}: {reason.removeprefix(f'{name}: ')}" for name, reason in named]
-
-
-def seconds_by_stage(results: Iterable[RenderResult]) -> list[dict[str, str]]:
-    """Where the seconds of a run went, as rows to be shown: stage, seconds, share."""
-    seconds: Counter[str] = Counter()
-    for result in results:
-        seconds.update(dict(result.stages))
-    whole = sum(seconds.values()) or 1
-    return [
-        {"stage": stage, "seconds": f"{value:.2f}", "share": f"{value / whole:.0%}"}
-        for stage, value in seconds.items()
-    ]

@@ -1,14 +1,14 @@
 """The steps of a schedule: take in exports, render, send; and what is done around them."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from insights_lib.errors import ParameterError, reason_of
+from insights_lib.errors import BusyError, InsightsError, ParameterError, reason_of
 from insights_lib.mail.ledger import ledger
+from insights_lib.mail.mailing import Mailing
 from insights_lib.mail.pictures import pictures
-from insights_lib.mail.plan import mail_plan
 from insights_lib.mail.send import (
     DONE,
     NOT_READY,
@@ -23,11 +23,10 @@ from insights_lib.mail.writer import Writer
 from insights_lib.outputs import Outputs
 from insights_lib.parameters.addresses import is_allowed
 from insights_lib.parameters.recipients_yml import read_recipients
-from insights_lib.parameters.reports_yml import read_reports_file
-from insights_lib.parameters.requests import Overrides, requested_specs
+from insights_lib.parameters.requests import Overrides
 from insights_lib.parameters.schedule_yml import LONGEST_CATCH_UP, Group, Plan, read_plan
-from insights_lib.run.plan import plan_reports
-from insights_lib.run.reports import Settings, run_reports
+from insights_lib.run.reports import Settings
+from insights_lib.run.run import plan_run
 from insights_lib.schedule.inbox import Arrival, Folders, take_incoming
 from insights_lib.schedule.scheduler import (
     Finished,
@@ -35,6 +34,7 @@ from insights_lib.schedule.scheduler import (
     StepResult,
     run_due,
     settle,
+    stay,
     tell_owners,
 )
 from insights_lib.schedule.windows import Window, due, recording
@@ -91,11 +91,11 @@ class Done:
 
     Attributes:
         finished: The windows that came to their end.
-        not_told: A sentence for each owner who could not be told of a failure.
+        errors: Which owners could not be told of a failure, or why nothing could be done.
     """
 
     finished: tuple[Finished, ...]
-    not_told: tuple[str, ...]
+    errors: tuple[str, ...]
 
 
 def do_due(site: Site) -> Done:
@@ -112,6 +112,25 @@ def do_due(site: Site) -> Done:
             finished.append(again)
         not_told = tell_owners(plan, _CLOCK.now(), partial(_alert, site), record)
     return Done(tuple(finished), tuple(not_told))
+
+
+def do_due_until_stopped(site: Site, on_done: Callable[[Done], object]) -> None:
+    """Do what is due, again and again, until SIGTERM or Ctrl-C.
+
+    Args:
+        site: Where everything is.
+        on_done: Called with what was done each time.
+    """
+
+    def once() -> None:
+        try:
+            on_done(do_due(site))
+        except BusyError:
+            pass  # another scheduler does what is due
+        except (InsightsError, OSError) as error:  # the next time may do better
+            on_done(Done((), (str(error),)))
+
+    stay(once)
 
 
 def _steps(site: Site) -> Mapping[str, Step]:
@@ -136,19 +155,15 @@ def _steps(site: Site) -> Mapping[str, Step]:
 
 def _run(window: Window, group: Group, site: Site) -> tuple[str, ...]:
     """Render what is not fresh; return what failed."""
-    file = read_reports_file(site.parameters)
-    specs = requested_specs(site.parameters, site.overrides(window, group))
-    settings = replace(Settings.of(file, site.outputs, site.jobs), wait=True)
-    wanted = [one for one in plan_reports(specs, site.outputs) if one.status != "fresh"]
-    results = run_reports(wanted, settings, lambda _: None)
-    return tuple(sentence for result in results for sentence in result.failure_sentences())
+    settings = Settings(site.outputs, site.jobs, wait=True)
+    summary = plan_run(site.parameters, site.overrides(window, group), settings).do()
+    return tuple(sentence for result in summary.results for sentence in result.failure_sentences())
 
 
 def _send(window: Window, group: Group, site: Site, again: bool = False) -> tuple[str, ...]:
     """Send what is fresh, or again what was put off; return what failed for good."""
     recipients = read_recipients(site.parameters)
-    file = read_reports_file(site.parameters)
-    planned = mail_plan(recipients, file, site.overrides(window, group), site.outputs)
+    planned = Mailing(site.parameters, site.outputs, site.overrides(window, group)).plan()
     if again:
         with ledger(site.outputs.ledger) as book:
             planned = put_off(planned, book)
