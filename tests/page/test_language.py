@@ -21,9 +21,10 @@ SPACE = "\N{NO-BREAK SPACE}"
 def fixed_texts() -> set[str]:
     """Every text that the library, the page or a notebook shows in the reader's language."""
     texts: set[str] = set()
-    for file in (*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.j2")):
-        source = file.read_text(encoding="utf-8")
-        texts |= {text for _, text in re.findall(r"""words\(\s*(["'])(.+?)\1""", source)}
+    call = re.compile(r"""\b(?:words|language)\(\s*(["'])(.+?)\1""")
+    for kind in ("*.py", "*.j2", "*.js"):
+        for file in PACKAGE.rglob(kind):
+            texts |= {text for _, text in call.findall(file.read_text(encoding="utf-8"))}
     for file in NOTEBOOKS.glob("*.ipynb"):
         for cell in nbformat.read(file, as_version=4).cells:
             if cell.cell_type == "markdown":
