@@ -20,15 +20,17 @@ from insights_lib.presentation.figures import (
     escaped,
     figure,
     horizontal_bars,
-    hover_of_shares,
     labels,
+    month_area,
     month_axes,
     month_columns,
     month_line,
     powers_of_ten,
+    ring,
     tabs_menu,
     to_list,
     to_records,
+    world_axes,
 )
 from insights_lib.presentation.language import Language
 from insights_lib.tables import ALL, TABLES
@@ -36,17 +38,6 @@ from insights_lib.timing import timed
 
 MOST_TABS = 20  # products with a tab of their own
 BESIDE_BARS = 48  # pixels for the count at the end of the longest bar
-WORLD = {
-    "projection": {"type": "natural earth"},
-    "fitbounds": False,
-    "lataxis": {"range": [-57, 84]},
-    "showland": True,
-    "landcolor": theme.LAND,
-    "showcountries": True,
-    "countrycolor": "white",
-    **dict.fromkeys(("showcoastlines", "showlakes", "showframe", "showocean"), False),
-    "bgcolor": "rgba(0,0,0,0)",
-}
 SPREAD = ("current_customers", "active_customers", "new_customers")
 
 
@@ -64,7 +55,7 @@ def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, language: Language
         hidden = {"visible": False, "type": "category", "anchor": f"y{axis}", "domain": place}
         below = {"visible": False, "rangemode": "tozero", "domain": [0, 0.42]}
         axes |= {f"xaxis{axis}": hidden, f"yaxis{axis}": {**below, "anchor": f"x{axis}"}}
-        area = _area(months, to_list(trend[name]), language)
+        area = month_area(months, to_list(trend[name]), language)
         traces.append({**area, "xaxis": f"x{axis}", "yaxis": f"y{axis}"})
         for text, y, size in (
             (language.name(name), 1.0, 13),
@@ -75,21 +66,6 @@ def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, language: Language
             of_text = {"text": text, "font": {"size": size}, "showarrow": False}
             texts.append({**of_text, **at, "xanchor": "left", "yanchor": "top"})
     return figure(traces, language, height=190, annotations=texts, **axes)
-
-
-def _area(months: list[str], counts: list[Any], language: Language) -> Trace:
-    return {
-        "type": "scatter",
-        "x": months,
-        "y": counts,
-        "fill": "tozeroy",
-        "fillcolor": theme.PALE_BLUE,
-        "mode": "lines",
-        "line": {"color": theme.BLUE, "width": 2},
-        "hovertext": [f"{m}: {language.count(n)}" for m, n in zip(months, counts, strict=True)],
-        "hovertemplate": HOVER,
-        "showlegend": False,
-    }
 
 
 @timed("figures")
@@ -130,7 +106,7 @@ def world_map(table: pd.DataFrame, language: Language) -> go.Figure:
         )
     menu = tabs_menu(traces, {language.name(kind): [i] for i, kind in enumerate(SPREAD)})
     margin = {"t": BELOW_TABS}
-    return figure(traces, language, 460, geo=WORLD, updatemenus=menu, margin=margin)
+    return figure(traces, language, 460, geo=world_axes(), updatemenus=menu, margin=margin)
 
 
 @timed("figures")
@@ -196,30 +172,14 @@ def _pie(whole: pd.DataFrame, language: Language) -> Trace:
     """A piece for each product; the small ones share one, which adds up their customers."""
     most = TABLES["products"].values_shown
     top, rest = whole.head(most), whole.iloc[most:]
-    names, counts, shares = (
-        labels(top["product"]),
-        to_list(top["customers"]),
-        to_list(top["share_pct"]),
-    )
+    names, counts = labels(top["product"]), to_list(top["customers"])
+    shares = to_list(top["share_pct"])
     if len(rest):
         names.append(_others(len(rest), language))
         counts.append(int(rest["customers"].sum()))
         shares.append(float(rest["share_pct"].sum()))
-    return {
-        "type": "pie",
-        "labels": names,
-        "values": counts,
-        "hole": 0.55,
-        "sort": False,
-        "marker": {
-            "colors": [*theme.CATEGORIES[: len(top)], theme.OTHERS],
-            "line": {"color": "white", "width": 1},
-        },
-        "domain": {"x": [0, 0.3]},
-        "textinfo": "none",
-        "hovertext": hover_of_shares(names, counts, shares, language),
-        "hovertemplate": HOVER,
-    }
+    colors = [*theme.CATEGORIES[: len(top)], theme.OTHERS]
+    return ring(names, counts, shares, language, colors=colors)
 
 
 def _sku_bars(skus: pd.DataFrame, language: Language) -> Trace:

@@ -119,6 +119,22 @@ def month_line(
     }
 
 
+def month_area(months: Sequence[str], counts: Sequence[Any], language: Language) -> Trace:
+    """A small area over the months."""
+    return {
+        "type": "scatter",
+        "x": list(months),
+        "y": list(counts),
+        "fill": "tozeroy",
+        "fillcolor": theme.PALE_BLUE,
+        "mode": "lines",
+        "line": {"color": theme.BLUE, "width": 2},
+        "hovertext": [f"{m}: {language.count(n)}" for m, n in zip(months, counts, strict=True)],
+        "hovertemplate": HOVER,
+        "showlegend": False,
+    }
+
+
 def hover_of_months(
     name: str, months: Sequence[str], counts: Sequence[Any], language: Language
 ) -> list[str]:
@@ -151,6 +167,29 @@ def horizontal_bars(
     }
 
 
+def ring(
+    names: Sequence[str],
+    counts: Sequence[Any],
+    shares: Sequence[Any],
+    language: Language,
+    *,
+    colors: Sequence[str],
+) -> Trace:
+    """A pie with a hole, in the left third of the chart."""
+    return {
+        "type": "pie",
+        "labels": list(names),
+        "values": list(counts),
+        "hole": 0.55,
+        "sort": False,
+        "marker": {"colors": list(colors), "line": {"color": "white", "width": 1}},
+        "domain": {"x": [0, 0.3]},
+        "textinfo": "none",
+        "hovertext": hover_of_shares(names, counts, shares, language),
+        "hovertemplate": HOVER,
+    }
+
+
 def hover_of_shares(
     names: Sequence[str], counts: Sequence[Any], shares: Sequence[Any], language: Language
 ) -> list[str]:
@@ -167,6 +206,21 @@ def bar_axes(**x: Any) -> dict[str, Any]:
         "yaxis": {"type": "category", "autorange": "reversed", "showgrid": False},
         "xaxis": {"visible": False, "rangemode": "tozero", **x},
         "bargap": 0.35,
+    }
+
+
+def world_axes() -> dict[str, Any]:
+    """The layout of a map of the world."""
+    return {
+        "projection": {"type": "natural earth"},
+        "fitbounds": False,
+        "lataxis": {"range": [-57, 84]},
+        "showland": True,
+        "landcolor": theme.LAND,
+        "showcountries": True,
+        "countrycolor": "white",
+        **dict.fromkeys(("showcoastlines", "showlakes", "showframe", "showocean"), False),
+        "bgcolor": "rgba(0,0,0,0)",
     }
 
 

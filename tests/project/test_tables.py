@@ -16,6 +16,7 @@ from insights_lib.presentation.language import Language
 from insights_lib.run.plan import notebooks
 from insights_lib.store.slice import Slice
 from insights_lib.tables import ALL, DIMENSIONS, FACETS, TABLES, Kind, declarations
+from tests import reference
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
 
 # What a value of each kind is. None of them is ever a number that pandas has made a float of.
@@ -122,6 +123,14 @@ def test_a_table_by_dimension_has_the_dimensions_that_are_declared(
 def test_metrics_and_charts_are_just_those_that_are_declared() -> None:
     assert own_functions(metrics) == set(TABLES)
     assert own_functions(charts) == {table.chart for table in TABLES.values() if table.chart}
+
+
+def test_every_table_has_a_plain_implementation_that_names_its_columns() -> None:
+    """Country codes are left to the library."""
+    plain = {table.__name__: names.split() for table, names in reference.TABLES.items()}
+    declared = {name: [*table.columns] for name, table in TABLES.items()}
+    declared["geographical_spread"].remove("country_code")
+    assert plain == declared
 
 
 @each_chart
