@@ -3,8 +3,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STORE := data/store/catalog.sqlite
-PLOTLY := insights_lib/page/files/plotly
-PAGE_FILES := "insights_lib/page/files/*.{js,css}" "tests/**/*.js"
+PAGE := insights_lib/page/files
+PLOTLY := $(PAGE)/plotly
+PAGE_FILES := "$(PAGE)/*.{js,css}" "tests/**/*.js"
 # Puts the Node of the environment first on the path, where its programs look for it.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 NPM := $(WITH_NODE) npm --no-fund --no-audit --loglevel=error
@@ -14,8 +15,8 @@ PYTHON := python3 python3.14 python3.13 python3.12 python3.11
 # Options for JupyterLab: make lab LAB="--port 9999 --allow-root"
 LAB :=
 
-.PHONY: help install report quick test test-slow deliveries faults lint lab lock plotly bench clean
-.PHONY: chromium demo
+.PHONY: help install report quick test test-slow deliveries faults lint lab lock page plotly bench
+.PHONY: clean chromium demo
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -45,7 +46,7 @@ lint: install node_modules/.installed ## Check style, formatting and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(WITH_NODE) node_modules/.bin/eslint insights_lib/page/files tests
+	@$(WITH_NODE) node_modules/.bin/eslint $(PAGE) tests
 	@$(WITH_NODE) node_modules/.bin/prettier --check --log-level=warn $(PAGE_FILES)
 
 lab: install demo ## Open the notebooks in JupyterLab; LAB="--port 9999" hands options on to it
@@ -57,6 +58,9 @@ lock: install ## Pin what pyproject.toml asks for; UPGRADE=--upgrade takes the n
 		--quiet --output-file requirements.lock $(UPGRADE)
 	@$(NPM) install --package-lock-only
 	@cd $(PLOTLY) && $(NPM) install --package-lock-only
+
+page: node_modules/.installed ## Build the page's script and style sheet from their modules
+	@$(WITH_NODE) node $(PAGE)/build.js
 
 plotly: install ## Build the page's plotly.js from the packages that are pinned beside it
 	@cd $(PLOTLY) && $(NPM) ci && $(WITH_NODE) node build.js
