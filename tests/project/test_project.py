@@ -225,6 +225,16 @@ def test_contributing_has_a_line_for_every_module() -> None:
     )
 
 
+def test_every_mark_has_its_line_in_contributing_and_its_place_in_the_make_targets() -> None:
+    markers = tomllib.loads(read("pyproject.toml"))["tool"]["pytest"]["ini_options"]["markers"]
+    marks = [marker.partition(":")[0] for marker in markers]
+    assert (
+        re.findall(r"^\| `(\w+)` \| ", read("CONTRIBUTING.md"), re.MULTILINE)[: len(marks)] == marks
+    )
+    chosen = re.findall(r"^\t@\$\(PYTEST\) -m (.+)$", read("Makefile"), re.MULTILINE)
+    assert chosen == [f'"not ({" or ".join(marks)})"', '"not slow"', "slow"]
+
+
 def test_make_alone_lists_every_target() -> None:
     run = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
     for target, purpose in make_targets().items():
