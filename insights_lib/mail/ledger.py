@@ -90,7 +90,7 @@ class Entry:
         next_try: The earliest moment of another try (UTC), if there is to be one.
         message_id: Of the message that it was, or is to be, part of.
         changed_at: Since when it has stood so (UTC).
-        reason: Why it mail_statuses so, in one line; of one that was sent, the server's answer.
+        reason: Why it stands so, in one line; of one that was sent, the server's answer.
     """
 
     delivery: Delivery
@@ -124,7 +124,7 @@ class Ledger:
         self._db = db
 
     def entry(self, delivery: Delivery) -> Entry | None:
-        """How a delivery mail_statuses; None if it was never claimed."""
+        """How a delivery stands; None if it was never claimed."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM deliveries WHERE key = ?", [delivery.key])
         return next((_entry(delivery, *row) for row in rows.fetchall()), None)
 
@@ -209,7 +209,7 @@ class Ledger:
                     )
 
     def settle(self, entry: Entry) -> None:
-        """Note how a claimed delivery mail_statuses now."""
+        """Note how a claimed delivery stands now."""
         self._db.execute(
             """UPDATE deliveries SET state = ?, tries = ?, next_try = ?, changed_at = ?, reason = ?
             WHERE key = ? AND state IN ('claimed', 'sending')""",
