@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -376,3 +377,98 @@ def test_in_a_storm_nothing_is_lost_nothing_comes_twice_and_the_gap_is_marked(
     assert min(summary.states[state] for state in ("sent", "failed", "uncertain")) > 0
     for kind in ("process: died", "dot: ", "report: failed"):
         assert [what for what in summary.happened if what.startswith(kind)], f"no {kind}"
+
+
+# Refusals of the sender, and messages that must not go any more
+
+NOT_OWNED = "553 5.7.1 <reports@example.com>: Sender address rejected: not owned by user me"
+
+
+def test_a_server_that_takes_nothing_from_the_sender_fails_nobody(office: Office) -> None:
+    """All but one are tried; all stand as before, and what is wrong is told in one sentence."""
+    office.server.fails("RCPT", NOT_OWNED)
+    people = [f"r{i}@example.com" for i in range(4)]
+    with pytest.raises(MailError, match="takes no mail from this sender .553 5.7.1 <…>: Sender"):
+        office.send(*(message_to(person) for person in people))
+    assert office.server.count("RCPT") == 3
+    assert {(e.state, e.tries) for e in office.book.entries()} == {("deferred", 0)}
+    office.server.works()
+    assert set(office.states(*(message_to(person) for person in people)).values()) == {"sent"}
+
+
+def test_the_only_message_of_a_sender_that_is_refused_fails_nobody(office: Office) -> None:
+    office.server.fails("RCPT", "554 5.7.1 <anna@example.com>: Relay access denied")
+    for _ in range(2):
+        with pytest.raises(MailError, match="Relay access denied.*see that sender and login"):
+            office.send(message_to(ANNA))
+    assert [(e.state, e.tries) for e in office.book.entries()] == [("deferred", 0)]
+
+
+def test_a_recipient_who_is_refused_in_such_words_fails_once_another_message_was_taken(
+    office: Office,
+) -> None:
+    office.server.fails("RCPT", "550 relay not permitted", on=ANNA)
+    results = office.send(message_to(ANNA), message_to(BERT), message_to(CARL))
+    assert {to: state for to, (state, _) in results.items()} == {
+        ANNA: "failed",
+        BERT: "sent",
+        CARL: "sent",
+    }
+    assert office.states(message_to(ANNA, version="v2"), message_to(BERT, version="v2")) == {
+        ANNA: "failed",
+        BERT: "sent",
+    }
+
+
+def test_a_recipient_who_is_refused_in_such_words_keeps_no_other_of_the_message_from_it(
+    office: Office,
+) -> None:
+    office.server.fails("RCPT", "550 relay not permitted", on=BERT)
+    assert office.states(message_to(ANNA, BERT)) == {ANNA: "sent", BERT: "failed"}
+
+
+def test_a_sender_that_is_refused_keeps_what_was_uncertain_or_failed(office: Office) -> None:
+    office.server.fails("dot", DROP)
+    assert office.states(message_to(ANNA)) == {ANNA: "uncertain"}
+    office.server.fails("RCPT", "550 5.1.1 unknown")
+    assert office.states(message_to(BERT)) == {BERT: "failed"}
+    office.server.fails("RCPT", NOT_OWNED)
+    office.settings = replace(office.settings, again=("uncertain", "failed"))
+    with pytest.raises(MailError, match="takes no mail from this sender"):
+        office.send(message_to(ANNA), message_to(BERT))
+    states = {entry.delivery.recipient: entry.state for entry in office.book.entries()}
+    assert states == {ANNA: "uncertain", BERT: "failed"}
+
+
+def test_what_must_not_go_any_more_when_the_server_asks_for_it_is_withheld(
+    office: Office,
+) -> None:
+    steps: list[str] = []
+
+    def gone() -> None:
+        steps.extend(step for step, _ in office.server.steps)
+        raise MailError("the page\nis gone")
+
+    results = office.send(replace(message_to(ANNA, BERT), check=gone), message_to(CARL))
+    assert results[ANNA] == results[BERT] == ("withheld", "the page is gone")
+    assert results[CARL] == ("sent", "250 2.0.0 taken")
+    assert steps[-1] == "RCPT"
+    assert office.received() == [(CARL,)]
+    assert office.states(message_to(ANNA, BERT)) == {ANNA: "sent", BERT: "sent"}
+
+
+def test_a_message_is_built_and_answered_while_it_is_alone(office: Office) -> None:
+    done: list[str] = []
+
+    @contextmanager
+    def alone() -> Iterator[None]:
+        done.append("alone")
+        yield
+        done.append(f"not any more, {len(office.server.received)} received")
+
+    def build() -> bytes:
+        done.append("built")
+        return message_to(ANNA).build()
+
+    office.send(replace(message_to(ANNA), build=build, alone=alone))
+    assert done == ["alone", "built", "not any more, 1 received"]
