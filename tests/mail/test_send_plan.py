@@ -163,7 +163,8 @@ def test_a_dry_run_writes_the_messages_and_sends_none(
         assert result.exit_code == 0
         assert result.stdout.count(" due ") == 3
     files = sorted(Path("outputs/_dry-run").rglob("*.eml"))
-    assert [str(f.absolute()) for f in files] == sorted(word for word in result.stdout.split() if word.endswith(".eml"))
+    told_files = [word for word in result.stdout.split() if word.endswith(".eml")]
+    assert [str(f.absolute()) for f in files] == sorted(told_files)
     anna, oslo = (parsed(file.read_bytes()) for file in files)
     assert (str(anna["To"]), str(anna["Cc"])) == ("anna@example.com", "bo@example.com")
     assert "oslo" in str(oslo["To"])

@@ -89,8 +89,14 @@ WITHHELD: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda f: (f / "notebooks/01_summary.ipynb").unlink(),
         "the tables of the notebooks is",
     ),
-    "half a notebook": (lambda f: (f / "notebooks/01_summary.ipynb").write_text("{"), "not a whole report"),
-    "another notebook": (lambda f: (f / "notebooks/01_summary.ipynb").write_text("[]"), "whole report"),
+    "half a notebook": (
+        lambda f: (f / "notebooks/01_summary.ipynb").write_text("{"),
+        "not a whole report",
+    ),
+    "another notebook": (
+        lambda f: (f / "notebooks/01_summary.ipynb").write_text("[]"),
+        "whole report",
+    ),
 }
 
 

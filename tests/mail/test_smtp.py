@@ -254,7 +254,7 @@ def test_starttls_on_a_port_for_tls_is_told_before_the_timeout(
     for certificate in (None, CERTIFICATES["certificate has expired"]()):
         with mail_server("tls", certificate) as server:
             began = time.monotonic()
-            with pytest.raises(MailError, match="speaks TLS from the first byte.*`security: tls`"):
+            with pytest.raises(MailError, match=r"speaks TLS from the first byte.*`security: tls`"):
                 Message(connect(server, timeout_seconds=2.0))
             assert time.monotonic() - began < 2
             assert "EHLO" not in {step for step, _ in server.steps}
@@ -381,7 +381,9 @@ def test_nothing_is_said_to_a_server_that_does_not_encrypt(
     with mail_server("none") as server:
         with pytest.raises(MailError, match="offers no STARTTLS, and nothing is sent unencrypted"):
             Message(connect(server))
-        with pytest.raises(MailError, match="does not speak TLS here.*`security: starttls` is usual on port 587"):
+        with pytest.raises(
+            MailError, match=r"not speak TLS here.*`security: starttls` is usual on port 587"
+        ):
             Message(connect(server, security="tls"))
         assert not {"AUTH", "MAIL"} & {step for step, _ in server.steps}
 

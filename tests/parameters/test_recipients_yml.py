@@ -27,7 +27,7 @@ from tests.support.mailing import (
     working_in,
 )
 
-UNSEEN = ("\r", "\n", "\0", "\u200b", "\u2028", "\u2029", "\u0085", "\u202e", "\u2066", "\u200f", "\u00ad")
+UNSEEN = ("\r", "\n", "\0", *"\u200b\u2028\u2029\u0085\u202e\u2066\u200f\u00ad")
 SMTP = {"host": "mail.example.com", "port": 587, "security": "starttls"}
 
 
@@ -153,7 +153,9 @@ def test_what_recipients_get_is_rendered_with_the_rest_unless_something_else_is_
     options: list[str], variants: int, limited: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[ReportSpec] = []
-    monkeypatch.setattr(reports, "run_reports", lambda planned, *_: asked.extend(p.spec for p in planned) or [])
+    monkeypatch.setattr(
+        reports, "run_reports", lambda planned, *_: asked.extend(p.spec for p in planned) or []
+    )
     with working_in(limited):
         assert insights("run", "--as-of", AS_OF, "--force", *options).exit_code == 0
     assert len([spec for spec in asked if spec.variant]) == variants
@@ -204,18 +206,18 @@ def test_the_names_that_people_have_are_taken(name: str) -> None:
 def test_an_address_that_could_be_read_in_another_way_is_refused(address: str) -> None:
     with pytest.raises(ParameterError, match=r"partners\.1\.0\.address: .*write name@domain"):
         recipients({"address": address, "locations": "all"})
-    with pytest.raises(ParameterError, match="sender: .*write name@domain"):
+    with pytest.raises(ParameterError, match=r"sender: .*write name@domain"):
         recipients(sender=address)
     group = {"partners": "all", "cron": "0 6 5 * *", "time_zone": "UTC", "alert_to": address}
-    with pytest.raises(ParameterError, match="alert_to: .*write name@domain"):
+    with pytest.raises(ParameterError, match=r"alert_to: .*write name@domain"):
         validated(Group, group)
 
 
 @pytest.mark.parametrize(
     "address",
     [
-        *("o'neil+reports@example.com", "POSTMASTER@EXAMPLE.COM", "a@mail.corp.local", "a@localhost"),
-        *("a@xn--land-poa.example.com", f"{'a' * 64}@example.com", "a/b=c#d@sub.example.com"),
+        *("o'neil+reports@example.com", "POSTMASTER@EXAMPLE.COM", "a@mail.corp.local"),
+        *("a@xn--land-poa.example.com", f"{'a' * 64}@example.com", "a/b=c#d@localhost"),
     ],
 )
 def test_an_address_that_servers_take_is_taken_as_it_is(address: str) -> None:
