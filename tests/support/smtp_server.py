@@ -160,6 +160,8 @@ async def _act(dialogue: _Dialogue, verdict: str) -> None:
         writer.write(content)
         await writer.drain()
         await asyncio.sleep(wait)
+    if verdict in WITHOUT_END:
+        return
     if verdict in {DROP, TAKE_AND_DROP}:
         assert dialogue.transport is not None
         dialogue.transport.abort()
@@ -180,7 +182,7 @@ class _Taken:
             self._mail_server.received.append(
                 Received(message_id, envelope.mail_from, tuple(envelope.rcpt_tos), envelope.content)
             )
-        if verdict in {DROP, TAKE_AND_DROP, HANG}:
+        if verdict in {DROP, TAKE_AND_DROP, HANG, *WITHOUT_END}:
             await _act(dialogue, verdict)
         return verdict or "250 2.0.0 taken"
 

@@ -24,7 +24,10 @@ from insights_lib.mail.delivery import MailSettings, OutgoingMessage, deliver_me
 from insights_lib.mail.ledger import Delivery, Entry, Ledger, State, ledger
 from insights_lib.timing import Clock
 from tests.support.smtp_server import (
+    DRIP,
     DROP,
+    ENDLESS,
+    FLOOD,
     HANG,
     LOGIN,
     TAKE_AND_DROP,
@@ -39,17 +42,21 @@ FINAL = {"sent", "failed", "uncertain"}
 MOST_RUNS = 2000
 # How a step of the server fails, and how often it does.
 FAILURES = {
-    "greeting": ["421 4.3.2 closing", "450 4.3.2 busy", DROP],
-    "EHLO": [DROP],
-    "STARTTLS": ["454 4.7.0 no TLS now", DROP],
+    "greeting": ["421 4.3.2 closing", "450 4.3.2 busy", DROP, FLOOD],
+    "EHLO": [DROP, ENDLESS],
+    "STARTTLS": ["454 4.7.0 no TLS now", DROP, FLOOD],
     "AUTH": ["454 4.7.0 not now", "535 5.7.8 wrong", DROP],
-    "MAIL": ["421 4.3.2 closing", "451 4.3.0 again", "452 4.3.1 full", DROP],
-    "RCPT": ["421 4.3.2 closing", "450 4.2.1 busy", "550 5.1.1 unknown", DROP],
+    "RSET": ["421 4.3.2 closing", DROP, DRIP, ENDLESS],
+    "MAIL": ["421 4.3.2 closing", "451 4.3.0 again", "452 4.3.1 full", DROP, DRIP],
+    "RCPT": [
+        *("421 4.3.2 closing", "450 4.2.1 busy", "550 5.1.1 unknown", DROP, FLOOD),
+        "554 5.7.1 Relay access denied",
+    ],
     "DATA": ["421 4.3.2 closing", "451 4.3.0 again", "554 5.6.0 no", DROP],
     "body": [DROP],
     "dot": [
         *("421 4.3.2 closing", "451 4.3.0 again", "452 4.3.1 full", "552 5.3.4 too big"),
-        *(DROP, DROP, TAKE_AND_DROP, TAKE_AND_DROP, "what?"),
+        *(DROP, DROP, TAKE_AND_DROP, TAKE_AND_DROP, "what?", FLOOD, DRIP),
     ],
 }
 STEP_FAILS, STEP_HANGS, PROCESS_DIES, BUILD_FAILS = 0.05, 0.0005, 0.01, 0.03
