@@ -15,7 +15,7 @@ _MOST_LINES, _MOST_BYTES = 100, 1 << 14  # of a reply
 _LONGEST_REASON = 200  # characters
 # After so many seconds of silence a server may be waiting for TLS. Others are slow on purpose,
 # but not on the port that is meant for TLS.
-_SILENCE, _SILENCE_ON_465 = 10.0, 1.0
+_SILENCE, _SILENCE_ON_465 = 5.0, 1.0
 
 Reply = tuple[int, bytes]
 

@@ -139,10 +139,7 @@ class Ledger:
         return [_entry(Delivery(*row[:5]), *row[5:]) for row in rows.fetchall()]
 
     def earlier(self, delivery: Delivery) -> dict[State, datetime]:
-        """The states of other versions of the same report to the same person, and since when.
-
-        What was pruned is among them.
-        """
+        """The states of other versions of a report to a person, pruned ones too, and since when."""
         rows = self._db.execute(
             """SELECT state, max(changed_at) FROM deliveries WHERE report = ? AND key <> ?
             GROUP BY state""",
@@ -159,8 +156,8 @@ class Ledger:
     ) -> list[Entry]:
         """Note that deliveries are about to be sent: all that may be, or after an error none.
 
-        Not to be claimed are those claimed already, sent or deferred to a later moment, and failed
-        or uncertain ones unless that state is among those to be claimed `again`.
+        Not claimed are those that are claimed already, sent, or deferred to a later moment, nor
+        failed or uncertain ones unless `again` names that state.
 
         Returns:
             Those claimed, as they stood before; settled so, they are as if never claimed.
@@ -210,13 +207,14 @@ class Ledger:
 
     def settle(self, entry: Entry) -> None:
         """Note how a claimed delivery stands now."""
+        due = entry.next_try and _text(entry.next_try)
         self._db.execute(
             """UPDATE deliveries SET state = ?, tries = ?, next_try = ?, changed_at = ?, reason = ?
             WHERE key = ? AND state IN ('claimed', 'sending')""",
             [
                 entry.state,
                 entry.tries,
-                entry.next_try and _text(entry.next_try),
+                due,
                 _text(entry.changed_at),
                 entry.reason,
                 entry.delivery.key,
@@ -224,11 +222,7 @@ class Ledger:
         )
 
     def recover(self, now: datetime) -> None:
-        """Settle what a process has left that is no longer there.
-
-        What was only claimed stands again as before the claim, a new one as deferred and due;
-        what was being sent is uncertain.
-        """
+        """Settle what a dead process left: as before the claim, or uncertain if being sent."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute(
@@ -243,12 +237,9 @@ class Ledger:
             )
 
     def prune(self, before: datetime) -> int:
-        """Forget who and what the deliveries last changed before a moment were.
+        """Forget who and what the deliveries last changed before a moment were; returns how many.
 
         What remains of them keeps them from being sent twice.
-
-        Returns:
-            How many were pruned.
         """
         changed = self._db.execute(
             """UPDATE deliveries SET partner = NULL, months = NULL, variant = NULL,

@@ -72,7 +72,7 @@ def connect(ca: Path) -> Iterator[Callable[..., Connection]]:
 
     yield made
     for connection in opened:
-        connection.__exit__(None, None, None)
+        connection.__exit__()
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
