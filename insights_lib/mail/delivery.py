@@ -148,7 +148,7 @@ def _settled(entry: Entry, ending: _Ending, reason: str, now: datetime) -> Entry
     """How a delivery stands after its turn: the one place that decides on another try."""
     state, offered = _STATES[ending], ending not in {"away", "withheld"}
     tries = (0 if entry.state == "failed" and offered else entry.tries) + offered
-    if state == "deferred" and tries >= MOST_TRIES:
+    if ending == "later" and tries >= MOST_TRIES:
         state, reason = "failed", f"{MOST_TRIES} tries; the last: {reason}"
     wait = min(FIRST_WAIT * 2 ** max(tries - 1, 0), LONGEST_WAIT) if state == "deferred" else None
     if entry.state == "failed" and not offered:

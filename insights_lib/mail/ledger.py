@@ -207,18 +207,11 @@ class Ledger:
 
     def settle(self, entry: Entry) -> None:
         """Note how a claimed delivery stands now."""
-        due = entry.next_try and _text(entry.next_try)
+        key, due = entry.delivery.key, entry.next_try and _text(entry.next_try)
         self._db.execute(
             """UPDATE deliveries SET state = ?, tries = ?, next_try = ?, changed_at = ?, reason = ?
             WHERE key = ? AND state IN ('claimed', 'sending')""",
-            [
-                entry.state,
-                entry.tries,
-                due,
-                _text(entry.changed_at),
-                entry.reason,
-                entry.delivery.key,
-            ],
+            [entry.state, entry.tries, due, _text(entry.changed_at), entry.reason, key],
         )
 
     def recover(self, now: datetime) -> None:

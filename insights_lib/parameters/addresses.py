@@ -14,8 +14,6 @@ LONGEST_NAME = 80  # characters of a name in a header; a line there has an end
 # Characters that hide in a line, turn its direction or cannot be written, and those that end it.
 _HIDDEN, _ENDS = {"Cf", "Cs"}, {"Cc", "Zl", "Zp"}
 
-email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()  # mail within a company goes to .local, too
-
 
 def visible(text: str) -> str:
     """A text of a stranger in one line, without what nobody sees, and which nothing decodes."""
@@ -64,6 +62,7 @@ def check_address(address: str) -> str:
     Raises:
         ParameterError: It is not one.
     """
+    email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()  # or .local is refused, which companies use
     try:
         found = validate_email(
             address,
