@@ -97,6 +97,30 @@ class Outputs:
             finally:
                 shutil.rmtree(work, ignore_errors=True)
 
+    @contextmanager
+    def mailing(self) -> Iterator[None]:
+        """Keep what reports say from being forgotten while a message is made of one and sent."""
+        make_folder(self.folder)
+        with locked(self._forgetting):  # whoever forgets goes first
+            pass
+        with locked(self._mailing):
+            yield
+
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """Forget something after the message that is being sent, and before the next is made."""
+        make_folder(self.folder)
+        with locked(self._forgetting), locked(self._mailing):
+            yield
+
+    @property
+    def _mailing(self) -> Path:
+        return self.folder / ".mailing.lock"
+
+    @property
+    def _forgetting(self) -> Path:
+        return self.folder / ".forgetting.lock"
+
 
 class Failure(BaseModel):
     """A section that failed, and why; the section is empty where the whole report failed."""

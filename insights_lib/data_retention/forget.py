@@ -73,7 +73,8 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
     """Delete a customer from the store, and everything but the manifests of reports on it.
 
     What was begun and not finished is finished by the same call again: files that the catalog
-    does not name any more are looked at, too, and reports go before rows.
+    does not name any more are looked at, too, and reports go before rows. A message that is being
+    sent is waited for.
 
     Args:
         key: Top parent id, tenant id or name, as the exports spell it.
@@ -87,7 +88,7 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
     with reading(store):
         pass  # there is a store, and it is not made by looking for it
     try:
-        with outputs.locked() as work:
+        with outputs.locked() as work, outputs.forgetting():
             forget_dry_run(outputs)
             with writing(store) as db:
                 found = _find(key, store)

@@ -17,6 +17,7 @@ from insights_lib.page.sections import Card, Report
 from insights_lib.presentation import theme
 from insights_lib.presentation.figures import world_shapes
 from insights_lib.presentation.language import Language
+from insights_lib.tables import TABLES
 
 # The tables that page_files/count.js counts; others are shown as their notebook left them.
 COUNTED = frozenset(
@@ -53,6 +54,7 @@ def write_page(report: Report, rows: dict[str, Any], file: Path) -> None:
         facts=report.facts,
         sections=report.sections,
         plain_tables=[(card, tables[card.name]) for card in _cards(report) if card.table],
+        kinds={name: table.columns for name, table in TABLES.items()},
         latest={row[0]: row[3] for row in tables["summary"]["rows"]},
         language=language,
         policy=assets.content_security_policy([_GATE, script, plotly]),

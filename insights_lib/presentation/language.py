@@ -68,13 +68,13 @@ class Language:
             return UNKNOWN
         return _month(month, self._babel)
 
-    def cell(self, value: Any, column: str) -> str:
-        """A value of a table as the reader sees it; the name of its column tells what it is."""
-        if value is None or column == "month":
+    def cell(self, value: Any, kind: str) -> str:
+        """A value of a table as a reader sees it, by the kind of its column; see `tables`."""
+        if value is None or kind == "month":
             return self.month(value)
         if isinstance(value, str):
-            return self.name(value) if column in {"metric", "dimension"} else value
-        return self.percent(value) if column.endswith("_pct") else self.count(value)
+            return self.name(value) if kind == "name" else value
+        return self.percent(value) if kind == "percent" else self.count(value)
 
     def day(self, day: date) -> str:
         """A day with its month written out."""
