@@ -1,11 +1,13 @@
-"""What is written to disk: whole or not at all, by one process at a time, for owner and group only."""
+"""Writing to disk: whole or not at all, one process at a time, for owner and group only."""
 
 import ctypes
+import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -13,7 +15,7 @@ from filelock import FileLock, Timeout
 from insights_lib.errors import InsightsError
 
 FILE_MODE, FOLDER_MODE = 0o640, 0o750
-_AT_CWD, _RENAME_EXCHANGE = -100, 2
+_AT_CWD, _NO_REPLACE, _EXCHANGE = -100, 1, 2  # of renameat2(2)
 
 
 def digest(*parts: object) -> str:
@@ -50,25 +52,56 @@ def locked(file: Path, busy: InsightsError | None = None, seconds: float = 0) ->
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and the missing ones above it; mkdir's own `parents` would open them to all."""
+    """Make a folder and the missing ones above it; take one of our own from all others."""
     for made in (*reversed(folder.parents), folder):
-        made.mkdir(FOLDER_MODE, exist_ok=True)
+        try:
+            made.mkdir(FOLDER_MODE)
+        except OSError:  # not always FileExistsError
+            if not made.is_dir():
+                raise
+            continue
+        made.chmod(FOLDER_MODE | made.stat().st_mode & stat.S_ISGID)  # whatever the umask
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o007:
+        with suppress(PermissionError):  # it is somebody else's to open or close
+            folder.chmod(mode & ~0o007)
+
+
+def make_file(file: Path) -> None:
+    """Make an empty file if it is not there; take one of our own from all but owner and group."""
+    file.touch(FILE_MODE)
+    with suppress(PermissionError):  # as above
+        file.chmod(FILE_MODE)
 
 
 def write_whole(file: Path, content: bytes) -> None:
     """Write a file so that anybody sees the old content or the new one, even after a power cut."""
     unfinished = file.with_name(f".{file.name}.tmp")
     unfinished.unlink(missing_ok=True)
-    unfinished.touch(FILE_MODE)
+    make_file(unfinished)
     unfinished.write_bytes(content)
     move_file(unfinished, file)
 
 
 def move_file(file: Path, target: Path) -> None:
     """Move a file within its file system so that it stays there even if the machine stops."""
+    file.chmod(FILE_MODE)
     sync(file)
     file.replace(target)
     sync(target.parent)
+
+
+def move_to_free_name(file: Path, target: Path) -> None:
+    """Move a file within its file system, in one step, to a name that nothing has.
+
+    Raises:
+        FileExistsError: Something has that name.
+        OSError: It cannot be moved.
+    """
+    if not _renameat2(file, target, _NO_REPLACE):
+        if target.exists():
+            raise _taken(target)
+        file.rename(target)
 
 
 def move_folder(made: Path, folder: Path) -> None:
@@ -92,12 +125,30 @@ def move_folder(made: Path, folder: Path) -> None:
     sync(folder.parent)
 
 
+def _renameat2(old: Path, new: Path, flag: int) -> bool:
+    """Rename as renameat2(2) does; return whether it was done, which no system has to be able to.
+
+    Raises:
+        FileExistsError: Something has the new name, and it is not to be replaced.
+    """
+    if os.name != "posix" or not hasattr(libc := ctypes.CDLL(None, use_errno=True), "renameat2"):
+        return False
+    paths = os.fsencode(old), os.fsencode(new)
+    if libc.renameat2(_AT_CWD, paths[0], _AT_CWD, paths[1], flag) == 0:
+        return True
+    if ctypes.get_errno() == errno.EEXIST:
+        raise _taken(new)
+    return False
+
+
+def _taken(target: Path) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+
+
 def _exchange(made: Path, folder: Path) -> None:
     """Swap two folders; `made` is then the old one."""
-    if os.name == "posix" and hasattr(libc := ctypes.CDLL(None, use_errno=True), "renameat2"):
-        paths = (os.fsencode(made), os.fsencode(folder))
-        if libc.renameat2(_AT_CWD, paths[0], _AT_CWD, paths[1], _RENAME_EXCHANGE) == 0:
-            return
+    if _renameat2(made, folder, _EXCHANGE):
+        return
     # Elsewhere, and on file systems that cannot swap, it takes three steps.
     old = made.with_name(f"{made.name}.old")
     folder.rename(old)

@@ -20,6 +20,10 @@ class ExportError(InsightsError):
     """An export is refused as a whole. The store stays as it was."""
 
 
+class NotAnExport(ExportError):  # noqa: N818 - it tells what the file is not
+    """A file is nothing that Partner Center writes, such as a web page or a workbook."""
+
+
 class StoreError(InsightsError):
     """The store is missing, or holds nothing of what was asked for."""
 
@@ -33,4 +37,10 @@ class BusyError(ReportError):
 
 
 class MailError(InsightsError):
-    """Mail could not be sent. The message says why, and what to do."""
+    """Mail could not be sent; the message says why, and what to do."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Why something failed, in one line without frames."""
+    own = isinstance(error, (InsightsError, OSError))
+    return " ".join((str(error) if own else f"{type(error).__name__}: {error}").split())

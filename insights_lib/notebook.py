@@ -21,6 +21,7 @@ from insights_lib.parameters.spec import report_spec
 from insights_lib.parameters.validation import unknown
 from insights_lib.presentation.figures import to_list, world_shapes
 from insights_lib.presentation.language import Language
+from insights_lib.store.catalog import partner_ids
 from insights_lib.store.parts import Part
 from insights_lib.store.saved_slice import saved_slice
 from insights_lib.store.slice import Slice, open_slice
@@ -103,7 +104,7 @@ class Report:
 
 
 def open_report(
-    partner: str,
+    partner: str | int,
     date_range: str = "last_12_months",
     filters: list[str] | tuple[str, ...] = (),
     locale: str = "en",
@@ -112,7 +113,8 @@ def open_report(
     """Open the report that a notebook's parameters ask for, and show what it holds.
 
     Args:
-        partner: Partner global account id.
+        partner: Partner global account id. A number, which `papermill -p` makes of it, is taken
+            if one partner of the store alone can be meant.
         date_range: `last_3_months`, `last_6_months`, `last_12_months`, or two months such as
             `2025-01_2025-12`.
         filters: Page filters as `facet=value`; the same facet twice means either value.
@@ -128,12 +130,11 @@ def open_report(
         >>> report = open_report("1234567", "last_6_months", ["product=Azure"])
         >>> report.show("distribution")
     """
+    known = _known_options(options or {})
+    if isinstance(partner, int) and not isinstance(partner, bool):
+        partner = _partner_of_number(partner, known)
     spec = report_spec(
-        partner=partner,
-        date_range=date_range,
-        filters=filters,
-        locale=locale,
-        **_known_options(options or {}),
+        partner=partner, date_range=date_range, filters=filters, locale=locale, **known
     )
     data = saved_slice(spec) or open_slice(spec)
     language = Language(data.spec.locale)
@@ -143,6 +144,18 @@ def open_report(
     lines += [*data.spec.filters.texts(), *facts["warnings"]]
     _display({FACTS: facts, "text/plain": "\n".join(lines)}, "facts")
     return Report(data, language)
+
+
+def _partner_of_number(number: int, options: Mapping[str, Any]) -> str:
+    """The partner whose id, which may begin with zeros, is a number."""
+    store = report_spec(partner=str(abs(number)), **options).store
+    same = [one for one in partner_ids(store) if one.isdecimal() and int(one) == number]
+    if len(same) != 1:
+        raise ParameterError(
+            f"partner: {number} is a number, which {', '.join(same) or 'no partner of the store'} "
+            "can be; give the id as text, with papermill as -r partner ID."
+        )
+    return same[0]
 
 
 def _known_options(options: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,7 +1,9 @@
 """The layout of `outputs/`, and the manifest that tells what a report was made of.
 
 outputs/<partner>/<months>/                        a partner's ordinary report
+outputs/<partner>/failed/<months>/                 manifest and notebooks, if its last run failed
 outputs/<partner>/variants/<variant>/<months>/     the same with other filters or language
+outputs/<partner>/variants/<variant>/failed/<months>/
 outputs/_linked/                                   pages that mails link to
 outputs/_dry-run/                                  messages that a dry run would send
 outputs/run.log, mail.log, ledger.sqlite, schedule.sqlite
@@ -69,8 +71,15 @@ class Outputs:
         return self.folder.joinpath(partner, *below, str(months))
 
     def report_folders(self) -> list[Path]:
-        """The folders with a manifest, sorted: of ordinary reports, and of variants."""
-        patterns = ("[!.]*/*/manifest.json", "[!.]*/variants/*/*/manifest.json")
+        """The folders of reports with a manifest, sorted: of ordinary ones, and of variants."""
+        return self._with_manifest("*")
+
+    def failed_folders(self) -> list[Path]:
+        """The folders of the runs that failed; see `failed_folder`."""
+        return self._with_manifest("failed/*")
+
+    def _with_manifest(self, below: str) -> list[Path]:
+        patterns = (f"[!.]*/{below}/manifest.json", f"[!.]*/variants/*/{below}/manifest.json")
         return sorted(file.parent for pattern in patterns for file in self.folder.glob(pattern))
 
     @contextmanager
@@ -120,6 +129,15 @@ class Outputs:
     @property
     def _forgetting(self) -> Path:
         return self.folder / ".forgetting.lock"
+
+
+def failed_folder(report: Path) -> Path:
+    """Where a failed run of a report leaves its manifest and notebooks, beside the last good one.
+
+    Args:
+        report: The folder of the report.
+    """
+    return report.parent / "failed" / report.name
 
 
 class Failure(BaseModel):

@@ -36,12 +36,10 @@ def ingest(
         refused = 0
         for file in files_of(paths):
             try:
-                for line in ingest_file(file, store).lines():
-                    options.out.print(line)
+                options.show_lines(ingest_file(file, store).lines())
             except ExportError as error:
                 if debug:
                     raise
                 refused += 1
                 options.errors.print(f"refused: {error}")
-        if refused:
-            raise typer.Exit(1)
+        options.exit_unless(not refused)

@@ -59,6 +59,18 @@ def sentences(debug: bool) -> Iterator[None]:
         log.removeHandler(warnings)
 
 
+def show_lines(lines: Iterable[object], to: Console = out) -> None:
+    """Show things, a line each."""
+    for line in lines:
+        to.print(str(line))
+
+
+def exit_unless(well: bool) -> None:
+    """End the command, with the status that says that some of it failed."""
+    if not well:
+        raise typer.Exit(1)
+
+
 def show(
     rows: list[dict[str, Any]], columns: Iterable[str], as_json: bool = False, to: Console = out
 ) -> None:

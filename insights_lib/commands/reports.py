@@ -1,23 +1,20 @@
-"""`insights run` and `status`: the reports, and how they stand."""
+"""`insights run` and `status`: the reports, and their status."""
 
 import signal
-import time
 from typing import Annotated
 
 import typer
 
 from insights_lib.commands import options
-from insights_lib.commands.options import errors, out
 from insights_lib.commands.progress import following
-from insights_lib.mail.plan import mail_plan
+from insights_lib.mail.mailing import Mailing
 from insights_lib.mail.send import MailStatus, mail_statuses_now
 from insights_lib.outputs import Outputs
-from insights_lib.parameters.recipients_yml import read_recipients
-from insights_lib.parameters.requests import Overrides, range_of, reports_file, requested_specs
+from insights_lib.parameters.requests import Overrides, range_of, requested_specs
 from insights_lib.parameters.spec import Filters
 from insights_lib.run.plan import PlannedReport, plan_reports
-from insights_lib.run.reports import Settings, run_reports, summary
-from insights_lib.run.request import seconds_by_stage
+from insights_lib.run.reports import Settings
+from insights_lib.run.run import plan_run
 
 
 def run(
@@ -49,31 +46,21 @@ def run(
 ) -> None:
     """Render what is not fresh: of the reports asked for, or of all in the parameter file."""
     with options.sentences(debug):
-        started = time.monotonic()
         months = range_of(range_, first, last)
         filters = Filters.parse(filter_) if filter_ else None
-        overrides = Overrides(tuple(partner or ()), months, as_of, filters, locale, store)
-        file = reports_file(parameters, overrides)
-        limits = (file.section_timeout_seconds, file.report_timeout_seconds)
-        settings = Settings(Outputs(outputs.absolute()), jobs, *limits, dask)
-        by_hand = bool(months or filters or locale)
-        specs = requested_specs(parameters, overrides, with_variants=not by_hand)
-        planned = plan_reports(specs, settings.outputs)
-        fresh = [one for one in planned if one.status == "fresh" and not force]
-        wanted = [one for one in planned if one not in fresh]
+        by_hand = bool(months or filters or locale)  # not what the people of recipients.yml get
+        asked = Overrides(tuple(partner or ()), months, as_of, filters, locale, store, not by_hand)
+        settings = Settings(Outputs(outputs.absolute()), jobs, dask=dask)
+        planned = plan_run(parameters, asked, settings, force)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
-        with following(len(wanted), jobs, quiet or not wanted) as on_report:
-            results = run_reports(wanted, settings, on_report)
-        whole = [one.folder for one in fresh] + [one.folder for one in results if one.complete]
-        for folder in filter(None, whole):
-            out.print(str(folder / "report.html"))
-        for note in (note for result in results for note in result.notes()):
-            errors.print(note)
-        errors.print(summary(results, len(fresh), time.monotonic() - started))
+        total = len(planned.wanted)
+        with following(total, jobs, quiet or not total) as on_report:
+            summary = planned.do(on_report)
+        options.show_lines(summary.pages())
+        options.show_lines([*summary.notes(), summary], to=options.errors)
         if profiled:
-            options.show(seconds_by_stage(results), ("stage", "seconds", "share"), to=errors)
-        if any(result.failures for result in results):
-            raise typer.Exit(1)
+            options.show(summary.stages(), summary.STAGE_COLUMNS, to=options.errors)
+        options.exit_unless(not summary.failed)
 
 
 def status(
@@ -88,15 +75,16 @@ def status(
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Tell of every report of the parameter file whether it is fresh, and if not, why."""
+    """Tell for every report of the parameter file whether it is fresh, and if not, why."""
     with options.sentences(debug):
-        place = Outputs(outputs.absolute())
-        overrides = Overrides(tuple(partner or ()), as_of=as_of, store=store)
+        folder = Outputs(outputs.absolute())
+        asked = Overrides(tuple(partner or ()), as_of=as_of, store=store)
         if mail:
-            file = reports_file(parameters, overrides)
-            planned = mail_plan(read_recipients(parameters), file, overrides, place)
-            rows = [status.row() for status in mail_statuses_now(planned, place)]
+            mails = Mailing(parameters, folder, asked).plan()
+            rows = [status.row() for status in mail_statuses_now(mails, folder)]
+            options.show(rows, MailStatus.COLUMNS, as_json)
+            reports = [one.report for one in mails]
         else:
-            specs = requested_specs(parameters, overrides)
-            rows = [one.row() for one in plan_reports(specs, place)]
-        options.show(rows, MailStatus.COLUMNS if mail else PlannedReport.COLUMNS, as_json)
+            reports = plan_reports(requested_specs(parameters, asked), folder)
+            options.show([one.row() for one in reports], PlannedReport.COLUMNS, as_json)
+        options.exit_unless(all(one.folder for one in reports))  # all could be planned

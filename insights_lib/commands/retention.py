@@ -19,8 +19,7 @@ def prune(
     """Delete what is older than the retention of reports.yml: reports, log, who was mailed."""
     with options.sentences(debug):
         retention = read_reports_file(parameters).retention
-        for line in pruning.prune(Outputs(outputs), retention).lines():
-            options.out.print(line)
+        options.show_lines(pruning.prune(Outputs(outputs), retention).lines())
 
 
 def forget(
@@ -33,5 +32,4 @@ def forget(
 ) -> None:
     """Delete a customer from the store and from all reports; these are to be rendered again."""
     with options.sentences(debug):
-        for line in forgetting.forget(customer, store, Outputs(outputs)).lines():
-            options.out.print(line)
+        options.show_lines(forgetting.forget(customer, store, Outputs(outputs)).lines())

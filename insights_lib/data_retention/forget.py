@@ -4,7 +4,7 @@ import re
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -70,11 +70,11 @@ class _Found(NamedTuple):
 
 
 def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
-    """Delete a customer from the store, and everything but the manifests of reports on it.
+    """Delete a customer from the store, and all but the manifests of its partners' reports.
 
-    What was begun and not finished is finished by the same call again: files that the catalog
-    does not name any more are looked at, too, and reports go before rows. A message that is being
-    sent is waited for.
+    The same call finishes what a crash has interrupted: reports are deleted before rows, and
+    files that the catalog no longer names are searched, too. A message that is being sent is
+    waited for.
 
     Args:
         key: Top parent id, tenant id or name, as the exports spell it.
@@ -83,7 +83,7 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
 
     Raises:
         StoreError: There is no store, or no such customer in it; nothing was changed.
-        ReportError: A run is writing to the same folder of reports.
+        BusyError: A run is writing to the same folder of reports.
     """
     with reading(store):
         pass  # there is a store, and it is not made by looking for it
@@ -99,7 +99,9 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
                     if file.stem.rpartition("-")[0] in forgotten.partners
                 ]
                 forgotten = replace(forgotten, linked=len(linked))
-                for number, entry in enumerate([*_contents(forgotten.reports), *linked]):
+                failed = _of_partners(outputs.failed_folders(), outputs, forgotten.partners)
+                emptied = _contents(forgotten.reports)
+                for number, entry in enumerate([*emptied, *failed, *linked]):
                     entry.rename(work / str(number))
                 _rewrite(db, {one.file for one in found}, key, store)
                 _strike_out(db, key)
@@ -112,12 +114,12 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
 
 
 def _spellings(key: str) -> list[str]:
-    """What a customer is called in the store: keys of several kinds are kept apart there."""
+    """The names of a customer in the store, which keeps keys of several kinds apart."""
     return [f"{kind}:{key}" for kind in KINDS]
 
 
 def _find(key: str, store: Path) -> list[_Found]:
-    """The customer's rows in every file of the store, also in files of no use any more."""
+    """The customer's rows in every file of the store, also in those no longer used."""
     for left_over in store.glob(".ingest-*"):
         shutil.rmtree(left_over)
     files = sorted((store / "parts").glob("*/*.parquet"))
@@ -143,8 +145,7 @@ def _forgotten(db: sqlite3.Connection, found: list[_Found], outputs: Outputs) ->
     for one in found:
         rows[KINDS[one.customer.partition(":")[0]]] += one.rows
     partners = _partners(db, {one.file.parent.name for one in found})
-    folders = outputs.report_folders()
-    reports = [f for f in folders if f.relative_to(outputs.folder).parts[0] in partners]
+    reports = _of_partners(outputs.report_folders(), outputs, partners)
     # A file is named by its dataset and the number of the export that it came with.
     numbers = {one.file.name.split("-")[1] for one in found}
     logged = db.execute("SELECT id, file FROM exports ORDER BY id").fetchall()
@@ -157,6 +158,10 @@ def _forgotten(db: sqlite3.Connection, found: list[_Found], outputs: Outputs) ->
             dict.fromkeys(Path(file).name for id_, file in logged if str(id_) in numbers)
         ),
     )
+
+
+def _of_partners(folders: list[Path], outputs: Outputs, partners: Collection[str]) -> list[Path]:
+    return [one for one in folders if one.relative_to(outputs.folder).parts[0] in partners]
 
 
 def _partners(db: sqlite3.Connection, accounts: set[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""Pruning: reports, linked pages, log lines and names that have had their time."""
+"""Pruning: reports, linked pages, log lines and names that are older than their retention."""
 
 import json
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Pruned:
         reports: The folders of reports, in the order of their names.
         linked: How many pages that mails link to.
         log_lines: How many lines of the log of runs.
-        mails: Of how many mails it is forgotten to whom they went.
+        mails: How many mails no longer tell to whom they went.
     """
 
     reports: tuple[Path, ...]
@@ -47,12 +47,12 @@ class Pruned:
 
 
 def prune(outputs: Outputs, retention: Retention, now: datetime | None = None) -> Pruned:
-    """Delete what was finished longer ago; a folder without a manifest is not a report.
+    """Delete what was finished before the retention; a folder without a manifest is not a report.
 
     Args:
         outputs: The folder of the reports.
-        retention: How long what is kept.
-        now: The instant it is, with a zone; None for that of the system.
+        retention: How many days each of them is kept.
+        now: The time, with a zone; None for that of the system.
 
     Raises:
         BusyError: A run is writing to the same folder, or a scheduler is at work for long.
@@ -61,7 +61,8 @@ def prune(outputs: Outputs, retention: Retention, now: datetime | None = None) -
     before = now - timedelta(days=retention.reports_days)
     forget_dry_run(outputs)
     with outputs.locked() as work:
-        old = [f for f in outputs.report_folders() if _finished_at(f, now) < before]
+        folders = [*outputs.report_folders(), *outputs.failed_folders()]
+        old = [folder for folder in folders if _finished_at(folder, now) < before]
         for number, folder in enumerate(old):
             folder.rename(work / str(number))  # so that no report is ever half there
             _remove_empty(folder.parent, outputs.folder)
@@ -72,7 +73,7 @@ def prune(outputs: Outputs, retention: Retention, now: datetime | None = None) -
 
 
 def _prune_records(outputs: Outputs, before: datetime) -> int:
-    """Forget who and what mails and windows of the schedule were; return how many mails."""
+    """Forget mails and windows of the schedule; return how many mails."""
     mails = 0
     if outputs.ledger.exists():
         with ledger(outputs.ledger) as book:

@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from insights_lib.errors import ExportError
+from insights_lib.errors import ExportError, NotAnExport
 from insights_lib.exports.datasets import (
     MARKS,
     Dataset,
@@ -186,7 +186,7 @@ def _refuse_what_is_no_table(file: Path, start: bytes) -> None:
     elif b"\r" in start and b"\n" not in start:
         reason = "ends its lines with CR alone; LF or CR LF is needed"
     if reason:
-        raise ExportError(f"{file}: {reason}. Export it again from Partner Center.")
+        raise NotAnExport(f"{file}: {reason}. Export it again from Partner Center.")
 
 
 def _dataset(file: Path, header: list[str]) -> Dataset:
@@ -194,7 +194,7 @@ def _dataset(file: Path, header: list[str]) -> Dataset:
     if dataset is None:
         known = "; ".join(f"{name}: {marks}" for name, marks in MARKS.items())
         near = ", ".join(f"{c!r} is near {known}" for c, known in near_misses(header))
-        raise ExportError(
+        raise NotAnExport(
             f"{file}, line 1: the columns ({', '.join(header)[:300]}) are of no known dataset"
             f"{'; ' + near if near else ''}. What tells a dataset: {known}."
         )

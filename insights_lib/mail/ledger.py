@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from insights_lib.disk import FILE_MODE, digest, locked, make_folder
+from insights_lib.disk import digest, locked, make_file, make_folder
 from insights_lib.errors import MailError
 
 State = Literal["claimed", "sending", "sent", "deferred", "failed", "uncertain", "withheld"]
@@ -274,7 +274,7 @@ def _make(file: Path) -> None:
         make_folder(file.parent)
         # Two that switch a new file to WAL at once would lock each other out.
         with locked(lock_file(file)):
-            file.touch(FILE_MODE)  # SQLite would let everybody read who was mailed
+            make_file(file)  # SQLite would let everybody read who was mailed
             with closing(sqlite3.connect(file, timeout=60)) as db:
                 db.execute("PRAGMA journal_mode = WAL")
     except OSError as error:

@@ -68,7 +68,7 @@ def read_reports_file(folder: Path) -> ReportsFile:
     """Read and check `reports.yml` of a parameters folder.
 
     Raises:
-        ParameterError: The file is missing, is no YAML, or holds something unknown or wrong.
+        ParameterError: The file is missing, is not YAML, or holds something unknown or wrong.
     """
     file = folder / "reports.yml"
     content = read_yaml(file, "it lists the reports to render, and begins with `partners:`")

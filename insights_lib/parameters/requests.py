@@ -19,7 +19,11 @@ from insights_lib.parameters.validation import validated
 
 @dataclass(frozen=True)
 class Overrides:
-    """What a command asks for on top of the parameter file; None leaves that as it is there."""
+    """What a command asks for on top of the parameter files; None leaves that as it is there.
+
+    Attributes:
+        with_variants: Whether the reports of `recipients.yml` are asked for, too.
+    """
 
     partners: tuple[str, ...] = ()
     date_range: str | None = None
@@ -27,6 +31,7 @@ class Overrides:
     filters: Filters | None = None
     locale: str | None = None
     store: Path | str = Path("data/store")
+    with_variants: bool = True
 
 
 def report_specs(file: ReportsFile, overrides: Overrides) -> list[ReportSpec]:
@@ -154,22 +159,19 @@ def reports_file(parameters: Path, overrides: Overrides) -> ReportsFile:
     return read_reports_file(parameters)
 
 
-def requested_specs(
-    parameters: Path, overrides: Overrides, with_variants: bool = True
-) -> list[ReportSpec]:
+def requested_specs(parameters: Path, overrides: Overrides) -> list[ReportSpec]:
     """The reports that parameter files and a command ask for, each once.
 
     Args:
         parameters: Folder of the parameter files.
         overrides: What the command asks for on top of them.
-        with_variants: Whether those of `recipients.yml` are among them, where it is there.
 
     Raises:
         ParameterError: Something is wrong, or nothing is left to render.
     """
     file = reports_file(parameters, overrides)
     specs = report_specs(file, overrides)
-    if with_variants and (parameters / "recipients.yml").exists():
+    if overrides.with_variants and (parameters / "recipients.yml").exists():
         known = {(spec.partner, spec.date_range, spec.variant) for spec in specs}
         specs += [
             spec

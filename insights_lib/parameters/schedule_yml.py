@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from apscheduler.triggers.cron import CronTrigger
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from insights_lib.errors import ParameterError
@@ -20,21 +20,27 @@ LONGEST_CATCH_UP = 31 * 24  # hours; a window of last month is better asked for 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def cron_trigger(text: str) -> CronTrigger:
-    """What tells the moments of a cron line, for wall clock times that are marked as UTC.
+def wall_times(cron: str, after: datetime) -> CronSim:
+    """The times of a cron line after another one, on a wall clock.
 
-    Raises:
-        ParameterError: It is no cron line, never comes, or means one thing to cron and another
-            to APScheduler.
+    Args:
+        cron: The line.
+        after: A time, marked as UTC: cronsim would shift those of other zones where clocks are set.
     """
-    try:
-        trigger = CronTrigger.from_crontab(text, timezone=UTC)
-    except ValueError as error:
+    return CronSim(cron, after)
+
+
+def _cron(text: str) -> str:
+    """Refuse what is not a cron line, never comes, or means different things to programs."""
+    fields = text.split()
+    if not _is_cron(fields):
+        if _is_cron([*fields[:3], "*", *fields[4:]]) and _is_cron(["0", "0", "*", *fields[3:]]):
+            raise ParameterError(f"{text!r} is a day that no year has; give another")
         raise ParameterError(
-            f"{text!r} is no cron line ({str(error).rstrip('.')}); minute, hour, day of month, "
-            "month and day of week are needed, such as 0 6 5 * *"
-        ) from error
-    _, _, day, _, weekday = text.split()
+            f"{text!r} is not a cron line; minute, hour, day of month, month and day of week are "
+            "needed, such as 0 6 5 * *"
+        )
+    day, weekday = fields[2], fields[4]
     if re.search(r"\d", weekday):
         raise ParameterError(
             f"{text!r}: the day of week {weekday!r} has a number, and programs do not agree on "
@@ -45,14 +51,15 @@ def cron_trigger(text: str) -> CronTrigger:
             f"{text!r} has both a day of month and a day of week, and programs do not agree on "
             "whether one of them is enough; put * for one of them"
         )
-    if trigger.get_next_fire_time(None, datetime(2000, 1, 1, tzinfo=UTC)) is None:
-        raise ParameterError(f"{text!r} is a day that no year has; give another")
-    return trigger
-
-
-def _cron(text: str) -> str:
-    cron_trigger(text)
     return text
+
+
+def _is_cron(fields: list[str]) -> bool:
+    try:
+        wall_times(" ".join(fields), datetime(2000, 1, 1, tzinfo=UTC))
+    except CronSimError:
+        return False
+    return len(fields) == 5
 
 
 def _known_zone(text: str) -> str:
@@ -91,8 +98,8 @@ class Group(Strict):
         steps: What is done, some of `STEPS`, in that order.
         incoming: The folder in which the step `ingest` looks for new exports.
         catch_up_hours: A window that was missed longer ago than this is let go.
-        alert_to: The address of whoever is told of a window that failed.
-        grace_hours: How long nobody is told of the group again after that.
+        alert_to: The address of the owner, who is told of a window that failed.
+        grace_hours: For how long the owner is not told of the group again after that.
     """
 
     partners: Annotated[tuple[PartnerId, ...], BeforeValidator(_listed)]
@@ -111,7 +118,9 @@ class Group(Strict):
 def _named(groups: dict[str, Group]) -> dict[str, Group]:
     for name in groups:
         if not _NAME.fullmatch(name):
-            raise ParameterError(f"{name!r} is no name; letters, digits, '-' and '_' are allowed")
+            raise ParameterError(
+                f"{name!r} is not a name; letters, digits, '-' and '_' are allowed"
+            )
     return groups
 
 
@@ -125,7 +134,7 @@ def read_plan(folder: Path) -> Plan:
     """Read and check `schedule.yml` of a parameters folder.
 
     Raises:
-        ParameterError: The file is missing, is no YAML, or holds something unknown or wrong.
+        ParameterError: The file is missing, is not YAML, or holds something unknown or wrong.
     """
     file = folder / "schedule.yml"
     content = read_yaml(file, "it says what is done when, and begins with `groups:`")

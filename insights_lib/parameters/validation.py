@@ -24,7 +24,7 @@ class Strict(BaseModel):
 
 
 def unknown(name: str, known: Iterable[str]) -> str:
-    """Half a sentence: the name is none of those that are known; which one may be meant."""
+    """Half a sentence: the name is not a known one, and which one may be meant."""
     known = tuple(known)
     near = get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -32,12 +32,12 @@ def unknown(name: str, known: Iterable[str]) -> str:
 
 
 def validated(model: type[Model], values: dict[str, Any], where: str = "") -> Model:
-    """A model of plain values; the first that is wrong is told in a sentence.
+    """A model of plain values; a sentence says which of them is wrong first.
 
     Args:
         model: What they are to be.
         values: The values by their names.
-        where: Where they stand, such as a file.
+        where: Where they come from, such as a file.
 
     Raises:
         ParameterError: With the place, the reason, and what was allowed.
@@ -49,7 +49,7 @@ def validated(model: type[Model], values: dict[str, Any], where: str = "") -> Mo
 
 
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first thing that is wrong, where it stands, and what was allowed."""
+    """The first thing that is wrong, its place, and what was allowed."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])  # empty, if it is the whole
     if first["type"] == "extra_forbidden":
@@ -86,7 +86,7 @@ class _UniqueKeys(yaml.SafeLoader):
         for key, (place, _) in zip(keys, node.value, strict=True):
             if keys.count(key) > 1:
                 raise yaml.MarkedYAMLError(
-                    problem=f"the key {key!r} stands twice", problem_mark=place.start_mark
+                    problem=f"the key {key!r} is there twice", problem_mark=place.start_mark
                 )
         return super().construct_mapping(node, deep)
 
@@ -99,7 +99,7 @@ def read_yaml(file: Path, what_for: str) -> dict[str, Any]:
         what_for: What one would write into it, as the end of a sentence.
 
     Raises:
-        ParameterError: The file is missing, is no YAML, has a key twice, or holds no settings.
+        ParameterError: The file is missing, is not YAML, has a key twice, or holds no settings.
     """
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - is safe

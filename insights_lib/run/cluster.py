@@ -23,7 +23,7 @@ def cluster(address: str) -> Iterator[Executor]:
         address: Of the scheduler, such as `tcp://10.0.0.5:8786`.
 
     Raises:
-        ParameterError: Dask is not installed, or the address is none.
+        ParameterError: Dask is not installed, or this is not an address.
         ReportError: No scheduler answers there, or it has no worker.
     """
     try:
@@ -39,7 +39,7 @@ def cluster(address: str) -> Iterator[Executor]:
         client = Client(address, timeout=_PATIENCE, set_as_default=False)
     except ValueError as error:
         raise ParameterError(
-            f"--dask {address!r} is no address such as tcp://10.0.0.5:8786 ({error})."
+            f"--dask {address!r} is not an address such as tcp://10.0.0.5:8786 ({error})."
         ) from error
     except OSError as error:
         raise ReportError(

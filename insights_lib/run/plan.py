@@ -1,8 +1,10 @@
-"""The plan: what the reports asked for would be made of now, and how those that are there stand."""
+"""The plan: what each report asked for would be made of now, and its status."""
 
 import hashlib
 import platform
-from collections.abc import Iterable, Iterator
+import re
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -10,14 +12,15 @@ from pathlib import Path
 from typing import Literal
 
 from insights_lib.disk import digest
-from insights_lib.errors import ReportError, StoreError
-from insights_lib.outputs import Manifest, Outputs
+from insights_lib.errors import ReportError, StoreError, reason_of
+from insights_lib.outputs import Manifest, Outputs, failed_folder
 from insights_lib.parameters.spec import DateRange, ReportSpec
 from insights_lib.store.catalog import PartnerParts, partner_parts, reading
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 _SOFTWARE = ("partner-insights", "papermill", "nbconvert", "pandas", "plotly", "duckdb")
 _LIBRARY = Path(__file__).parents[1]
+_SECTION = re.compile(r"\d\d_\w+\.ipynb")  # not 08_seats-Copy1.ipynb, as JupyterLab makes it
 
 Status = Literal["fresh", "stale", "failed", "never run"]
 Fingerprint = dict[str, str]
@@ -35,6 +38,7 @@ class PlannedReport:
         folder: Where the report belongs; None without months.
         parts: What the store holds of the partner; None if it holds nothing.
         fingerprint: A digest of each thing that the report would be made of now.
+        traceback: Of an error by which the report could not even be planned.
     """
 
     spec: ReportSpec
@@ -44,6 +48,7 @@ class PlannedReport:
     folder: Path | None = None
     parts: PartnerParts | None = None
     fingerprint: Fingerprint | None = None
+    traceback: str = ""
 
     COLUMNS = ("partner", "months", "variant", "state", "why")
 
@@ -71,14 +76,28 @@ def notebooks() -> tuple[Path, ...]:
     Raises:
         ReportError: There is none.
     """
-    found = tuple(sorted(NOTEBOOKS.glob("*.ipynb")))
+    found = tuple(file for file in sorted(NOTEBOOKS.glob("*.ipynb")) if _is_section(file))
     if not found:
-        raise ReportError(f"{NOTEBOOKS}: no notebook is here; run from the project's own folder.")
+        raise ReportError(
+            f"{NOTEBOOKS}: no notebook is here that is named like 08_seats.ipynb; run from the "
+            "project's own folder."
+        )
     return found
+
+
+def other_notebooks() -> list[Path]:
+    """The notebooks beside the sections, which no report is made of."""
+    return [file for file in sorted(NOTEBOOKS.glob("*.ipynb")) if not _is_section(file)]
+
+
+def _is_section(file: Path) -> bool:
+    return bool(_SECTION.fullmatch(file.name))
 
 
 def plan_reports(specs: Iterable[ReportSpec], outputs: Outputs) -> list[PlannedReport]:
     """Plan reports, in the order of their specs; the catalog is asked once for each partner.
+
+    Whatever goes wrong with one partner is the failure of its reports alone.
 
     Raises:
         StoreError: The store cannot be read, which no report could change.
@@ -88,54 +107,55 @@ def plan_reports(specs: Iterable[ReportSpec], outputs: Outputs) -> list[PlannedR
     for store in {spec.store for spec in specs}:
         with reading(store) as catalog:
             catalog.execute("SELECT count(*) FROM parts").fetchall()
-    parts: dict[tuple[Path | str, str], PartnerParts | StoreError] = {}
-    for spec in specs:
-        if (spec.store, spec.partner) not in parts:
-            parts[spec.store, spec.partner] = _parts_of(spec)
-    return [_planned(spec, parts[spec.store, spec.partner], outputs, sections) for spec in specs]
-
-
-def _parts_of(spec: ReportSpec) -> PartnerParts | StoreError:
-    try:
-        return partner_parts(spec.store, spec.partner)
-    except StoreError as error:
-        return error
+    parts_of = cache(partner_parts)
+    return [_planned(spec, parts_of, outputs, sections) for spec in specs]
 
 
 def _planned(
     spec: ReportSpec,
-    parts: PartnerParts | StoreError,
+    parts_of: Callable[[Path | str, str], PartnerParts],
     outputs: Outputs,
     sections: tuple[Path, ...],
 ) -> PlannedReport:
     try:
-        if isinstance(parts, StoreError):
-            raise parts
+        parts = parts_of(spec.store, spec.partner)
         months = parts.resolve(spec)
+        folder = outputs.report_folder(spec.partner, months, spec.variant)
+        now = fingerprint(spec, parts, months, sections)
+        status, reason = _status(folder, now)
     except StoreError as error:
         return PlannedReport(spec, "failed", str(error))
-    folder = outputs.report_folder(spec.partner, months, spec.variant)
-    now = fingerprint(spec, parts, months, sections)
-    status, reason = _status(folder, now)
+    except Exception as error:  # noqa: BLE001 - this partner alone has failed
+        frames = "".join(traceback.format_exception(error))
+        return PlannedReport(spec, "failed", reason_of(error), traceback=frames)
     return PlannedReport(spec, status, reason, months, folder, parts, now)
 
 
 def _status(folder: Path, now: Fingerprint) -> tuple[Status, str]:
-    """How the report in a folder stands, and why."""
+    """The status of the report in a folder, and the reason for it."""
     manifest = Manifest.read(folder)
+    if failed := Manifest.read(failed_folder(folder)):
+        last = ""
+        if manifest and manifest.status == "complete" and (folder / "report.html").is_file():
+            last = f"; the last good report is of {manifest.finished_at:%Y-%m-%d}"
+        return "failed", f"{_failures(failed)}{last}"
     if manifest is None:
         there = (folder / "manifest.json").exists()
         return "never run", "its manifest.json is not a manifest" if there else "there is no report"
-    if manifest.status == "failed":
-        reasons = (f"{failure.section}: {failure.reason}" for failure in manifest.failures)
-        return "failed", "; ".join(reasons)
+    if manifest.status == "failed":  # by an earlier version, which put it in the report's place
+        return "failed", _failures(manifest)
     changed = [name for name, value in now.items() if manifest.fingerprint.get(name) != value]
     changed += _changed_files(folder, manifest)
     return ("stale", f"changed: {', '.join(changed)}") if changed else ("fresh", "")
 
 
+def _failures(manifest: Manifest) -> str:
+    named = (f"{failure.section}: {failure.reason}" for failure in manifest.failures)
+    return "; ".join(text.removeprefix(": ") for text in named)
+
+
 def _changed_files(folder: Path, manifest: Manifest) -> Iterator[str]:
-    """What of a report is no longer as it was made."""
+    """The parts of a report that are not as they were made."""
     page = folder / "report.html"
     if not page.is_file():
         yield "report.html, which is gone"

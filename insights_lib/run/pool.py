@@ -12,7 +12,8 @@ from queue import SimpleQueue
 from threading import Thread, current_thread
 from typing import Any
 
-from insights_lib.warm_kernels.fork_server import Clone, ForkServer, call
+from insights_lib.warm_kernels.fork_server import Clone, ForkServer
+from insights_lib.warm_kernels.forking import call
 from insights_lib.warm_kernels.linux import name_process
 
 
@@ -27,8 +28,8 @@ class Workers(Executor):
         count: How many.
         begin: `module:function` that each of them calls before it has any work, with the clone that
             it has for itself, or None.
-        fork_servers: Where processes can be forked: the server that forks them, and the one of which
-            each gets a clone for itself. Both end with the pool.
+        fork_servers: Where processes can be forked: the server that forks them, and the one that
+            is cloned for each of them. Both end with the pool.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ def work(pipe: int, descriptor: int, clone: int, begin: str) -> None:
         pipe: Handle of the socket over which work comes.
         descriptor: Handle of the socket of the fork server that this process has for itself.
         clone: Its process id.
-        begin: As of `Workers`.
+        begin: See `Workers`.
     """
     name_process("worker")
     _serve(Connection(pipe), begin, (descriptor, clone))
@@ -176,7 +177,7 @@ def _serve(pipe: Connection, begin: str, clone: Clone | None = None) -> None:
 
 
 def _pickled(answer: tuple[bool, Any]) -> bytes:
-    """An answer that can be unpickled; what cannot be is told of in its place."""
+    """An answer that can be unpickled, or else an error that says what it was."""
     try:
         content = pickle.dumps(answer)
         pickle.loads(content)  # noqa: S301 - some exceptions cannot be made again

@@ -1,7 +1,7 @@
 """One report, made by one process: its sections in warm kernels, then its page, then its place.
 
-A report is made in a folder of its own and moves to its place when it is whole. A section that
-fails leaves a folder with the reason in its manifest, and without a page or tables.
+A report is made in a folder of its own and moves to its place when it is whole. If a section
+fails, the folder has the reason in its manifest, and neither page nor tables; see `place`.
 """
 
 import atexit
@@ -25,7 +25,6 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from insights_lib.disk import move_folder
 from insights_lib.errors import ReportError
 from insights_lib.notebook import facts_of
 from insights_lib.outputs import Failure, Manifest
@@ -33,9 +32,10 @@ from insights_lib.page.rows import compact_rows
 from insights_lib.page.sections import report_of, write_tables
 from insights_lib.page.write import write_page
 from insights_lib.presentation.language import Language
+from insights_lib.run.place import put_in_place
 from insights_lib.run.plan import Fingerprint, data_digest, software, versions
 from insights_lib.run.request import PRELOAD, RenderRequest, RenderResult
-from insights_lib.run.section import raise_of_system, reason_of, run_section
+from insights_lib.run.section import raise_of_system, run_section, short_reason
 from insights_lib.store.remote import read_again
 from insights_lib.store.saved_slice import save_slice
 from insights_lib.store.slice import Slice, open_slice
@@ -49,7 +49,7 @@ _warming = Lock()  # workers of a cluster have several threads
 
 @dataclass
 class _Report:
-    """A report in the making."""
+    """A report that is being made."""
 
     request: RenderRequest
     started_at: datetime
@@ -60,14 +60,14 @@ class _Report:
     tables_sha256: str | None = None
 
     @contextmanager
-    def noted(self, name: str) -> Iterator[None]:
-        """Take note of how long a part of the work takes, and why it fails."""
+    def step(self, name: str) -> Iterator[None]:
+        """Record how long a step takes, and why it fails."""
         started = time.perf_counter()
         try:
             yield
         except Exception as error:  # noqa: BLE001 - this report alone has failed
             raise_of_system(error)
-            self.failures[name] = reason_of(error)
+            self.failures[name] = short_reason(error)
             self.tracebacks[name] = "".join(traceback.format_exception(error))
         self.seconds[name] = round(time.perf_counter() - started, 3)
 
@@ -92,7 +92,8 @@ def render(request: RenderRequest) -> RenderResult:
     report = _Report(request, _now())
     (request.workdir / "notebooks").mkdir()
     facts, fingerprint = _make_report(report, planned.fingerprint)
-    _manifest(report, facts, fingerprint).write(request.workdir)
+    manifest = _manifest(report, facts, fingerprint)
+    manifest.write(request.workdir)
     result = partial(
         RenderResult,
         planned.spec,
@@ -102,11 +103,11 @@ def render(request: RenderRequest) -> RenderResult:
         warnings=tuple(facts.get("warnings", ())),
     )
     try:
-        move_folder(request.workdir, planned.folder)
+        folder = put_in_place(request.workdir, manifest, planned.folder)
     except OSError as error:
         reason = f"it cannot be put in its place ({error}); close or remove what is there."
         return result(folder=None, failures=(("", reason),))
-    return result(folder=planned.folder, failures=tuple(sorted(report.failures.items())))
+    return result(folder=folder, failures=tuple(sorted(report.failures.items())))
 
 
 def _now() -> datetime:
@@ -126,7 +127,7 @@ def _make_report(report: _Report, fingerprint: Fingerprint) -> tuple[dict[str, A
     end = time.monotonic() + request.report_timeout
     with ExitStack() as kept:
         kept.callback(shutil.rmtree, saved)
-        with report.noted("data"):
+        with report.step("data"):
             data, data_sha256 = _open(request, fingerprint["data"])
             fingerprint = {**fingerprint, "data": data_sha256}
             kept.callback(data.database.close)
@@ -143,7 +144,7 @@ def _open(request: RenderRequest, planned: str) -> tuple[Slice, str]:
     read again then.
     """
     for _ in range(2):
-        data = open_slice(request.spec, threads=request.lanes)
+        data = open_slice(request.spec, threads=request.sections_at_a_time)
         found = data_digest(data.parts, data.date_range)
         if found == planned:
             break
@@ -155,8 +156,8 @@ def _run_sections(report: _Report, end: float) -> dict[str, Any]:
     """Execute the notebooks, some at a time, until the report's time is over."""
     execute = partial(run_section, report.request, end)
     executed = {}
-    with ThreadPoolExecutor(report.request.lanes) as lanes:
-        for done in lanes.map(execute, report.request.notebooks):
+    with ThreadPoolExecutor(report.request.sections_at_a_time) as threads:
+        for done in threads.map(execute, report.request.notebooks):
             report.seconds[done.name] = round(done.seconds, 3)
             executed[done.name] = done.executed
             if done.failure:
@@ -170,7 +171,7 @@ def use_warm_kernels(clone: Clone | None = None) -> None:
     Args:
         clone: A clone of a fork server that this process has for itself, if it has one.
     """
-    global _warm  # noqa: PLW0603 - a process is told once, before its first report or with it
+    global _warm  # noqa: PLW0603 - set once for a process, before its first report or with it
     with _warming:
         if _warm:
             return
@@ -186,7 +187,7 @@ def _make_page(
 ) -> dict[str, Any]:
     """Make page and tables of the sections; returns what they say of the report."""
     workdir = report.request.workdir
-    with report.noted("page"):
+    with report.step("page"):
         content = report_of(executed)
         _refuse_other(content.facts, data)
         report.tables_sha256 = write_tables(content, workdir / "data")
@@ -195,12 +196,12 @@ def _make_page(
         shutil.rmtree(workdir / "data", ignore_errors=True)
         (workdir / "report.html").unlink(missing_ok=True)
         return {}
-    _tell_stages(report, content.seconds)
+    _add_up_stages(report, content.seconds)
     return content.facts
 
 
-def _tell_stages(report: _Report, in_kernels: Mapping[str, float]) -> None:
-    """Tell where the seconds went; what no stage of a notebook took is its kernel's."""
+def _add_up_stages(report: _Report, in_kernels: Mapping[str, float]) -> None:
+    """Add up the seconds by stage; what no stage of a notebook took is its kernel's."""
     own = {name: report.seconds[name] for name in ("data", "page")}
     sections = sum(report.seconds.values()) - sum(own.values())
     stages = Counter({"kernel": sections - sum(in_kernels.values()), **own}) + Counter(in_kernels)

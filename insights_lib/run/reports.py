@@ -6,14 +6,16 @@ import sys
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import AbstractContextManager, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkdtemp
 
-from insights_lib.disk import FILE_MODE
-from insights_lib.errors import InsightsError
-from insights_lib.outputs import Outputs
+from insights_lib.disk import make_file
+from insights_lib.errors import reason_of
+from insights_lib.outputs import Failure, Manifest, Outputs
 from insights_lib.run.cluster import cluster
+from insights_lib.run.place import put_in_place
 from insights_lib.run.plan import PlannedReport, notebooks
 from insights_lib.run.pool import WorkerDied, Workers
 from insights_lib.run.request import PRELOAD, RenderRequest, RenderResult
@@ -83,7 +85,8 @@ def _results(
 ) -> Generator[RenderResult]:
     for one in planned:
         if one.folder is None:
-            yield RenderResult(one.spec, None, (("", one.reason),))
+            frames = (("", one.traceback),) if one.traceback else ()
+            yield RenderResult(one.spec, None, (("", one.reason),), tracebacks=frames)
     # Two ways to name the same months are one report.
     by_folder = {one.folder: one for one in planned if one.folder}
     if not by_folder:
@@ -91,10 +94,10 @@ def _results(
     # The largest first, so that none of them is what everybody waits for at the end.
     largest_first = sorted(by_folder.values(), key=lambda one: -one.rows)
     # Few reports have several cores each, unless those are elsewhere.
-    lanes = 1 if settings.dask else max(1, settings.jobs // len(by_folder))
+    at_a_time = 1 if settings.dask else max(1, settings.jobs // len(by_folder))
     limits = (settings.section_timeout, settings.report_timeout)
     sections = notebooks()
-    requests = [RenderRequest(one, sections, work, *limits, lanes) for one in largest_first]
+    requests = [RenderRequest(one, sections, work, *limits, at_a_time) for one in largest_first]
     with _workers(settings, len(requests)) as workers:
         yield from _rendered(requests, workers)
 
@@ -133,9 +136,9 @@ def _error_of(future: "Future[RenderResult]") -> BaseException | None:
 
 
 def _result(future: "Future[RenderResult]", request: RenderRequest) -> RenderResult:
-    """What became of a report."""
+    """The result of a report; a failure that its process could not write down is written here."""
     try:
-        return future.result()
+        result = future.result()
     except CancelledError:
         reason = "the Dask cluster has given it up; see that it has a scheduler, and run it again"
     except WorkerDied as error:
@@ -144,18 +147,43 @@ def _result(future: "Future[RenderResult]", request: RenderRequest) -> RenderRes
         reason = (
             f"it could not be written ({error}); what was there stays. Make room and run it again."
         )
-    except InsightsError as error:
-        reason = str(error)
     except Exception as error:  # noqa: BLE001 - this report alone has failed
-        reason = f"{type(error).__name__}: {error}"
-    return RenderResult(request.planned.spec, None, (("", reason),))
+        reason = reason_of(error)
+    else:
+        if result.folder:
+            return result
+        [(_, reason)] = result.failures
+    result = RenderResult(request.planned.spec, None, (("", reason),))
+    with suppress(OSError):  # on a full disk nothing can be written down
+        return replace(result, folder=_write_failure(request, reason))
+    return result
+
+
+def _write_failure(request: RenderRequest, reason: str) -> Path:
+    """Write the manifest of a report that failed, and return the folder that it is in."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    first, last = request.spec.date_range.split("_")
+    manifest = Manifest(
+        status="failed",
+        failures=(Failure(section="", reason=reason),),
+        partner=request.spec.partner,
+        first=first,
+        last=last,
+        parameters=request.notebook_parameters,
+        fingerprint=request.planned.fingerprint or {},
+        started_at=now,
+        finished_at=now,
+    )
+    made = Path(mkdtemp(dir=request.workdir))
+    manifest.write(made)
+    return put_in_place(made, manifest, request.planned.folder or made)
 
 
 def begin(clone: Clone | None = None) -> None:
     """Make a process ready for reports, if it is not yet.
 
     Args:
-        clone: As of `ForkServer`.
+        clone: See `ForkServer`.
     """
     # Else jsonschema, which nbformat needs, spends two seconds on a grammar of web addresses
     # that no notebook has.
@@ -168,14 +196,14 @@ def begin(clone: Clone | None = None) -> None:
 
 
 def _render(request: RenderRequest) -> RenderResult:
-    begin()  # workers of a cluster have not been told
+    begin()  # workers of a cluster have not begun yet
     from insights_lib.run.report import render  # noqa: PLC0415 - as above
 
     return render(request)
 
 
 def _is_login(name: str) -> bool:
-    """Whether a variable is of the mail's login: not for notebooks, which keep what they print."""
+    """Whether a variable belongs to the mail's login; notebooks keep what they print."""
     return name.startswith("INSIGHTS_SMTP_")
 
 
@@ -192,14 +220,6 @@ def _log(result: RenderResult, file: Path) -> None:
         "failures": [{"section": name, "reason": reason} for name, reason in result.failures],
         "tracebacks": dict(result.tracebacks),
     }
-    file.touch(FILE_MODE)  # tracebacks can hold the same data as reports
+    make_file(file)  # tracebacks can hold the same data as reports
     with file.open("a", encoding="utf-8") as log:
         log.write(f"{json.dumps(line, ensure_ascii=False)}\n")
-
-
-def summary(results: list[RenderResult], fresh: int, seconds: float) -> str:
-    """A sentence on a whole run."""
-    failed = sum(bool(result.failures) for result in results)
-    kinds = {"rendered": len(results) - failed, "fresh already": fresh, "failed": failed}
-    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
-    return f"{counts}; {seconds:.1f} s"

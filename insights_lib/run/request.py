@@ -1,7 +1,5 @@
-"""What passes between a run and the processes that render its reports."""
+"""The request for a report, and its result: what a run and its processes exchange."""
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +25,7 @@ class RenderRequest:
         workdir: A folder to make it in, on the file system of its own folder.
         section_timeout: Seconds that a section may take.
         report_timeout: Seconds that reading the data and executing all sections may take.
-        lanes: How many sections to execute at a time, on a core each.
+        sections_at_a_time: How many sections to execute at a time, on a core each.
     """
 
     planned: PlannedReport
@@ -35,7 +33,7 @@ class RenderRequest:
     workdir: Path
     section_timeout: int
     report_timeout: int
-    lanes: int = 1
+    sections_at_a_time: int = 1
 
     @property
     def spec(self) -> ReportSpec:
@@ -110,15 +108,3 @@ class RenderResult:
         """What failed, and why, in a sentence each."""
         named = ((self.name(section), reason) for section, reason in self.failures)
         return [f"{name}: {reason.removeprefix(f'{name}: ')}" for name, reason in named]
-
-
-def seconds_by_stage(results: Iterable[RenderResult]) -> list[dict[str, str]]:
-    """Where the seconds of a run went, as rows to be shown: stage, seconds, share."""
-    seconds: Counter[str] = Counter()
-    for result in results:
-        seconds.update(dict(result.stages))
-    whole = sum(seconds.values()) or 1
-    return [
-        {"stage": stage, "seconds": f"{value:.2f}", "share": f"{value / whole:.0%}"}
-        for stage, value in seconds.items()
-    ]

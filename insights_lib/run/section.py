@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from papermill.engines import papermill_engines
 from papermill.execute import raise_for_execution_errors
 
-from insights_lib.errors import InsightsError, ReportError
+from insights_lib.errors import ReportError, reason_of
 from insights_lib.page.sections import refuse_unfinished
 from insights_lib.run.request import RenderRequest
 from insights_lib.warm_kernels.engine import MOST, SaidTooMuch
@@ -72,8 +72,8 @@ def _try_section(
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
         raise_of_system(error)
         frames = getattr(error, "traceback", None) or traceback.format_exception(error)
-        told = _COLOURS.sub("", "\n".join(frames))[-LONGEST_TRACEBACK:]
-        return None, (reason_of(error, late), told)
+        shown = _COLOURS.sub("", "\n".join(frames))[-LONGEST_TRACEBACK:]
+        return None, (short_reason(error, late), shown)
     return executed, None
 
 
@@ -112,7 +112,7 @@ def _parameters_of(notebook: Path, changed: int) -> frozenset[str]:  # noqa: ARG
 
 
 def raise_of_system(error: Exception) -> None:
-    """Hand on what the system refused, such as to write: that is no fault of the report's.
+    """Raise what the system refused, such as to write: that is not the report's fault.
 
     A notebook's own errors come as papermill's, and a timeout has no number of the system's.
     """
@@ -131,9 +131,14 @@ def _literal(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def reason_of(error: Exception, late: str = "") -> str:
-    """Why a section failed, in a sentence without frames."""
-    reason = " ".join(_reason(error, late).split())  # some errors have several lines
+def short_reason(error: Exception, late: str = "") -> str:
+    """Why a section failed, in one line that has an end.
+
+    Args:
+        error: What was raised.
+        late: The reason if it took too long.
+    """
+    reason = " ".join(_reason(error, late).split())
     return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…"
 
 
@@ -146,4 +151,4 @@ def _reason(error: Exception, late: str) -> str:
         return late
     if isinstance(error, papermill.PapermillExecutionError):
         return f"{error.ename}: {error.evalue}".rstrip(": ")
-    return str(error) if isinstance(error, InsightsError) else f"{type(error).__name__}: {error}"
+    return reason_of(error)

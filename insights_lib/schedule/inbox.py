@@ -7,14 +7,17 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
-from insights_lib.disk import FILE_MODE, make_folder, sync
-from insights_lib.errors import ExportError
+from insights_lib.disk import make_file, make_folder, move_to_free_name, sync
+from insights_lib.errors import ExportError, NotAnExport
+from insights_lib.exports.reader import LONGEST_LINE, read_export
 from insights_lib.store.ingest import Look, ingest_file, look_at
 
 STABLE_SECONDS = 5.0
@@ -40,20 +43,22 @@ class Arrival:
     """What became of a new export.
 
     Attributes:
-        file: Where it lies now.
+        file: Where it is now.
         refusal: Why it was not taken, in a sentence; empty if it was.
+        is_export: Whether it is an export as far as one can see, taken or not.
     """
 
     file: Path
     refusal: str = ""
+    is_export: bool = True
 
 
 def take_incoming(folders: Folders, sleep: Callable[[float], None] = time.sleep) -> list[Arrival]:
     """Ingest new exports, oldest first, and move them to the exports, or to the refused ones.
 
-    A file that is still being written is waited for some minutes, and else stays for the next
-    time, as does one that could not be taken for want of room; both are told as refused. Hidden
-    and unfinished files, folders and links are not taken.
+    This waits some minutes for a file that is still being written. If that does not end, or there
+    is no room to take a file, it stays for the next time, and counts as refused. Hidden and
+    unfinished files, folders and links are not taken.
 
     Raises:
         ExportError: There is no such folder.
@@ -70,11 +75,29 @@ def take_incoming(folders: Folders, sleep: Callable[[float], None] = time.sleep)
         if len(stable) == len(after):
             break
     arrivals = [_take(file, stable[file], folders) for file in sorted(stable, key=_age(stable))]
-    growing = [
-        Arrival(file, f"{file}: is still being written; it is taken when that has ended.")
-        for file in sorted(after.keys() - stable.keys())
-    ]
-    return arrivals + growing
+    return arrivals + [_growing(file) for file in sorted(after.keys() - stable.keys())]
+
+
+def _growing(file: Path) -> Arrival:
+    text = f"{file}: is still being written; it is taken when that has ended."
+    return Arrival(file, text, _may_be_export(file))
+
+
+def _may_be_export(file: Path) -> bool:
+    """Whether a file may be, or become, an export, by its first lines."""
+    with TemporaryDirectory() as folder:
+        head = Path(folder) / "head"
+        try:
+            with file.open("rb") as source:
+                lines, line_end, _ = source.read(LONGEST_LINE).rpartition(b"\n")
+            head.write_bytes(lines + line_end)
+            if line_end:
+                read_export(head, head.parent)
+        except NotAnExport:
+            return False
+        except (ExportError, OSError):
+            pass  # it can be read when it is whole
+    return True
 
 
 def _age(looks: dict[Path, Look]) -> Callable[[Path], tuple[int, Path]]:
@@ -101,63 +124,57 @@ def _finished(name: str) -> bool:
 
 def _take(file: Path, look: Look, folders: Folders) -> Arrival:
     """Ingest and move one file, if nobody has changed it meanwhile."""
-    refusal = ""
+    refusal, is_export = "", True
     try:
         if not file.name.isprintable():
+            is_export = _may_be_export(file)
             raise ExportError(f"{str(file)!r}: its name is not readable text; rename the file.")
         ingest_file(file, folders.store)
     except ExportError as error:
         refusal = str(error)
+        is_export = is_export and not isinstance(error, NotAnExport)
         cause = error.__cause__
         if isinstance(cause, _TROUBLE) and not isinstance(cause, gzip.BadGzipFile):
             return Arrival(file, refusal)
     if not file.exists() or look_at(file) != look:
-        return Arrival(file, f"{file}: was changed while it was taken; it is looked at again.")
+        changed = f"{file}: was changed while it was taken; it is looked at again."
+        return Arrival(file, changed, is_export)
     if not refusal:
         return Arrival(_move(file, folders.exports))
     moved = _move(file, folders.refused)
-    reason = _reserve(folders.refused, moved.name, ".reason.txt")
+    reason = folders.refused / ".reason"
+    make_file(reason)
     reason.write_text(f"{refusal}\n", encoding="utf-8", errors="backslashreplace")
-    return Arrival(moved, refusal)
+    _rename(reason, folders.refused, moved.name, ".reason.txt")
+    return Arrival(moved, refusal, is_export)
 
 
 def _move(file: Path, folder: Path) -> Path:
     """Move a file so that it is there as a whole even if the machine stops, under a free name."""
     make_folder(folder)
     name = Path("".join(c if c.isprintable() else "_" for c in file.name))
-    target = _reserve(folder, name.stem, name.suffix)
+    sync(file)
     try:
-        sync(file)
-        _rename(file, target)
-    except OSError:
-        target.unlink()
-        raise
+        target = _rename(file, folder, name.stem, name.suffix)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copied = folder / ".moving"
+        shutil.copy2(file, copied)
+        sync(copied)
+        target = _rename(copied, folder, name.stem, name.suffix)
+        file.unlink()
     sync(folder)
     return target
 
 
-def _rename(file: Path, target: Path) -> None:
-    try:
-        file.replace(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        unfinished = target.with_name(".moving")
-        shutil.copy2(file, unfinished)
-        sync(unfinished)
-        unfinished.replace(target)
-        file.unlink()
-
-
-def _reserve(folder: Path, stem: str, ending: str) -> Path:
-    """Make an empty file of that name, with a number where the name is taken already."""
+def _rename(file: Path, folder: Path, stem: str, ending: str) -> Path:
+    """Rename a file to a free name in a folder, with a number where the name is taken."""
     for number in count(1):
         rest = ending if number == 1 else f"-{number}{ending}"
         room = _LONGEST_NAME - len(os.fsencode(rest))
         target = folder / (os.fsencode(stem)[:room].decode(errors="ignore") + rest)
-        try:
-            target.touch(FILE_MODE, exist_ok=False)
-        except FileExistsError:
-            continue
-        return target
+        with suppress(FileExistsError):
+            move_to_free_name(file, target)
+            return target
     raise AssertionError

@@ -1,19 +1,31 @@
 """Doing what is due: each window once, and its owner is told if it fails."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from threading import Thread
+from datetime import datetime, timedelta
 
-from apscheduler.executors.debug import DebugExecutor
-from apscheduler.schedulers.blocking import BlockingScheduler
-
-from insights_lib.errors import InsightsError
+from insights_lib.errors import reason_of
 from insights_lib.parameters.schedule_yml import Group, Plan
 from insights_lib.schedule.windows import Record, Window, due
 
-Step = Callable[[Window, Group], list[str]]
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step has to tell.
+
+    Attributes:
+        failures: What failed, in a sentence each.
+        ends_window: Whether the steps after it are not to be done.
+    """
+
+    failures: tuple[str, ...] = ()
+    ends_window: bool = False
+
+
+Step = Callable[[Window, Group], StepResult]
 Alert = Callable[[str, str, str], None]
 Clock = Callable[[], datetime]
 
@@ -39,8 +51,8 @@ def run_due(plan: Plan, clock: Clock, steps: Mapping[str, Step], record: Record)
     Args:
         plan: The groups.
         clock: Tells the time, with a zone.
-        steps: What each step of a plan does; it returns why it failed, nothing if it did not,
-            or raises an error. A failed `ingest` ends its window.
+        steps: What each step of a plan does. An error that it raises is a failure, and one of
+            `ingest` ends the window.
         record: What was done before; it is held as long as this takes.
     """
     now = clock()
@@ -66,13 +78,12 @@ def _let_go(windows: list[Window], record: Record) -> list[Window]:
 def _reasons(window: Window, group: Group, steps: Mapping[str, Step]) -> Iterator[str]:
     for name in group.steps:
         try:
-            found = steps[name](window, group)
-        except (InsightsError, OSError) as error:
-            found = [str(error)]
+            result = steps[name](window, group)
         except Exception as error:  # noqa: BLE001 - this window alone has failed
-            found = [f"{type(error).__name__}: {error}"]
-        yield from (f"{name}: {_line(reason)}" for reason in found)
-        if found and name == "ingest":  # nothing is made of data that is not there
+            # Nothing is made of data that is not there.
+            result = StepResult((reason_of(error),), ends_window=name == "ingest")
+        yield from (f"{name}: {_line(failure)}" for failure in result.failures)
+        if result.ends_window:
             return
 
 
@@ -124,39 +135,24 @@ def _message(name: str, failed: list[tuple[Window, str]]) -> tuple[str, str]:
     return f"Partner Insights: {name} failed", text
 
 
-def stay(call: Callable[[], None], seconds: int = 30) -> None:
-    """Call at once and then every so many seconds, until SIGTERM or Ctrl-C.
+def stay(call: Callable[[], None], seconds: float = 30) -> None:
+    """Call at once, and again after so many seconds each time, until SIGTERM or Ctrl-C.
 
-    It is called in this thread, so that these interrupt what is being done, too.
+    They interrupt the call as well as the wait.
     """
-    scheduler = BlockingScheduler(timezone=UTC)
-    scheduler.add_executor(DebugExecutor())
-    calling = False
-
-    def once() -> None:
-        nonlocal calling
-        try:
-            calling = True
-            call()
-        except KeyboardInterrupt:
-            pass
-        finally:
-            calling = False
+    stopping = False
 
     def stop(*_: object) -> None:
-        if scheduler.running:
-            # Not in this thread, which may be holding what this has to wait for.
-            Thread(target=scheduler.shutdown, args=(False,)).start()
-        if calling:
-            raise KeyboardInterrupt
+        nonlocal stopping
+        stopping = True  # should the error be lost, as in a destructor
+        raise KeyboardInterrupt
 
-    every = {"seconds": seconds, "next_run_time": datetime.now(UTC)}
-    scheduler.add_job(
-        once, "interval", coalesce=True, max_instances=1, misfire_grace_time=None, **every
-    )
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        scheduler.start()
+        with suppress(KeyboardInterrupt):
+            while not stopping:
+                call()
+                time.sleep(seconds)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,14 +1,14 @@
-"""What a schedule does when it is due: take in exports, render, send, and tell owners of failures."""
+"""The steps of a schedule: take in exports, render, send; and what is done around them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from insights_lib.errors import InsightsError, ParameterError
+from insights_lib.errors import BusyError, InsightsError, ParameterError, reason_of
 from insights_lib.mail.ledger import ledger
+from insights_lib.mail.mailing import Mailing
 from insights_lib.mail.pictures import pictures
-from insights_lib.mail.plan import mail_plan
 from insights_lib.mail.send import (
     DONE,
     NOT_READY,
@@ -23,13 +23,20 @@ from insights_lib.mail.writer import Writer
 from insights_lib.outputs import Outputs
 from insights_lib.parameters.addresses import is_allowed
 from insights_lib.parameters.recipients_yml import read_recipients
-from insights_lib.parameters.reports_yml import read_reports_file
-from insights_lib.parameters.requests import Overrides, requested_specs
+from insights_lib.parameters.requests import Overrides
 from insights_lib.parameters.schedule_yml import LONGEST_CATCH_UP, Group, Plan, read_plan
-from insights_lib.run.plan import plan_reports
-from insights_lib.run.reports import Settings, run_reports
-from insights_lib.schedule.inbox import Folders, take_incoming
-from insights_lib.schedule.scheduler import Finished, Step, run_due, settle, tell_owners
+from insights_lib.run.reports import Settings
+from insights_lib.run.run import plan_run
+from insights_lib.schedule.inbox import Arrival, Folders, take_incoming
+from insights_lib.schedule.scheduler import (
+    Finished,
+    Step,
+    StepResult,
+    run_due,
+    settle,
+    stay,
+    tell_owners,
+)
 from insights_lib.schedule.windows import Window, due, recording
 from insights_lib.timing import Clock
 
@@ -63,7 +70,7 @@ class Site:
 
 
 def check_plan(site: Site) -> None:
-    """See that the plan can be read and its owners be told of failures, before anything is begun.
+    """Check that the plan can be read, and that its owners can be told of failures.
 
     Raises:
         ParameterError: It cannot, or an owner's address is in none of the allowed domains.
@@ -73,7 +80,7 @@ def check_plan(site: Site) -> None:
     for name, group in plan.groups.items():
         if not is_allowed(group.alert_to, allowed):
             raise ParameterError(
-                f"schedule.yml: group {name}: alert_to {group.alert_to} is in none of the "
+                f"schedule.yml: group {name}: alert_to {group.alert_to} is not in one of the "
                 f"allowed_domains of recipients.yml: {', '.join(allowed)}."
             )
 
@@ -84,11 +91,11 @@ class Done:
 
     Attributes:
         finished: The windows that came to their end.
-        not_told: A sentence for each owner who could not be told of a failure.
+        errors: Which owners could not be told of a failure, or why nothing could be done.
     """
 
     finished: tuple[Finished, ...]
-    not_told: tuple[str, ...]
+    errors: tuple[str, ...]
 
 
 def do_due(site: Site) -> Done:
@@ -107,57 +114,75 @@ def do_due(site: Site) -> Done:
     return Done(tuple(finished), tuple(not_told))
 
 
-def _steps(site: Site) -> Mapping[str, Step]:
-    """What each step of a plan does; it returns why it failed."""
-    refused: dict[Path, list[str]] = {}  # by folder: several groups may look into the same one
+def do_due_until_stopped(site: Site, on_done: Callable[[Done], object]) -> None:
+    """Do what is due, again and again, until SIGTERM or Ctrl-C.
 
-    def ingest(_: Window, group: Group) -> list[str]:
-        found = refused.setdefault(group.incoming, [])
-        arrivals = take_incoming(Folders(group.incoming, site.store))
-        found += [arrival.refusal for arrival in arrivals if arrival.refusal]
-        return found
+    Args:
+        site: Where everything is.
+        on_done: Called with what was done each time.
+    """
+
+    def once() -> None:
+        try:
+            on_done(do_due(site))
+        except BusyError:
+            pass  # another scheduler does what is due
+        except (InsightsError, OSError) as error:  # the next time may do better
+            on_done(Done((), (str(error),)))
+
+    stay(once)
+
+
+def _steps(site: Site) -> Mapping[str, Step]:
+    """What each step of a plan does."""
+    arrived: dict[Path, list[Arrival]] = {}  # by folder: several groups may look into the same one
+
+    def ingest(_: Window, group: Group) -> StepResult:
+        arrivals = arrived.setdefault(group.incoming, [])
+        arrivals += take_incoming(Folders(group.incoming, site.store))
+        refused = [arrival for arrival in arrivals if arrival.refusal]
+        return StepResult(
+            failures=tuple(arrival.refusal for arrival in refused),
+            ends_window=any(arrival.is_export for arrival in refused),
+        )
 
     return {
         "ingest": ingest,
-        "run": lambda window, group: _run(window, group, site),
-        "send": lambda window, group: _send(window, group, site),
+        "run": lambda window, group: StepResult(_run(window, group, site)),
+        "send": lambda window, group: StepResult(_send(window, group, site)),
     }
 
 
-def _run(window: Window, group: Group, site: Site) -> list[str]:
-    file = read_reports_file(site.parameters)
-    specs = requested_specs(site.parameters, site.overrides(window, group))
-    limits = (file.section_timeout_seconds, file.report_timeout_seconds)
-    settings = Settings(site.outputs, site.jobs, *limits, wait=True)
-    wanted = [one for one in plan_reports(specs, site.outputs) if one.status != "fresh"]
-    results = run_reports(wanted, settings, lambda _: None)
-    return [sentence for result in results for sentence in result.failure_sentences()]
+def _run(window: Window, group: Group, site: Site) -> tuple[str, ...]:
+    """Render what is not fresh; return what failed."""
+    settings = Settings(site.outputs, site.jobs, wait=True)
+    summary = plan_run(site.parameters, site.overrides(window, group), settings).do()
+    return tuple(sentence for result in summary.results for sentence in result.failure_sentences())
 
 
-def _send(window: Window, group: Group, site: Site, again: bool = False) -> list[str]:
-    """Send what is fresh, or again what was put off; what is put off is not a failure yet."""
+def _send(window: Window, group: Group, site: Site, again: bool = False) -> tuple[str, ...]:
+    """Send what is fresh, or again what was put off; return what failed for good."""
     recipients = read_recipients(site.parameters)
-    file = read_reports_file(site.parameters)
-    planned = mail_plan(recipients, file, site.overrides(window, group), site.outputs)
+    planned = Mailing(site.parameters, site.outputs, site.overrides(window, group)).plan()
     if again:
         with ledger(site.outputs.ledger) as book:
             planned = put_off(planned, book)
     if not planned:
-        return []
-    started = _CLOCK.now()  # how older mail stands was told when it came to stand so
+        return ()
+    started = _CLOCK.now()  # what failed before was reported then
     with pictures(site.outputs) as drawn:
         writer = Writer(recipients, site.outputs, drawn, _CLOCK)
         for _ in send_planned(planned, writer, states_again(recipients, retry_failed=False)):
             pass  # the ledger tells more
     with ledger(site.outputs.ledger) as book:
         statuses = mail_statuses(planned, book)
-    return [
+    return tuple(
         f"partner {status.planned.spec.partner}, {status.planned.person.address}: {status.state}"
         f" ({status.reason})"
         for status in statuses
         if status.state == NOT_READY
         or (status.state not in DONE | {"deferred"} and status.since and status.since >= started)
-    ]
+    )
 
 
 def _send_deferred(plan: Plan, site: Site) -> Iterator[Finished]:
@@ -175,10 +200,10 @@ def _send_deferred(plan: Plan, site: Site) -> Iterator[Finished]:
         if windows and "send" in group.steps:
             try:
                 reasons = _send(windows[-1], group, site, again=True)
-            except (InsightsError, OSError) as error:
-                reasons = [str(error)]
+            except Exception as error:  # noqa: BLE001 - this group alone has failed
+                reasons = (reason_of(error),)
             if reasons:
-                yield Finished(windows[-1], tuple(reasons))
+                yield Finished(windows[-1], reasons)
 
 
 def _alert(site: Site, address: str, subject: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The moments at which groups are due, and the record of what became of each of them.
+"""The windows, which are the moments at which groups are due, and the record of each of them.
 
 A window is a group and an instant. Wall clocks are set forward and back, instants are not.
 """
@@ -8,19 +8,20 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
-from insights_lib.disk import FILE_MODE, locked, make_folder
+from insights_lib.disk import locked, make_file, make_folder
 from insights_lib.errors import BusyError, ReportError
 from insights_lib.outputs import Outputs
-from insights_lib.parameters.schedule_yml import Group, cron_trigger
+from insights_lib.parameters.schedule_yml import Group, wall_times
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS windows (
     name TEXT, scheduled TEXT, time_zone TEXT,
     state TEXT,                           -- running, interrupted, done or failed
     reason TEXT, started_at TEXT, finished_at TEXT,
-    told INTEGER,                         -- whether its owner was notified of the failure
+    owner_notified INTEGER,               -- of its failure
     PRIMARY KEY (name, scheduled)
 );
 CREATE TABLE IF NOT EXISTS alerts (name TEXT PRIMARY KEY, alerted_at TEXT);
@@ -68,17 +69,14 @@ def due(name: str, group: Group, now: datetime) -> list[Window]:
 
 def _walls(group: Group, first: datetime, last: datetime) -> Iterator[datetime]:
     """The wall clock times of a group's cron line that can be instants between two others."""
-    zone, trigger = ZoneInfo(group.time_zone), cron_trigger(group.cron)
-    # Such times are marked as UTC for APScheduler, which would shift them at gaps on its own.
-    wall = first.astimezone(zone).replace(tzinfo=UTC) - _LARGEST_SHIFT
+    zone = ZoneInfo(group.time_zone)
+    start = first.astimezone(zone).replace(tzinfo=UTC) - _LARGEST_SHIFT
     end = last.astimezone(zone).replace(tzinfo=UTC) + _LARGEST_SHIFT
-    while (wall := trigger.get_next_fire_time(None, wall)) <= end:
-        yield wall
-        wall += timedelta(minutes=1)
+    return takewhile(lambda wall: wall <= end, wall_times(group.cron, start))
 
 
 class Record:
-    """What became of windows, and when who was told; see `recording`."""
+    """The state of each window, and when owners were notified; see `recording`."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -96,7 +94,7 @@ class Record:
     def settle(self, window: Window, reason: str, now: datetime) -> None:
         """End a window; it has failed if there is a reason."""
         self._db.execute(
-            """UPDATE windows SET state = ?, reason = ?, finished_at = ?, told = 0
+            """UPDATE windows SET state = ?, reason = ?, finished_at = ?, owner_notified = 0
                WHERE name = ? AND scheduled = ?""",
             ("failed" if reason else "done", reason, _text(now), *_key(window)),
         )
@@ -109,7 +107,7 @@ class Record:
         )
         return [Window(name, datetime.fromisoformat(at), zone) for name, at, zone in found]
 
-    def report_status(self, window: Window) -> tuple[str, str]:
+    def status(self, window: Window) -> tuple[str, str]:
         """State and reason of a window; both are empty if it was never begun."""
         row = self._db.execute(
             "SELECT state, reason FROM windows WHERE name = ? AND scheduled = ?", _key(window)
@@ -126,25 +124,25 @@ class Record:
         return row is None or abs(now - datetime.fromisoformat(row[0])) >= grace
 
     def owner_not_notified(self, name: str) -> list[tuple[Window, str]]:
-        """The failed windows of a group whose owner has not been told, with their reasons."""
+        """The failed windows of a group that its owner does not know of, with their reasons."""
         found = self._db.execute(
             """SELECT scheduled, time_zone, reason FROM windows
-               WHERE name = ? AND state = 'failed' AND NOT told ORDER BY scheduled""",
+               WHERE name = ? AND state = 'failed' AND NOT owner_notified ORDER BY scheduled""",
             [name],
         )
         return [(Window(name, datetime.fromisoformat(at), zone), why) for at, zone, why in found]
 
     def owner_notified(self, name: str, now: datetime) -> None:
-        """Take note of an alert for a group that told of all its failed windows."""
+        """Record an alert for a group that told of all its failed windows."""
         self._db.execute("INSERT OR REPLACE INTO alerts VALUES (?, ?)", (name, _text(now)))
-        self._db.execute("UPDATE windows SET told = 1 WHERE name = ?", [name])
+        self._db.execute("UPDATE windows SET owner_notified = 1 WHERE name = ?", [name])
 
 
 @contextmanager
 def recording(outputs: Outputs, wait_seconds: float = 0) -> Iterator[Record]:
-    """The record of a folder of reports, for oneself: one scheduler works there at a time.
+    """Have the record of a folder of reports; one scheduler works there at a time.
 
-    Windows that are still running by the record are interrupted ones: their process is dead.
+    Windows that the record calls running were interrupted: their process is dead.
 
     Args:
         outputs: The folder of the reports.
@@ -158,17 +156,24 @@ def recording(outputs: Outputs, wait_seconds: float = 0) -> Iterator[Record]:
     busy = BusyError(f"{outputs.folder}: another scheduler is at work here; it does what is due.")
     file = outputs.schedule
     with locked(outputs.folder / ".schedule.lock", busy, wait_seconds):
-        file.touch(FILE_MODE)
+        make_file(file)
         try:
             with closing(sqlite3.connect(file, timeout=60, isolation_level=None)) as db:
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = FULL")
                 db.execute("PRAGMA secure_delete = ON")
                 db.executescript(_SCHEMA)
+                if _is_older(db):
+                    db.execute("ALTER TABLE windows RENAME COLUMN told TO owner_notified")
                 db.execute("UPDATE windows SET state = 'interrupted' WHERE state = 'running'")
                 yield Record(db)
         except sqlite3.DatabaseError as error:
             raise ReportError(f"{file}: cannot be read or written ({error}).") from error
+
+
+def _is_older(db: sqlite3.Connection) -> bool:
+    """Whether a record was made before the column had its name."""
+    return any(name == "told" for _, name, *_ in db.execute("PRAGMA table_info(windows)"))
 
 
 def _key(window: Window) -> tuple[str, str]:

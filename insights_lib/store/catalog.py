@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from insights_lib.disk import make_folder, move_file, sync
+from insights_lib.disk import make_file, make_folder, move_file, sync
 from insights_lib.errors import StoreError
 from insights_lib.exports.datasets import CUSTOMERS, SEATS, SUBSCRIPTION_DATASETS
 from insights_lib.parameters.spec import PRESETS, DateRange, ReportSpec
 from insights_lib.store import remote
 from insights_lib.store.parts import Part
 
+_PARTNERS_SHOWN = 10
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS exports (      -- the log: one row per ingested file
     id INTEGER PRIMARY KEY AUTOINCREMENT, file TEXT, dataset TEXT,
@@ -98,6 +99,7 @@ def writing(store: Path) -> Iterator[sqlite3.Connection]:
             "afterwards: its parts first, the catalog last."
         )
     make_folder(store)
+    make_file(store / "catalog.sqlite")  # SQLite would let everybody read it
     with closing(sqlite3.connect(store / "catalog.sqlite", timeout=3600)) as db:
         db.isolation_level = None
         db.execute("PRAGMA synchronous = FULL")
@@ -230,9 +232,12 @@ def partner_parts(store: Path | str, partner: str) -> PartnerParts:
         ]
         names = db.execute("SELECT max(name) FROM accounts WHERE account = ?", [partner]).fetchone()
         if not rows:
+            known = _partner_ids(db)
+            more = len(known) > _PARTNERS_SHOWN
+            shown = [*known[:_PARTNERS_SHOWN], "…"] if more else known
             raise StoreError(
                 f"partner {partner}: the store {store} holds nothing of it. "
-                f"It holds: {', '.join(_partners(db)) or 'no partner'}."
+                f"It holds: {', '.join(shown) or 'no partner'}."
             )
     latest: dict[tuple[str, date], int] = {}
     for part in rows:
@@ -244,10 +249,19 @@ def partner_parts(store: Path | str, partner: str) -> PartnerParts:
     return PartnerParts(partner, names[0] or "", tuple(live))
 
 
-def _partners(db: sqlite3.Connection, most: int = 10) -> list[str]:
+def partner_ids(store: Path | str) -> list[str]:
+    """The partners of a store, sorted.
+
+    Raises:
+        StoreError: There is no store, or it cannot be read.
+    """
+    with reading(store) as db:
+        return _partner_ids(db)
+
+
+def _partner_ids(db: sqlite3.Connection) -> list[str]:
     found = db.execute(
         """SELECT DISTINCT coalesce(a.account, p.account) FROM parts p
            LEFT JOIN accounts a ON p.is_location AND a.location = p.account ORDER BY 1"""
     )
-    names = [str(row[0]) for row in found.fetchmany(most + 1)]
-    return [*names[:most], "…"] if len(names) > most else names
+    return [str(name) for (name,) in found]

@@ -1,7 +1,7 @@
 """Jupyter kernels that start in a moment: forked from a process that has imported everything.
 
-Most of the time of a small notebook goes into starting its kernel and importing libraries. Here a
-parent process does that once, and every kernel is a fork of it.
+A small notebook spends most of its time on starting its kernel and importing libraries. Here a
+process does that once, the fork server, and every kernel is a fork of it.
 
     from insights_lib.warm_kernels import warm_kernels
 
@@ -9,12 +9,12 @@ parent process does that once, and every kernel is a fork of it.
         papermill.execute_notebook("in.ipynb", "out.ipynb")
 
 Within the block `WarmEngine` takes the place of papermill's own engine, for notebooks that ask for
-the kernel of this Python; all others, nbclient and JupyterLab stay as they are. A warm kernel talks
-to its engine over a pair of sockets that nobody else can reach. It reads no configuration of
+the kernel of this Python. For all others, nbclient and JupyterLab nothing changes. A warm kernel
+talks to its engine over a pair of sockets that nobody else can reach. It reads no configuration of
 IPython, keeps no history, and cannot ask for input. Where processes cannot be forked safely, as on
 Windows and macOS, kernels start as they always do.
 
-This package knows nothing of the rest of `insights_lib`.
+This package imports nothing of the rest of the library: it could be one of its own.
 """
 
 import os
@@ -39,14 +39,11 @@ from insights_lib.warm_kernels.fork_server import Clone, ForkServer, can_fork
 from insights_lib.warm_kernels.kernel import SAID_TOO_MUCH
 
 MOST = 50_000_000  # characters that a notebook may print and show; they are kept in it
-_PREPARE, _EXECUTE = (
-    "insights_lib.warm_kernels.kernel:prepare",
-    "insights_lib.warm_kernels.kernel:execute",
-)
+_PREPARE, _EXECUTE = f"{__package__}.kernel:prepare", f"{__package__}.kernel:execute"
 _LOOK = 1  # seconds between looks whether a silent kernel is still there
 
 
-class SaidTooMuch(RuntimeError):  # noqa: N818 - it tells what has happened
+class SaidTooMuch(RuntimeError):  # noqa: N818 - it says what has happened
     """A notebook printed and showed more than it may."""
 
 
@@ -55,9 +52,8 @@ def warm_kernels(*preload: str, clone: Clone | None = None) -> Iterator[ForkServ
     """Let notebooks that papermill executes in this process have warm kernels.
 
     Args:
-        *preload: As of `ForkServer`.
-        clone: As for `ForkServer`; a clone of one that has preloaded
-            `insights_lib.warm_kernels.kernel:prepare`.
+        *preload: See `ForkServer`.
+        clone: See `ForkServer`; a clone of one that has preloaded `kernel:prepare` of this package.
 
     Yields:
         The fork server, None where there can be none.
@@ -78,10 +74,9 @@ def warm_kernels(*preload: str, clone: Clone | None = None) -> Iterator[ForkServ
 class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no hints
     """An engine for papermill whose kernels are forks of the fork server, while there is one.
 
-    Beside what papermill gives every engine it takes `setup`, code to run before the notebook, of
-    which nothing is to be seen in it; and `most`, how many characters a warm kernel may print and
-    show. Limits of time are `execution_timeout` or `timeout`, the seconds for a cell, or
-    `timeout_func`, which tells them.
+    Besides what papermill gives every engine, it takes `setup`, code to run before the notebook
+    that does not show in it; and `most`, how many characters a warm kernel may print and show.
+    The seconds for a cell are `execution_timeout`, `timeout`, or what `timeout_func` returns.
     """
 
     fork_server: ForkServer | None = None
@@ -119,8 +114,8 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no hint
                 nb_man.cell_complete(cell, cell_index=index)
                 if failed:
                     break
-            told, _ = kernel.receive(float("inf"))
-            nb_man.nb.metadata.update(from_dict(told["metadata"]))  # type: ignore[no-untyped-call]
+            result, _ = kernel.receive(float("inf"))
+            nb_man.nb.metadata.update(from_dict(result["metadata"]))  # type: ignore[no-untyped-call]
 
 
 @contextmanager
@@ -148,17 +143,17 @@ def _take_result(kernel: "_Kernel", cell: NotebookNode, end: float) -> bool:
     """Wait for what came of a cell; whether it has failed."""
     seconds = end - time.monotonic()
     try:
-        told, printed = kernel.receive(end)
+        result, printed = kernel.receive(end)
     except TimeoutError as error:
         raise CellTimeoutError.error_from_timeout_and_cell(
             "Cell execution timed out", round(seconds), cell
         ) from error
-    cell.execution_count = told["execution_count"]
-    cell.outputs = from_dict(told["outputs"])  # type: ignore[no-untyped-call]
+    cell.execution_count = result["execution_count"]
+    cell.outputs = from_dict(result["outputs"])  # type: ignore[no-untyped-call]
     if printed:
         past_python = new_output("stream", name="stdout", text=printed)  # type: ignore[no-untyped-call]
         cell.outputs.append(past_python)
-    return bool(told["failed"])
+    return bool(result["failed"])
 
 
 class _Kernel:
@@ -199,18 +194,18 @@ class _Kernel:
     def _status(self, what: str) -> int | None:
         return self._server.ask(what, self._pid)  # type: ignore[no-any-return]
 
-    def send(self, job: dict[str, Any]) -> None:
+    def send(self, work: dict[str, Any]) -> None:
         """Give it its work."""
         try:
-            self._work.send_bytes(json_packer(job))
+            self._work.send_bytes(json_packer(work))
         except OSError:
             raise self._died() from None
 
     def receive(self, end: float) -> tuple[dict[str, Any], str]:
-        """What it tells next, and what was printed past Python until then.
+        """Its next result, and what was printed past Python until then.
 
         Raises:
-            TimeoutError: It has told nothing by the end.
+            TimeoutError: It has sent nothing by the end.
             DeadKernelError: It has died.
             SaidTooMuch: That is more than it may say.
         """
@@ -221,10 +216,10 @@ class _Kernel:
                 printed += self._printed()
             elif self._work in ready:
                 try:
-                    told = json_unpacker(self._work.recv_bytes())
+                    result = json_unpacker(self._work.recv_bytes())
                 except (EOFError, OSError):
                     raise self._died() from None
-                return told, printed.decode("utf-8", "replace")
+                return result, printed.decode("utf-8", "replace")
             elif self._status("poll") is not None:
                 raise self._died()
             if time.monotonic() > end:

@@ -87,9 +87,9 @@ def execute(work: int, output: int, cwd: str, env: dict[str, str]) -> None:
     """Be the kernel of one notebook, in a group of processes of its own.
 
     Args:
-        work: Handle of a socket. From it comes the job: the `notebook`, code to run before it
+        work: Handle of a socket. From it comes the request: the `notebook`, code to run before it
             (`setup`), and how many characters the notebook may print and show (`most`). To it goes
-            what came of each code cell that was run, `outputs`, `execution_count` and `failed`;
+            the result of each code cell that was run, `outputs`, `execution_count` and `failed`;
             after the last one the notebook's new `metadata`.
         output: Handle of the pipe for standard output and error.
         cwd: The kernel's folder.
@@ -97,12 +97,12 @@ def execute(work: int, output: int, cwd: str, env: dict[str, str]) -> None:
     """
     _settle(output, cwd, env)
     connection = Connection(work)
-    job = json_unpacker(connection.recv_bytes())
+    request = json_unpacker(connection.recv_bytes())
     # What the application of an ordinary kernel sets.
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    _shell().run_cell(job["setup"], silent=True)
-    notebook = from_dict(job["notebook"])  # type: ignore[no-untyped-call]
-    for result in _Execution(notebook, job["most"]).results():
+    _shell().run_cell(request["setup"], silent=True)
+    notebook = from_dict(request["notebook"])  # type: ignore[no-untyped-call]
+    for result in _Execution(notebook, request["most"]).results():
         connection.send_bytes(json_packer(result))
 
 
@@ -145,8 +145,8 @@ class _Execution:
             if cell.cell_type != "code" or not cell.source.strip():
                 continue
             failed = self._run(index, cell)
-            told = {name: cell[name] for name in ("outputs", "execution_count")}
-            yield {**told, "failed": failed}
+            shown = {name: cell[name] for name in ("outputs", "execution_count")}
+            yield {**shown, "failed": failed}
             if failed:
                 break
             if self._shell.exit_now:

@@ -146,7 +146,15 @@ def test_a_notebook_is_committed_without_outputs_counts_or_traces_of_an_editor(n
             "language": "python",
             "name": "python3",
         },
-        "language_info": {"name": "python"},
+        # Without these nbconvert writes a script as `.txt`.
+        "language_info": {
+            "name": "python",
+            "file_extension": ".py",
+            "mimetype": "text/x-python",
+            "nbconvert_exporter": "python",
+            "pygments_lexer": "ipython3",
+            "codemirror_mode": {"name": "ipython", "version": 3},
+        },
     }
     assert (raw["nbformat"], raw["nbformat_minor"]) == (4, 5)
     for cell in raw["cells"]:

@@ -54,10 +54,15 @@ def test_a_day_of_month_and_a_weekday_together_are_refused(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"cron": "0 6 5 *"}, "is no cron line"),
-        ({"cron": "60 6 5 * *"}, "is no cron line"),
-        ({"cron": "0 6 * * fri-tue"}, "is no cron line"),
+        ({"cron": "0 6 5 *"}, "is not a cron line"),
+        ({"cron": "60 6 5 * *"}, "is not a cron line"),
+        ({"cron": "0 6 * * fri-tue"}, "is not a cron line"),
         ({"cron": "0 6 30 2 *"}, "a day that no year has"),
+        ({"cron": "0 6 31 feb,4,6,9,11 *"}, "a day that no year has"),
+        ({"cron": "0 6 32 2 *"}, "is not a cron line"),
+        ({"cron": "0 6 5 13 *"}, "is not a cron line"),
+        ({"cron": "0 0 6 5 * *"}, "is not a cron line"),
+        ({"cron": "@daily"}, "is not a cron line"),
         ({"time_zone": "Europe/Stokholm"}, "'Europe/Stokholm'; did you mean 'Europe/Stockholm'?"),
         ({"time_zone": "../../etc/localtime"}, "no time zone is called"),
         ({"steps": ["run", "ingest"]}, "in the order ingest, run, send, each at most once"),
@@ -74,7 +79,7 @@ def test_a_day_of_month_and_a_weekday_together_are_refused(tmp_path: Path) -> No
         ({"alert_to": "ops@example.com\nBcc: all@example.com"}, "is not an address"),
         ({"alert_to": "nobody"}, "is not an address"),
         ({"zone": "Europe/Stockholm"}, "'zone' is none of: partners, cron, time_zone"),
-        ({"name": "../up"}, "is no name"),
+        ({"name": "../up"}, "is not a name"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_file(

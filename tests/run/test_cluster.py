@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from insights_lib.errors import ParameterError, ReportError
+from insights_lib.outputs import Outputs
 from insights_lib.parameters.spec import ReportSpec
+from insights_lib.run.plan import plan_reports
 from insights_lib.run.reports import Settings, run_reports
 from insights_lib.run.request import RenderResult
 from tests.support.http_server import served
 from tests.support.processes import descendants, gone
 from tests.support.rows import fill_store, seats_row
 
+pytestmark = [pytest.mark.cluster, pytest.mark.kernels]
 Start = Callable[..., "subprocess.Popen[str]"]
 MONTHS = ("2025-01", "2025-02", "2025-03")
 
@@ -71,6 +74,10 @@ def specs(folder: Path, partners: str) -> list[ReportSpec]:
     return [ReportSpec(partner=p, date_range="2025-02_2025-03", store=store) for p in partners]
 
 
+def made(specs: list[ReportSpec], settings: Settings, then: Any = id) -> list[RenderResult]:
+    return run_reports(plan_reports(specs, settings.outputs), settings, then)
+
+
 def tables(outputs: Path) -> dict[str, bytes]:
     return {str(f.relative_to(outputs)): f.read_bytes() for f in outputs.glob("*/*/data/*.csv")}
 
@@ -84,21 +91,21 @@ def test_a_cluster_makes_the_reports_of_a_store_at_a_url_though_a_worker_is_kill
     first, second = (worker(start, address, number) for number in (1, 2))
     parents: list[int] = []
 
-    def kill_one(outcome: RenderResult) -> None:
+    def kill_one(result: RenderResult) -> None:
         if not parents:
             parents.extend(descendants(first.pid))
             first.send_signal(signal.SIGKILL)
 
-    settings = Settings(tmp_path / "cluster", jobs=1, dask=address)
+    settings = Settings(Outputs(tmp_path / "cluster"), jobs=1, dask=address)
     with served(tmp_path / "store") as shown:
         distant = [spec.model_copy(update={"store": shown.url}) for spec in wanted]
-        outcomes = run_reports(distant, settings, kill_one)
-    assert [outcome.failures for outcome in outcomes] == [()] * 4
+        results = made(distant, settings, kill_one)
+    assert [result.failures for result in results] == [()] * 4
     assert second.poll() is None
     assert parents, "the worker had a fork server of its own"
     assert [pid for pid in parents if not gone(pid)] == []
-    here = run_reports(wanted, Settings(tmp_path / "here", jobs=1), lambda _: None)
-    assert [outcome.failures for outcome in here] == [()] * 4
+    here = made(wanted, Settings(Outputs(tmp_path / "here"), jobs=1))
+    assert [result.failures for result in here] == [()] * 4
     assert tables(tmp_path / "cluster") == tables(tmp_path / "here")
     assert len(tables(tmp_path / "here")) == 4 * 9
     assert not list((tmp_path / "cluster").glob(".run-*"))
@@ -112,10 +119,10 @@ def test_a_scheduler_that_is_killed_fails_what_is_left(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     worker(start, address, 1)
-    settings = Settings(tmp_path / "outputs", jobs=1, dask=address)
-    outcomes = run_reports(specs(tmp_path, "123"), settings, lambda _: scheduler.kill())
-    made, *given_up = (outcome.failures for outcome in outcomes)
-    assert made == ()
+    settings = Settings(Outputs(tmp_path / "outputs"), jobs=1, dask=address)
+    results = made(specs(tmp_path, "123"), settings, lambda _: scheduler.kill())
+    first, *given_up = (result.failures for result in results)
+    assert first == ()
     told = "the Dask cluster has given it up; see that it has a scheduler, and run it again"
     assert given_up == [(("", told),)] * 2
     assert "Traceback" not in capfd.readouterr().err
@@ -123,23 +130,23 @@ def test_a_scheduler_that_is_killed_fails_what_is_left(
 
 @pytest.mark.usefixtures("scheduler")
 def test_a_cluster_without_workers_is_told(address: str, tmp_path: Path) -> None:
-    settings = Settings(tmp_path / "outputs", jobs=1, dask=address)
+    settings = Settings(Outputs(tmp_path / "outputs"), jobs=1, dask=address)
     with pytest.raises(ReportError, match="has no worker; start some"):
-        run_reports(specs(tmp_path, "1"), settings, lambda _: None)
+        made(specs(tmp_path, "1"), settings)
 
 
 @pytest.mark.parametrize(
     ("given", "kind", "words"),
     [
         ("tcp://127.0.0.1:9", ReportError, "no Dask scheduler answers at tcp://127.0.0.1:9"),
-        ("nonsense", ParameterError, "is no address such as tcp://10.0.0.5:8786"),
-        ("nonsense://x", ParameterError, "is no address such as tcp://10.0.0.5:8786"),
+        ("nonsense", ParameterError, "is not an address such as tcp://10.0.0.5:8786"),
+        ("nonsense://x", ParameterError, "is not an address such as tcp://10.0.0.5:8786"),
     ],
 )
 def test_an_address_without_a_scheduler_is_told(
     given: str, kind: Any, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("insights_lib.run.cluster._PATIENCE", 1)
-    settings = Settings(tmp_path / "outputs", jobs=1, dask=given)
+    settings = Settings(Outputs(tmp_path / "outputs"), jobs=1, dask=given)
     with pytest.raises(kind, match=words):
-        run_reports(specs(tmp_path, "1"), settings, lambda _: None)
+        made(specs(tmp_path, "1"), settings)

@@ -14,8 +14,9 @@ import pytest
 
 from insights_lib.run.pool import WorkerDied, Workers
 from insights_lib.warm_kernels.fork_server import ForkServer, can_fork
-from tests.support.processes import descendants, gone
+from tests.support.processes import descendants, gone, has_text, wait_for
 
+pytestmark = pytest.mark.kernels
 Start = Callable[[int], Workers]
 
 
@@ -50,8 +51,10 @@ def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         yield started
 
 
-def pid_after(seconds: float) -> int:
-    time.sleep(seconds)
+def pid_of_each(folder: str) -> int:
+    """Wait until two processes are at work."""
+    (Path(folder) / str(os.getpid())).touch()
+    wait_for(lambda: len(list(Path(folder).iterdir())) > 1, seconds=60)
     return os.getpid()
 
 
@@ -68,10 +71,10 @@ def note_pid_and_wait(file: str) -> None:
     signal.pause()
 
 
-def test_work_is_done_by_as_many_processes_as_asked_for(start: Start) -> None:
+def test_work_is_done_by_as_many_processes_as_asked_for(start: Start, tmp_path: Path) -> None:
     workers = start(2)
-    futures = [workers.submit(pid_after, 0.3) for _ in range(6)]
-    pids = {future.result() for future in as_completed(futures)}
+    futures = [workers.submit(pid_of_each, str(tmp_path)) for _ in range(6)]
+    pids = {future.result() for future in as_completed(futures, timeout=120)}
     assert len(pids) == 2
     assert os.getpid() not in pids
     workers.shutdown()
@@ -81,8 +84,8 @@ def test_work_is_done_by_as_many_processes_as_asked_for(start: Start) -> None:
 def test_an_error_is_the_callers(start: Start) -> None:
     workers = start(1)
     with pytest.raises(ValueError, match="no"):
-        workers.submit(fail).result()
-    assert workers.submit(abs, -1).result() == 1
+        workers.submit(fail).result(timeout=60)
+    assert workers.submit(abs, -1).result(timeout=60) == 1
 
 
 class TwoPartsError(Exception):
@@ -146,42 +149,43 @@ def test_a_process_that_dies_fails_its_own_work_alone(start: Start, number: sign
     dying = workers.submit(die, number)
     after = [workers.submit(abs, n) for n in (-3, -4)]
     with pytest.raises(WorkerDied, match=f"exit status -{number:d}"):
-        dying.result()
-    assert [future.result() for future in (*before, *after)] == [1, 2, 3, 4]
+        dying.result(timeout=60)
+    assert [future.result(timeout=60) for future in (*before, *after)] == [1, 2, 3, 4]
 
 
 def test_a_shutdown_at_once_ends_what_is_running(start: Start, tmp_path: Path) -> None:
     workers = start(1)
     running = workers.submit(note_pid_and_wait, str(tmp_path / "pid"))
     waiting = workers.submit(abs, -1)
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-        assert not running.done()
+    wait_for(lambda: has_text(tmp_path / "pid"))
     started = time.monotonic()
     workers.shutdown(cancel_futures=True)
     assert time.monotonic() - started < 2
     assert gone(int((tmp_path / "pid").read_text()))
-    assert isinstance(running.exception(), WorkerDied)
+    assert isinstance(running.exception(timeout=60), WorkerDied)
     assert not waiting.done() or waiting.cancelled()
 
 
-def clone_after(seconds: float) -> tuple[int, int]:
+def clone_of_each(folder: str) -> tuple[int, int]:
     """Which fork server is this process's own, and what it answers."""
-    time.sleep(seconds)
+    pid_of_each(folder)
     (clone,) = clones
     assert clone
     return clone[1], ForkServer(clone=clone).ask("poll", 1)
 
 
 @pytest.mark.parametrize("start", [FORKED], indirect=True)
-def test_every_process_has_a_warm_parent_of_its_own_that_ends_with_it(start: Start) -> None:
+def test_every_process_has_a_fork_server_of_its_own_that_ends_with_it(
+    start: Start, tmp_path: Path
+) -> None:
     workers = start(2)
-    beside = [workers.submit(clone_after, 0.3) for _ in range(2)]
-    found = {future.result() for future in beside}
+    beside = [workers.submit(clone_of_each, str(tmp_path)) for _ in range(2)]
+    found = {future.result(timeout=120) for future in beside}
     assert len(found) == 2
     assert {answer for _, answer in found} == {-signal.SIGKILL}  # there is no such fork
     for future in [workers.submit(die, signal.SIGKILL) for _ in range(2)]:
         with pytest.raises(WorkerDied):
-            future.result()
+            future.result(timeout=60)
     assert all(gone(pid) for pid, _ in found)
 
 
@@ -194,9 +198,8 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program, str(Path(__file__).parents[2]), str(tmp_path / "pid")]
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(command, env=env) as owner:
-        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-            assert owner.poll() is None
+        wait_for(lambda: has_text(tmp_path / "pid"), owner)
         below = descendants(owner.pid)
         owner.send_signal(signal.SIGKILL)
-    assert len(below) == 4  # the worker, its parent and its clone's, and the clone
+    assert len(below) == 4  # two fork servers, the worker, and the clone that it has
     assert [pid for pid in below if not gone(pid)] == []

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from insights_lib.outputs import Outputs
 from insights_lib.run import report as render
-from insights_lib.run import reports as runner
+from insights_lib.run import reports
+from insights_lib.run.plan import plan_reports
 from insights_lib.run.pool import WorkerDied
 from insights_lib.run.request import RenderResult
 from tests.support.notebooks import (
@@ -25,7 +27,9 @@ from tests.support.notebooks import (
     run,
     spec_of,
 )
-from tests.support.processes import descendants, gone
+from tests.support.processes import descendants, gone, has_text, wait_for
+
+pytestmark = pytest.mark.kernels
 
 # Makes a report with kernels that are not forked, and tells how many of them were started.
 ORDINARY = f"""
@@ -34,12 +38,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-from insights_lib import runner, warm_kernels
+from insights_lib.outputs import Outputs
 from insights_lib.parameters import ReportSpec
+from insights_lib.run import plan, reports
+from insights_lib.warm_kernels import engine
 
-runner.NOTEBOOKS, folder = map(Path, sys.argv[1:])
-runner._workers = lambda settings, most: ThreadPoolExecutor(1)
-warm_kernels.can_fork = lambda: False
+plan.NOTEBOOKS, folder = map(Path, sys.argv[1:])
+reports._workers = lambda settings, most: ThreadPoolExecutor(1)
+engine.can_fork = lambda: False
 launch, started = LocalProvisioner.launch_kernel, []
 
 async def note(self, cmd, **kwargs):
@@ -50,9 +56,10 @@ LocalProvisioner.launch_kernel = note
 spec = ReportSpec(
     partner="1", date_range="{RANGE}", as_of=date(2030, 1, 1), store=folder / "store"
 )
-settings = runner.Settings(folder / "ordinary", jobs=1)
-(outcome,) = runner.run_reports([spec], settings, lambda _: None)
-print(json.dumps({{"failures": outcome.failures, "ordinary kernels": len(started)}}))
+settings = reports.Settings(Outputs(folder / "ordinary"), jobs=1)
+planned = plan.plan_reports([spec], settings.outputs)
+(result,) = reports.run_reports(planned, settings, lambda _: None)
+print(json.dumps({{"failures": result.failures, "ordinary kernels": len(started)}}))
 """
 
 
@@ -66,8 +73,8 @@ def test_the_largest_report_is_made_first_and_the_same_months_only_once(
     result = run(
         tmp_path / "outputs", spec_of(store, "2"), spec_of(store), spec_of(store, **named), jobs=1
     )
-    assert [outcome.spec.partner for outcome in result.outcomes] == ["1", "2"]
-    assert [outcome.failures for outcome in result.outcomes] == [(), ()]
+    assert [result.spec.partner for result in result.results] == ["1", "2"]
+    assert [result.failures for result in result.results] == [(), ()]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="open files are counted in /proc")
@@ -89,6 +96,7 @@ with open(store + ".files", "a") as files:
     assert max(counts) <= counts[0] + 3  # the event loop of one report
 
 
+@pytest.mark.slow
 def test_without_forks_ordinary_kernels_make_the_same_report(
     own_notebooks: Path, tmp_path: Path
 ) -> None:
@@ -97,7 +105,7 @@ def test_without_forks_ordinary_kernels_make_the_same_report(
         shutil.copy(NOTEBOOKS / f"{name}.ipynb", own_notebooks)
     warm = run(tmp_path / "warm", spec_of(tmp_path / "store")).of("1").folder
     program = [sys.executable, "-c", ORDINARY, str(own_notebooks), str(tmp_path)]
-    told = subprocess.run(program, capture_output=True, text=True, check=True)
+    told = subprocess.run(program, capture_output=True, text=True, check=True, timeout=120)
     assert json.loads(told.stdout) == {"failures": [], "ordinary kernels": 2}
     assert warm
     for name in ("report.html", "data/summary.csv", "data/distribution_trend.csv"):
@@ -138,17 +146,39 @@ if not os.path.exists(store + ".killed"):
     assert (tmp_path / "store.killed").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")
+def test_a_report_whose_process_is_killed_twice_has_failed_and_the_others_have_not(
+    own_notebooks: Path, replay: list[str], tmp_path: Path
+) -> None:
+    kill = (
+        f"if partner == '1':\n    {FIND.replace(chr(10), f'{chr(10)}    ')}\n    os.kill(worker, 9)"
+    )
+    notebook(own_notebooks, "01_fine", replay[0], kill, *replay[1:])
+    store = tmp_path / "store"
+    result = run(tmp_path / "outputs", spec_of(store, "1"), spec_of(store, "2"), jobs=1)
+    assert result.of("2").failures == ()
+    [(section, reason)] = result.of("1").failures
+    assert section == ""
+    assert "the process that rendered it died twice" in reason
+    [failure] = result.manifest("1", failed=True).failures
+    assert failure.reason == reason
+    [planned] = plan_reports([spec_of(store, "1")], Outputs(tmp_path / "outputs"))
+    assert (planned.status, planned.reason) == ("failed", reason)
+
+
 # Makes a report with the notebooks of a folder.
 MAKE = f"""
 import sys
 from datetime import date
 from pathlib import Path
-from insights_lib import runner
+from insights_lib.outputs import Outputs
 from insights_lib.parameters import ReportSpec
+from insights_lib.run import plan, reports
 
-runner.NOTEBOOKS, folder = map(Path, sys.argv[1:])
+plan.NOTEBOOKS, folder = map(Path, sys.argv[1:])
 spec = ReportSpec(partner="1", date_range="{RANGE}", as_of=date(2030, 1, 1), store=folder / "store")
-runner.run_reports([spec], runner.Settings(folder / "outputs", jobs=1), lambda _: None)
+settings = reports.Settings(Outputs(folder / "outputs"), jobs=1)
+reports.run_reports(plan.plan_reports([spec], settings.outputs), settings, lambda _: None)
 """
 
 
@@ -161,18 +191,18 @@ def test_what_notebooks_have_started_ends_with_a_run_that_is_stopped(
         "import subprocess, sys, signal\n"
         "wait = [sys.executable, '-c', 'import signal; signal.pause()']\n"
         "pid = subprocess.Popen(wait, start_new_session=True).pid\n"
-        "open(store + '.started', 'w').write(f'{pid} ')\n"
+        "open(options['store'] + '.started', 'w').write(f'{pid} ')\n"
         "signal.pause()"
     )
     notebook(own_notebooks, "01_starts", start)
     program = [sys.executable, "-c", MAKE, str(own_notebooks), str(tmp_path)]
     told = tmp_path / "store.started"
     with subprocess.Popen(program, stderr=subprocess.DEVNULL) as making:
-        while not told.exists() or not told.read_text(encoding="ascii").endswith(" "):
-            assert making.poll() is None
+        wait_for(lambda: has_text(told) and told.read_bytes().endswith(b" "), making)
         below = descendants(making.pid)
         assert int(told.read_text(encoding="ascii")) in below
         making.send_signal(number)
+        making.wait(60)
     assert [pid for pid in below if not gone(pid)] == []
 
 
@@ -190,25 +220,26 @@ def test_a_second_try_keeps_no_other_report_from_being_told(
     class Pool(Executor):
         """Of which the first try dies, and the third takes until a report has been told."""
 
-        def submit(self, _fn: Any, /, *orders: Any, **_: Any) -> Any:
-            tries.append((Told(), RenderResult(orders[0].spec, orders[0].folder)))
-            future, outcome = tries[-1]
+        def submit(self, _fn: Any, /, *requests: Any, **_: Any) -> Any:
+            tries.append((Told(), RenderResult(requests[0].spec, requests[0].planned.folder)))
+            future, result = tries[-1]
             if len(tries) == 1:
                 future.set_exception(WorkerDied("killed"))
             elif len(tries) == 2 or told:
-                future.set_result(outcome)
+                future.set_result(result)
             return future
 
-    def then(outcome: RenderResult) -> None:
-        told.append(outcome)
+    def then(result: RenderResult) -> None:
+        told.append(result)
         if len(tries) == 3 and not tries[2][0].done():
             tries[2][0].set_result(tries[2][1])
 
     notebook(own_notebooks, "01_fine", *replay)
-    monkeypatch.setattr(runner, "_workers", lambda *_: Pool())
+    monkeypatch.setattr(reports, "_workers", lambda *_: Pool())
     specs = [spec_of(tmp_path / "store", partner) for partner in ("1", "2")]
-    runner.run_reports(specs, runner.Settings(tmp_path / "outputs", jobs=1), then)
-    assert [outcome.spec.partner for outcome in told] == ["2", "1"]
+    settings = reports.Settings(Outputs(tmp_path / "outputs"), jobs=1)
+    reports.run_reports(plan_reports(specs, settings.outputs), settings, then)
+    assert [result.spec.partner for result in told] == ["2", "1"]
     assert len(tries) == 3
 
 

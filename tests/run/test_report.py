@@ -12,8 +12,8 @@ import pytest
 from insights_lib.notebook import inputs_of
 from insights_lib.page.sections import Card, Report, Section, write_tables
 from insights_lib.parameters.spec import ReportSpec
+from insights_lib.tables import TABLES
 from tests.support.notebooks import (
-    COLUMNS,
     MONTHS,
     RANGE,
     SECRETS,
@@ -24,8 +24,9 @@ from tests.support.notebooks import (
     run,
     spec_of,
 )
-from tests.support.rows import TOLD, seats_row, slice_of, write_tsv
+from tests.support.rows import seats_row, slice_of, write_tsv
 
+pytestmark = pytest.mark.kernels
 METRICS = (
     "current_customers, active_customers, subscriptions, customers_added, customers_churned, "
     "net_customers_added, last_month_churn, churn_rate_pct"
@@ -50,7 +51,7 @@ def test_a_run_goes_well_in_folders_whose_names_are_full_of_braces_quotes_and_bl
 
 def test_a_report_is_the_page_the_notebooks_the_tables_and_the_manifest(complete: Run) -> None:
     notebooks = {f"notebooks/{name}.ipynb" for name in SECTIONS}
-    tables = {f"data/{name}.csv" for name in COLUMNS}
+    tables = {f"data/{name}.csv" for name in TABLES}
     assert files_in(complete.folder("1")) == {
         "report.html",
         "manifest.json",
@@ -72,10 +73,10 @@ def rows_of(run: Run, table: str) -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
 
 
-@pytest.mark.parametrize("table", COLUMNS)
-def test_a_table_has_exactly_the_columns_of_the_contract(complete: Run, table: str) -> None:
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_has_exactly_the_columns_that_are_declared(complete: Run, table: str) -> None:
     raw = (complete.folder("1") / "data" / f"{table}.csv").read_bytes()
-    assert raw.splitlines()[0].decode() == COLUMNS[table].replace(" ", "")
+    assert raw.splitlines()[0].decode() == ",".join(TABLES[table].columns)
     for row in rows_of(complete, table):
         assert re.fullmatch(r"2025-0[2-4]", row.get("month", "2025-02"))
 
@@ -103,7 +104,7 @@ def test_texts_of_an_export_reach_the_tables_as_texts(complete: Run) -> None:
     assert {"'=1+1", "'-2", "'@SUM(A1)"} <= values
     assert "'+3" in {row["sku"] for row in rows_of(complete, "products")}
     assert "'=x" in {row["customer_market"] for row in rows_of(complete, "geographical_spread")}
-    for table in COLUMNS:
+    for table in TABLES:
         for row in rows_of(complete, table):
             for value in row.values():
                 assert value[:1] not in {"=", "+", "@"}
@@ -124,17 +125,27 @@ def test_a_text_that_a_spreadsheet_would_run_gets_a_quote_before_it(
 
 def test_the_manifest_tells_what_was_asked_for_and_that_it_is_complete(complete: Run) -> None:
     manifest = complete.manifest("1")
-    assert (manifest["status"], manifest["failures"]) == ("complete", [])
-    assert (manifest["first"], manifest["last"]) == ("2025-02", "2025-04")
-    asked = {name: manifest["parameters"][name] for name in ("partner", "partner_name", "locale")}
-    assert asked == {"partner": "1", "partner_name": 'A "B" {c}', "locale": "en"}
-    assert set(manifest["parameters"]) == set(TOLD)
-    assert manifest["warnings"]
-    assert all("2025" in sentence for sentence in manifest["warnings"])
+    assert (manifest.status, manifest.failures) == ("complete", ())
+    assert (manifest.first, manifest.last) == ("2025-02", "2025-04")
+    store = complete.outputs.parent / "store"
+    assert manifest.parameters == {
+        "partner": "1",
+        "date_range": RANGE,
+        "filters": [],
+        "locale": "en",
+        "options": {
+            "as_of": "2030-01-01",
+            "active_states": ["Active"],
+            "partner_name": 'A "B" {c}',
+            "store": str(store),
+        },
+    }
+    assert manifest.warnings
+    assert all("2025" in sentence for sentence in manifest.warnings)
 
 
 def test_the_manifest_tells_the_inputs_by_dataset(complete: Run) -> None:
-    inputs = {entry["dataset"]: entry for entry in complete.manifest("1")["inputs"]}
+    inputs = {entry["dataset"]: entry for entry in complete.manifest("1").inputs}
     seats, usage = inputs["SeatsSubscriptionsAndRevenue"], inputs["OfficeUsage"]
     assert len(inputs) == 2
     assert (seats["months"], seats["rows"]) == (list(MONTHS), 11)
@@ -145,18 +156,18 @@ def test_the_manifest_tells_the_inputs_by_dataset(complete: Run) -> None:
 
 def test_the_manifest_tells_software_and_seconds_per_section(complete: Run) -> None:
     manifest = complete.manifest("1")
-    assert {"papermill", "nbconvert", "pandas", "plotly", "duckdb"} <= set(manifest["software"])
-    assert all(manifest["software"][name] == version(name) for name in manifest["software"])
-    assert list(manifest["seconds"]) == [*SECTIONS, "data", "page"]
-    assert all(seconds > 0 for seconds in manifest["seconds"].values())
+    assert {"papermill", "nbconvert", "pandas", "plotly", "duckdb"} <= set(manifest.software)
+    assert all(manifest.software[name] == version(name) for name in manifest.software)
+    assert list(manifest.seconds) == [*SECTIONS, "data", "page"]
+    assert all(seconds > 0 for seconds in manifest.seconds.values())
 
 
 def test_the_manifest_tells_where_the_seconds_went_and_leaves_none_out(complete: Run) -> None:
     manifest = complete.manifest("1")
-    stages = manifest["stages"]
+    stages = manifest.stages
     assert list(stages) == ["kernel", "data", "metrics", "figures", "page"]
     assert all(seconds > 0 for seconds in stages.values())
-    assert sum(stages.values()) == pytest.approx(sum(manifest["seconds"].values()), abs=0.02)
+    assert sum(stages.values()) == pytest.approx(sum(manifest.seconds.values()), abs=0.02)
     assert dict(complete.of("1").stages) == stages
 
 
@@ -177,10 +188,10 @@ def test_nothing_of_another_partner_is_in_any_file(complete: Run) -> None:
 def ingesting(own_notebooks: Path, replay: list[str], tmp_path: Path) -> ReportSpec:
     """A report whose second section opens its data after other data has been ingested."""
     later = write_tsv(tmp_path / "later.tsv", [seats_row("2025-04", "new")])
-    ingest = "from insights_lib.ingest import ingest_file\nfrom pathlib import Path\n"
-    ingest += f"ingest_file(Path({str(later)!r}), Path(store))"
-    names = ", ".join(f"{name}={name}" for name in TOLD)
-    opening = f"from insights_lib.notebook import open_report\nopen_report({names})"
+    ingest = "from insights_lib.store.ingest import ingest_file\nfrom pathlib import Path\n"
+    ingest += f"ingest_file(Path({str(later)!r}), Path(options['store']))"
+    opening = "from insights_lib.notebook import open_report\n"
+    opening += "open_report(partner, date_range, filters, locale, options)"
     notebook(own_notebooks, "01_before", *replay)
     notebook(own_notebooks, "02_after", ingest, opening)
     return spec_of(tmp_path / "store", partner_name='A "B" {c}')
@@ -192,7 +203,7 @@ def test_all_sections_see_the_same_data_whatever_is_ingested_between_them(
     result = run(tmp_path / "outputs", ingesting, jobs=1)
     assert result.of("1").failures == ()
     before = json.loads(ingesting.store.with_suffix(".inputs").read_text(encoding="utf-8"))["1"]
-    assert result.manifest("1")["inputs"] == before
+    assert result.manifest("1").inputs == before
     assert inputs_of(slice_of(ingesting.store, RANGE)) != before
 
 
@@ -200,8 +211,8 @@ def test_sections_that_have_to_open_their_data_themselves_do_not_mix_it(
     ingesting: ReportSpec, tmp_path: Path
 ) -> None:
     """In a folder with a question mark no slice can be saved for them."""
-    outcome = run(tmp_path / "what?", ingesting, jobs=1).of("1")
-    [(_, reason)] = outcome.failures
+    result = run(tmp_path / "what?", ingesting, jobs=1).of("1")
+    [(_, reason)] = result.failures
     assert "02_after" in reason
     assert "ingested during the run" in reason
     assert {".lock", "run.log", "01_before.ipynb", "02_after.ipynb", "manifest.json"} == {

@@ -12,9 +12,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.support.processes import descendants, gone
+from insights_lib.outputs import Manifest, Outputs
+from tests.support.processes import descendants, gone, wait_for
 from tests.support.rows import fill_store, seats_row
 
+pytestmark = pytest.mark.kernels
 PROGRAM = [sys.executable, "-c", "from insights_lib.cli import app; app()"]
 MONTHS = [f"2025-{m:02d}" for m in range(1, 5)]
 RANGE = "2025-02_2025-04"
@@ -39,8 +41,14 @@ def command(tmp_path: Path) -> list[str]:
 
 
 def states(outputs: Path) -> dict[str, str]:
-    manifests = outputs.glob(f"*/{RANGE}/manifest.json")
-    return {m.parts[-3]: json.loads(m.read_text(encoding="utf-8"))["status"] for m in manifests}
+    manifests = map(Manifest.read, Outputs(outputs).report_folders())
+    return {manifest.partner: manifest.status for manifest in manifests if manifest}
+
+
+def called(*command: str, expected: int = 0) -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == expected, done.stderr
+    return done
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
@@ -51,12 +59,11 @@ def test_a_stopped_run_leaves_nothing_and_the_same_command_does_the_rest(
     outputs = tmp_path / "outputs"
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as run:
         # The first report is there, and the second has begun.
-        while not (states(outputs) and list(outputs.glob(".run-*/*/notebooks/*"))):
-            assert run.poll() is None
+        wait_for(lambda: states(outputs) and list(outputs.glob(".run-*/*/notebooks/*")), run)
         below = descendants(run.pid)
         assert len(below) >= 2
         run.send_signal(number)
-        _, said = run.communicate(timeout=20)
+        _, said = run.communicate(timeout=60)
     assert run.returncode == (-9 if number == signal.SIGKILL else 130)
     assert [pid for pid in below if not gone(pid)] == []
     assert list(scratch.iterdir()) == []
@@ -68,8 +75,7 @@ def test_a_stopped_run_leaves_nothing_and_the_same_command_does_the_rest(
         assert list(outputs.glob(".run-*")) == []
     done = outputs / next(iter(finished)) / RANGE / "manifest.json"
     before = done.read_bytes()
-    rest = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert rest.returncode == 0, rest.stderr
+    rest = called(*command)
     assert states(outputs) == dict.fromkeys("123", "complete")
     assert done.read_bytes() == before  # it was not rendered again
     assert list(outputs.glob(".run-*")) == []
@@ -82,12 +88,10 @@ def test_without_room_to_write_the_old_report_stays(
     most: int, command: list[str], tmp_path: Path
 ) -> None:
     """Too little for the slice, for some of the notebooks, and for the page."""
-    subprocess.run(command, check=True, capture_output=True)
+    called(*command)
     folder = tmp_path / "outputs" / "1" / RANGE
     before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-    limited = ["prlimit", f"--fsize={most}", *command, "--force"]
-    run = subprocess.run(limited, capture_output=True, text=True, check=False)
-    assert run.returncode == 1
+    run = called("prlimit", f"--fsize={most}", *command, "--force", expected=1)
     assert len(re.findall("it could not be written .*File too large", run.stderr)) == 3
     assert "Traceback" not in run.stderr
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
@@ -99,11 +103,9 @@ def test_a_second_run_at_the_same_time_says_so_and_writes_nothing(
 ) -> None:
     outputs = tmp_path / "outputs"
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as first:
-        while not list(outputs.glob(".run-*")):
-            assert first.poll() is None
-        second = subprocess.run(command, capture_output=True, text=True, check=False)
-        first.communicate()
-    assert second.returncode == 2
+        wait_for(lambda: list(outputs.glob(".run-*")), first)
+        second = called(*command, expected=2)
+        first.communicate(timeout=300)
     assert "another run is writing reports here" in second.stderr
     assert first.returncode == 0
     assert states(outputs) == dict.fromkeys("123", "complete")
@@ -116,23 +118,23 @@ def test_status_tells_what_a_run_would_do(command: list[str], tmp_path: Path) ->
     status = [*PROGRAM, "status", *folders]
 
     def told() -> list[tuple[str, str]]:
-        found = subprocess.run([*status, "--json"], capture_output=True, check=True)
+        found = called(*status, "--json")
         return [(one["partner"], one["state"]) for one in json.loads(found.stdout)]
 
     assert told() == [("1", "never run"), ("2", "never run")]
     one = [*PROGRAM, "run", "--partner", "1", *folders]
-    subprocess.run(one, check=True, capture_output=True)
+    called(*one)
     assert told() == [("1", "fresh"), ("2", "never run")]
-    table = subprocess.run(status, capture_output=True, text=True, check=True).stdout
+    table = called(*status).stdout
     assert "never run" in table
     manifest = tmp_path / "outputs" / "1" / RANGE / "manifest.json"
     before = manifest.stat().st_ino
     (tmp_path / "outputs" / ".run-killed").mkdir()
-    again = subprocess.run(one, capture_output=True, text=True, check=True)
+    again = called(*one)
     assert not (tmp_path / "outputs" / ".run-killed").exists()
     assert again.stderr.startswith("1 fresh already; ")
     assert manifest.stat().st_ino == before
-    subprocess.run([*one, "--force"], check=True, capture_output=True)
+    called(*one, "--force")
     assert manifest.stat().st_ino != before
     lines = (tmp_path / "outputs" / "run.log").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["status"] for line in lines] == ["complete", "complete"]

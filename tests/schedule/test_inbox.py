@@ -2,14 +2,18 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from insights_lib.disk import move_to_free_name
 from insights_lib.errors import ExportError
-from insights_lib.schedule import inbox as incoming
+from insights_lib.schedule import inbox
 from insights_lib.schedule.inbox import (
     MOST_LOOKS,
     STABLE_SECONDS,
@@ -84,8 +88,7 @@ def test_a_file_that_still_grows_stays_until_it_does_not(folders: Folders) -> No
 
 def test_a_file_of_the_same_size_that_is_written_again_and_again_stays(folders: Folders) -> None:
     file = export(folders.incoming / "Seats.tsv")
-    changes = count(1)
-    [told] = take(folders, lambda: os.utime(file, ns=(1, next(changes))))
+    [told] = take(folders, grows(file))
     assert "is still being written" in told.refusal
 
 
@@ -108,7 +111,7 @@ def test_a_file_that_grows_while_it_is_ingested_is_ingested_again(
         os.utime(file, ns=(1, 1))
 
     with monkeypatch.context() as patched:
-        patched.setattr(incoming, "ingest_file", slow)
+        patched.setattr(inbox, "ingest_file", slow)
         [arrival] = take(folders)
     assert arrival.file == file
     assert "Seats.tsv: was changed while it was taken" in arrival.refusal
@@ -195,7 +198,7 @@ def test_a_file_that_was_ingested_but_not_moved_is_done_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(incoming, "_move", killed)
+        patched.setattr(inbox, "_move", killed)
         with pytest.raises(KeyboardInterrupt):
             take(folders)
     assert names(folders.incoming) == ["Seats.tsv"]
@@ -208,14 +211,13 @@ def test_across_file_systems_a_file_is_copied_as_a_whole(
     folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = export(folders.incoming / "Seats.tsv").read_bytes()
-    replace = Path.replace
 
-    def elsewhere(self: Path, target: Path) -> Path:
-        if self.parent == folders.incoming:
+    def elsewhere(file: Path, target: Path) -> None:
+        if file.parent == folders.incoming:
             raise OSError(errno.EXDEV, "another file system")
-        return replace(self, target)
+        move_to_free_name(file, target)
 
-    monkeypatch.setattr(Path, "replace", elsewhere)
+    monkeypatch.setattr(inbox, "move_to_free_name", elsewhere)
     take(folders)
     assert (folders.exports / "Seats.tsv").read_bytes() == content
     assert names(folders.exports) == ["Seats.tsv"]
@@ -227,15 +229,123 @@ def test_a_file_that_cannot_be_moved_leaves_no_empty_one_behind(
 ) -> None:
     export(folders.incoming / "Seats.tsv")
 
-    def refused(self: Path, target: Path) -> Path:
+    def refused(*_: Path) -> None:
         raise OSError(errno.EACCES, "not allowed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", refused)
+        patched.setattr(inbox, "move_to_free_name", refused)
         with pytest.raises(OSError, match="not allowed"):
             take(folders)
     assert names(folders.exports) == []
     assert names(folders.incoming) == ["Seats.tsv"]
+
+
+@pytest.mark.parametrize("across", [False, True], ids=["same file system", "another"])
+@pytest.mark.parametrize("name", ["Seats.tsv", "Colour.tsv"])
+def test_whenever_it_is_killed_no_export_is_empty_and_none_is_lost(
+    name: str, across: bool, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before each call that changes one of the folders, and done in the end."""
+    file = folders.incoming / name
+    content = export(file).read_bytes() if name == "Seats.tsv" else b"Colour\nred\n"
+    file.write_bytes(content)
+    calls, most = 0, 0
+
+    def dying(function: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: Any, **options: Any) -> object:
+            nonlocal calls
+            if not arguments[0].is_relative_to(folders.incoming.parent / "store"):
+                calls += 1
+            if across and function is move_to_free_name and arguments[0] == file:
+                raise OSError(errno.EXDEV, "another file system")
+            if calls > most:
+                raise KeyboardInterrupt
+            return function(*arguments, **options)
+
+        return call
+
+    for place, part in ((inbox, "move_to_free_name"), (inbox, "make_file"), (shutil, "copy2")):
+        monkeypatch.setattr(place, part, dying(getattr(place, part)))
+    for part in ("unlink", "write_text"):
+        monkeypatch.setattr(Path, part, dying(getattr(Path, part)))
+    for most in (*range(12), 99):  # noqa: B007 - it is what `dying` looks at
+        calls = 0
+        with suppress(KeyboardInterrupt):
+            take(folders)
+        left = [*folders.exports.glob("[!.]*"), *folders.refused.glob("[!.]*")]
+        assert {f.read_bytes() for f in left if f.suffix == ".tsv"} <= {content}
+        assert file.exists() or left
+    assert not file.exists()
+    done = folders.exports if name == "Seats.tsv" else folders.refused
+    assert (done / name).read_bytes() == content
+    assert all(f.stat().st_size for f in done.iterdir())
+
+
+# What is not an export, and what only grows
+
+
+def grows(file: Path) -> Callable[[], None]:
+    changes = count(1)
+    return lambda: os.utime(file, ns=(1, next(changes)))
+
+
+STRANGE = {
+    "desktop.ini": b"[.ShellClassInfo]\r\nIconResource=C:\\Windows\\x.dll,3\r\n",
+    "~$Seats.xlsx": b"\x05Anna " + b" " * 50 + b"\x00" * 100,
+    "page.csv": b"<!DOCTYPE html>\n<title>Sign in</title>\n",
+    "empty.tsv": b"",
+    "note.txt": "Grüße\nAnna\n".encode("latin-1"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_is_not_an_export_is_put_aside_and_does_not_count_as_one(
+    name: str, folders: Folders
+) -> None:
+    (folders.incoming / name).write_bytes(STRANGE[name])
+    export(folders.incoming / "Seats.tsv")
+    arrivals = {arrival.file.name: arrival for arrival in take(folders)}
+    assert arrivals["Seats.tsv"] == Arrival(folders.exports / "Seats.tsv")
+    assert arrivals[name].file == folders.refused / name
+    assert name in arrivals[name].refusal
+    assert not arrivals[name].is_export
+    assert names(folders.refused) == sorted([name, f"{name}.reason.txt"])
+
+
+def test_a_recognised_export_that_is_refused_counts_as_one(folders: Folders) -> None:
+    write_tsv(folders.incoming / "Seats.tsv", [seats_row("someday", "a")])
+    [arrival] = take(folders)
+    assert arrival.refusal
+    assert arrival.is_export
+
+
+@pytest.mark.parametrize(
+    ("content", "is_export"),
+    [
+        (None, True),
+        (b"", True),  # nobody can tell yet
+        (b"PGAMpnId\tMon", True),
+        (b"[.ShellClassInfo]\r\nIcon", False),
+        (b"\x00\x01\x02\n" * 10, False),
+    ],
+)
+def test_a_file_that_grows_counts_as_an_export_if_it_may_become_one(
+    content: bytes | None, is_export: bool, folders: Folders
+) -> None:
+    file = export(folders.incoming / "Seats.tsv")
+    if content is not None:
+        file.write_bytes(content)
+    [arrival] = take(folders, grows(file))
+    assert "is still being written" in arrival.refusal
+    assert arrival.is_export == is_export
+    assert names(folders.incoming) == ["Seats.tsv"]
+
+
+def test_a_name_that_cannot_be_read_says_nothing_of_what_is_inside(folders: Folders) -> None:
+    export(folders.incoming / "a\x1b[2J.tsv")
+    (folders.incoming / "b\x1b[2J.tsv").write_bytes(STRANGE["desktop.ini"])
+    found = {arrival.file.name[0]: arrival.is_export for arrival in take(folders)}
+    assert found == {"a": True, "b": False}
 
 
 def test_trouble_with_the_store_does_not_make_a_good_file_a_refused_one(
@@ -271,7 +381,7 @@ def test_an_odd_name_is_but_a_name(name: str, folders: Folders) -> None:
 
 
 @pytest.mark.parametrize("name", [b"a\nb.tsv", b"a\x1b[2J.tsv", b"a\xff.tsv", b"a\xe2\x80\xae.tsv"])
-def test_a_name_that_is_no_readable_text_is_refused_and_made_readable(
+def test_a_name_that_is_not_readable_text_is_refused_and_made_readable(
     name: bytes, folders: Folders
 ) -> None:
     source = export(folders.incoming.parent / "source.tsv")

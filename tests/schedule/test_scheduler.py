@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from insights_lib.errors import ReportError
+from insights_lib.outputs import Outputs
 from insights_lib.parameters.schedule_yml import Group, Plan
 from insights_lib.parameters.validation import validated
-from insights_lib.schedule.scheduler import Finished, Step, run_due, tell_owners
+from insights_lib.schedule.scheduler import Finished, Step, StepResult, run_due, tell_owners
 from insights_lib.schedule.windows import Window, recording
 
 FIRST = datetime(2025, 6, 5, 6, tzinfo=UTC)
@@ -38,19 +39,19 @@ def plan_of(**groups: dict[str, Any]) -> Plan:
 class Scheduler:
     """Schedulers that come one after the other, with steps and alerts that are written down."""
 
-    def __init__(self, outputs: Path) -> None:
+    def __init__(self, outputs: Outputs) -> None:
         self.outputs = outputs
         self.plan = plan_of(g={})
         self.called: list[str] = []
-        self.failing: dict[str, Callable[[], list[str]]] = {}
+        self.failing: dict[str, Callable[[], StepResult]] = {}
         self.alerts: list[tuple[str, str, str]] = []
         self.alert: Callable[[str, str, str], None] = lambda *alert: self.alerts.append(alert)
 
     def step(self, name: str) -> Step:
-        def call(window: Window, group: Group) -> list[str]:
+        def call(window: Window, group: Group) -> StepResult:
             assert group is self.plan.groups[window.group]
             self.called.append(f"{window.group} {window.scheduled:%d %H} {name}")
-            return self.failing.get(name, list)()
+            return self.failing.get(name, StepResult)()
 
         return call
 
@@ -63,19 +64,23 @@ class Scheduler:
 
     def state(self, scheduled: datetime, group: str = "g") -> tuple[str, str]:
         with recording(self.outputs) as record:
-            return record.report_status(Window(group, scheduled, "UTC"))
+            return record.status(Window(group, scheduled, "UTC"))
 
 
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Scheduler:
-    return Scheduler(tmp_path / "outputs")
+    return Scheduler(Outputs(tmp_path / "outputs"))
 
 
-def raising(error: BaseException) -> Callable[[], list[str]]:
-    def step() -> list[str]:
+def raising(error: BaseException) -> Callable[[], StepResult]:
+    def step() -> StepResult:
         raise error
 
     return step
+
+
+def failed(*sentences: str, ends_window: bool = False) -> Callable[[], StepResult]:
+    return lambda: StepResult(sentences, ends_window)
 
 
 def test_a_window_is_done_once_and_its_steps_in_order(scheduler: Scheduler) -> None:
@@ -112,16 +117,26 @@ def test_what_was_missed_too_long_ago_is_let_go(scheduler: Scheduler) -> None:
 
 
 def test_nothing_is_run_or_sent_on_data_that_is_not_there(scheduler: Scheduler) -> None:
-    scheduler.failing["ingest"] = lambda: ["a.tsv: it is\nno export."]
+    scheduler.failing["ingest"] = failed("a.tsv: it is\ndamaged.", ends_window=True)
     [finished] = scheduler.at(FIRST)
-    assert finished.reasons == ("ingest: a.tsv: it is no export.",)
+    assert finished.reasons == ("ingest: a.tsv: it is damaged.",)
     assert scheduler.called == ["g 05 06 ingest"]
-    assert scheduler.state(FIRST) == ("failed", "ingest: a.tsv: it is no export.")
+    assert scheduler.state(FIRST) == ("failed", "ingest: a.tsv: it is damaged.")
+
+
+def test_what_holds_nothing_back_is_told_and_the_other_steps_are_done(
+    scheduler: Scheduler,
+) -> None:
+    scheduler.failing["ingest"] = failed("desktop.ini: it is not an export.")
+    scheduler.at(FIRST)
+    assert scheduler.called == ["g 05 06 ingest", "g 05 06 run", "g 05 06 send"]
+    assert scheduler.state(FIRST) == ("failed", "ingest: desktop.ini: it is not an export.")
+    assert "desktop.ini" in scheduler.alerts[0][2]
 
 
 def test_reports_that_are_complete_are_sent_though_others_failed(scheduler: Scheduler) -> None:
     scheduler.failing["run"] = raising(ReportError("no such partner."))
-    scheduler.failing["send"] = lambda: ["a@example.com: refused."]
+    scheduler.failing["send"] = failed("a@example.com: refused.")
     scheduler.at(FIRST)
     assert [step.split()[-1] for step in scheduler.called] == ["ingest", "run", "send"]
     reason = "run: no such partner.\nsend: a@example.com: refused."
@@ -150,7 +165,7 @@ def test_any_error_fails_the_window_alone_without_a_traceback(
 
 def test_the_owner_is_told_once_per_grace_period_and_group(scheduler: Scheduler) -> None:
     scheduler.plan = plan_of(g={"time_zone": "Europe/Stockholm"}, h={"alert_to": "h@example.com"})
-    scheduler.failing["run"] = lambda: ["no room."]
+    scheduler.failing["run"] = failed("no room.")
     scheduler.at(FIRST)
     [to_g, to_h] = scheduler.alerts
     assert (to_g[0], to_h[0]) == ("ops@example.com", "h@example.com")
@@ -160,7 +175,7 @@ def test_the_owner_is_told_once_per_grace_period_and_group(scheduler: Scheduler)
     scheduler.at(FIRST + HOUR)
     scheduler.failing.clear()
     scheduler.at(FIRST + 2 * HOUR)  # a success in between ends no grace period
-    scheduler.failing["run"] = lambda: ["no room."]
+    scheduler.failing["run"] = failed("no room.")
     scheduler.at(FIRST + 3 * HOUR - timedelta(minutes=1))
     assert len(scheduler.alerts) == 2
     scheduler.at(FIRST + 3 * HOUR)
@@ -172,7 +187,7 @@ def test_the_owner_is_told_once_per_grace_period_and_group(scheduler: Scheduler)
 def test_an_alert_that_fails_loses_nothing_and_is_tried_the_next_time(
     scheduler: Scheduler,
 ) -> None:
-    scheduler.failing["run"] = lambda: ["no room."]
+    scheduler.failing["run"] = failed("no room.")
     write_down, scheduler.alert = scheduler.alert, lambda *_: raising(TimeoutError("no mail"))()
     scheduler.at(FIRST)
     assert scheduler.state(FIRST) == ("failed", "run: no room.")
@@ -187,7 +202,7 @@ def test_an_alert_that_fails_loses_nothing_and_is_tried_the_next_time(
 
 def test_what_fails_within_the_grace_period_is_told_after_it(scheduler: Scheduler) -> None:
     for hour, reason in enumerate(["no room.", "no store.", "no mail."]):
-        scheduler.failing["run"] = lambda reason=reason: [reason]
+        scheduler.failing["run"] = failed(reason)
         scheduler.at(FIRST + hour * HOUR)
     scheduler.failing.clear()
     assert len(scheduler.alerts) == 1
@@ -203,20 +218,20 @@ def test_what_fails_within_the_grace_period_is_told_after_it(scheduler: Schedule
 def test_a_reason_with_the_name_of_a_file_that_is_no_text_is_written_down(
     scheduler: Scheduler,
 ) -> None:
-    scheduler.failing["ingest"] = lambda: [f"{os.fsdecode(bytes([255]))}.csv: is growing."]
+    scheduler.failing["ingest"] = failed(f"{os.fsdecode(bytes([255]))}.csv: is growing.")
     scheduler.at(FIRST)
     assert scheduler.state(FIRST) == ("failed", "ingest: \\udcff.csv: is growing.")
     assert len(scheduler.alerts) == 1
 
 
-def die(outputs: Path) -> None:
+def die(outputs: Outputs) -> None:
     """Be a scheduler that is killed in the middle of a step."""
     scheduler = Scheduler(outputs)
-    scheduler.failing["run"] = lambda: os.kill(os.getpid(), signal.SIGKILL) or []
+    scheduler.failing["run"] = lambda: os.kill(os.getpid(), signal.SIGKILL) or StepResult()
     scheduler.at(FIRST)
 
 
-def killed(outputs: Path) -> None:
+def killed(outputs: Outputs) -> None:
     child = get_context("spawn").Process(target=die, args=(outputs,))
     child.start()
     child.join(60)
@@ -246,13 +261,13 @@ def test_a_window_that_was_interrupted_too_long_ago_has_failed_and_its_owner_kno
     assert scheduler.at(FIRST + 5 * HOUR) == []
 
 
-def race(outputs: Path, barrier: Any, log: Path) -> None:
+def race(outputs: Outputs, barrier: Any, log: Path) -> None:
     """Do 50 windows, each begun at the same time as by the other process."""
 
-    def step(window: Window, group: Group) -> list[str]:
+    def step(window: Window, group: Group) -> StepResult:
         with log.open("a", encoding="utf-8") as out:
             out.write(f"{os.getpid()} {window.scheduled.isoformat()}\n")
-        return []
+        return StepResult()
 
     plan = plan_of(g={"steps": ["run"]})
     for number in range(50):
@@ -265,7 +280,7 @@ def race(outputs: Path, barrier: Any, log: Path) -> None:
 def test_two_schedulers_that_start_together_do_each_window_once(tmp_path: Path) -> None:
     context = get_context("spawn")
     barrier, log = context.Barrier(2), tmp_path / "log"
-    outputs = tmp_path / "outputs"
+    outputs = Outputs(tmp_path / "outputs")
     both = [context.Process(target=race, args=(outputs, barrier, log)) for _ in range(2)]
     for process in both:
         process.start()
@@ -278,14 +293,14 @@ def test_two_schedulers_that_start_together_do_each_window_once(tmp_path: Path) 
 
 STAYING = """
 import sys, threading
-from insights_lib.schedule.once import stay
+from insights_lib.schedule.scheduler import stay
 
 def call():
     print("called", flush=True)
     if sys.argv[1] == "busy":
         threading.Event().wait()
 
-stay(call, int(sys.argv[2]))
+stay(call, float(sys.argv[2]))
 print("ended", flush=True)
 """
 
@@ -294,8 +309,8 @@ print("ended", flush=True)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("state", ["idle", "busy"])
 def test_staying_ends_cleanly_whether_idle_or_busy(number: signal.Signals, state: str) -> None:
-    calls = 2 if state == "idle" else 1  # it comes again after a second
-    command = [sys.executable, "-W", "error", "-c", STAYING, state, "1"]
+    calls = 2 if state == "idle" else 1  # it comes again after a while
+    command = [sys.executable, "-W", "error", "-c", STAYING, state, "0.1"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process:  # type: ignore[call-overload]
         for _ in range(calls):

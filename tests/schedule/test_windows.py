@@ -1,6 +1,8 @@
 """Windows are instants: each is due once, however the clocks on the wall are set."""
 
+import sqlite3
 import stat
+from contextlib import closing, nullcontext
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from insights_lib.errors import ReportError
+from insights_lib.outputs import Outputs
 from insights_lib.parameters.schedule_yml import Group
 from insights_lib.parameters.validation import validated
 from insights_lib.schedule.windows import Window, due, recording
@@ -66,6 +69,28 @@ def test_windows_where_clocks_are_set(cron: str, zone: str, now: str, expected: 
 
 
 @pytest.mark.parametrize(
+    ("cron", "now", "expected"),
+    [
+        ("0 12 31 * *", "2025-05-01T00:00Z", ["03-31 12:00"]),  # April has none
+        ("0 12 29 2 *", "2025-03-10T00:00Z", []),  # February of that year has none
+        ("0 12 29 2 *", "2024-03-10T00:00Z", ["02-29 12:00"]),
+        (
+            *("*/20 0-1 1 3 *", "2025-03-02T00:00Z"),
+            [f"03-01 0{hour}:{minute}" for hour in (0, 1) for minute in ("00", "20", "40")],
+        ),
+        ("15 6 * mar fri", "2025-03-22T00:00Z", ["03-07 06:15", "03-14 06:15", "03-21 06:15"]),
+        (
+            "0 6 * feb sat,SUN",
+            "2025-03-17T00:00Z",
+            ["02-15 06:00", "02-16 06:00", "02-22 06:00", "02-23 06:00"],
+        ),
+    ],
+)
+def test_a_cron_line_means_what_it_means_to_cron(cron: str, now: str, expected: list[str]) -> None:
+    assert instants(group_of(cron, "UTC", hours=31 * 24), now) == expected
+
+
+@pytest.mark.parametrize(
     ("zone", "now", "expected"),
     [
         ("Europe/Stockholm", "2025-03-30T04:00Z", ["00", "01", "02", "03", "04"]),
@@ -119,30 +144,30 @@ def test_the_as_of_day_is_the_one_on_the_wall() -> None:
 
 
 def test_a_window_is_claimed_once_whatever_the_clock_says(tmp_path: Path) -> None:
-    with recording(tmp_path) as record:
+    with recording(Outputs(tmp_path)) as record:
         assert record.claim(WINDOW, NOON)
         assert not record.claim(WINDOW, NOON)
         record.settle(WINDOW, "", NOON)
         assert not record.claim(WINDOW, NOON - timedelta(days=400))
-    with recording(tmp_path) as record:
+    with recording(Outputs(tmp_path)) as record:
         assert not record.claim(WINDOW, NOON)
-        assert record.report_status(WINDOW) == ("done", "")
+        assert record.status(WINDOW) == ("done", "")
         assert record.claim(Window("other", WINDOW.scheduled, "UTC"), NOON)
 
 
 def test_a_window_that_failed_is_not_tried_again(tmp_path: Path) -> None:
-    with recording(tmp_path) as record:
+    with recording(Outputs(tmp_path)) as record:
         record.claim(WINDOW, NOON)
         record.settle(WINDOW, "no room", NOON)
-    with recording(tmp_path) as record:
-        assert record.report_status(WINDOW) == ("failed", "no room")
+    with recording(Outputs(tmp_path)) as record:
+        assert record.status(WINDOW) == ("failed", "no room")
         assert not record.claim(WINDOW, NOON)
 
 
 def test_a_window_whose_process_died_can_be_claimed_once_more(tmp_path: Path) -> None:
-    with recording(tmp_path) as record:
+    with recording(Outputs(tmp_path)) as record:
         record.claim(WINDOW, NOON)
-    with recording(tmp_path) as record:
+    with recording(Outputs(tmp_path)) as record:
         assert record.interrupted() == [WINDOW]
         assert record.claim(WINDOW, NOON)
         assert not record.claim(WINDOW, NOON)
@@ -150,17 +175,20 @@ def test_a_window_whose_process_died_can_be_claimed_once_more(tmp_path: Path) ->
 
 
 def test_a_second_scheduler_is_told_of_the_first(tmp_path: Path) -> None:
-    with recording(tmp_path), pytest.raises(ReportError, match="another scheduler is at work"):
-        recording(tmp_path).__enter__()
-    with recording(tmp_path):
+    with (
+        recording(Outputs(tmp_path)),
+        pytest.raises(ReportError, match="another scheduler is at work"),
+    ):
+        recording(Outputs(tmp_path)).__enter__()
+    with recording(Outputs(tmp_path)):
         pass
 
 
 def test_alerts_keep_to_the_grace_period_even_if_the_clock_is_set_back(tmp_path: Path) -> None:
     grace = timedelta(hours=6)
-    with recording(tmp_path) as record:
+    with recording(Outputs(tmp_path)) as record:
         assert record.may_alert("monthly", NOON, grace)
-        record.alerted("monthly", NOON)
+        record.owner_notified("monthly", NOON)
         assert not record.may_alert("monthly", NOON + grace - timedelta(seconds=1), grace)
         assert not record.may_alert("monthly", NOON - timedelta(hours=1), grace)
         assert record.may_alert("monthly", NOON + grace, grace)
@@ -170,7 +198,7 @@ def test_alerts_keep_to_the_grace_period_even_if_the_clock_is_set_back(tmp_path:
 
 
 def test_the_record_is_for_its_owner_and_group_and_survives_a_power_cut(tmp_path: Path) -> None:
-    with recording(tmp_path) as record:
+    with recording(Outputs(tmp_path)) as record:
         files = list(tmp_path.glob("schedule.sqlite*"))
         assert record._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert record._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
@@ -179,23 +207,39 @@ def test_the_record_is_for_its_owner_and_group_and_survives_a_power_cut(tmp_path
     assert stat.S_IMODE((tmp_path / "schedule.sqlite").stat().st_mode) == 0o640
 
 
-def test_a_record_that_is_none_is_told_of(tmp_path: Path) -> None:
+def test_a_record_of_an_earlier_version_is_gone_on_with(tmp_path: Path) -> None:
+    """Its column `owner_notified` was called `told`."""
+    with closing(sqlite3.connect(tmp_path / "schedule.sqlite")) as db:
+        db.execute(
+            """CREATE TABLE windows (name TEXT, scheduled TEXT, time_zone TEXT, state TEXT,
+               reason TEXT, started_at TEXT, finished_at TEXT, told INTEGER,
+               PRIMARY KEY (name, scheduled))"""
+        )
+        for name, told in (("monthly", 0), ("other", 1)):
+            row = (name, WINDOW.scheduled.isoformat(), "Europe/Stockholm", "failed", "no room")
+            db.execute("INSERT INTO windows VALUES (?, ?, ?, ?, ?, '', '', ?)", (*row, told))
+        db.commit()
+    for _ in range(2):
+        with recording(Outputs(tmp_path)) as record:
+            assert record.owner_not_notified("monthly") == [(WINDOW, "no room")]
+            assert record.owner_not_notified("other") == []
+            assert not record.claim(WINDOW, NOON)
+    with recording(Outputs(tmp_path)) as record:
+        record.owner_notified("monthly", NOON)
+        assert record.owner_not_notified("monthly") == []
+
+
+def test_a_file_that_is_not_a_record_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "schedule.sqlite").write_text("not a database, though long enough" * 99)
     with pytest.raises(ReportError, match=r"schedule\.sqlite: cannot be read or written"):
-        recording(tmp_path).__enter__()
+        recording(Outputs(tmp_path)).__enter__()
 
 
-def claim_all(outputs: Path, barrier: Any, won: Any) -> None:
+def claim_all(outputs: Outputs, barrier: Any, won: Any) -> None:
     """Claim 50 windows in a record that another process has too, past the lock."""
     import insights_lib.schedule.windows as module  # noqa: PLC0415 - in a process of its own
 
-    class Open:
-        def __init__(self, _: Path) -> None: ...
-        def acquire(self, **_: Any) -> None: ...
-        def __enter__(self) -> None: ...
-        def __exit__(self, *_: Any) -> None: ...
-
-    module.FileLock = Open  # type: ignore[misc, assignment]
+    module.locked = lambda *_: nullcontext()  # type: ignore[assignment]
     with module.recording(outputs) as record:
         for day in range(50):
             window = Window("g", NOON + timedelta(days=day), "UTC")
@@ -205,11 +249,13 @@ def claim_all(outputs: Path, barrier: Any, won: Any) -> None:
 
 
 def test_claims_are_exclusive_even_without_the_lock(tmp_path: Path) -> None:
-    with recording(tmp_path):
+    with recording(Outputs(tmp_path)):
         pass  # two that switch a new file to WAL at once lock each other out; the lock sees to it
     context = get_context("spawn")
     barrier, won = context.Barrier(2), context.Queue()
-    processes = [context.Process(target=claim_all, args=(tmp_path, barrier, won)) for _ in range(2)]
+    processes = [
+        context.Process(target=claim_all, args=(Outputs(tmp_path), barrier, won)) for _ in range(2)
+    ]
     for process in processes:
         process.start()
     days = [won.get(timeout=60) for _ in range(50)]

@@ -11,8 +11,8 @@ import nbformat
 import pytest
 
 from insights_lib.notebook import inputs_of
+from insights_lib.outputs import Manifest, Outputs, failed_folder
 from insights_lib.parameters.spec import ReportSpec
-from insights_lib.outputs import Manifest, Outputs
 from insights_lib.run import plan
 from insights_lib.run.plan import NOTEBOOKS, plan_reports
 from insights_lib.run.reports import Settings, run_reports
@@ -42,8 +42,11 @@ class Run:
     def folder(self, partner: str) -> Path:
         return self.outputs / partner / RANGE
 
-    def manifest(self, partner: str) -> Manifest:
-        manifest = Manifest.read(self.folder(partner))
+    def failed(self, partner: str) -> Path:
+        return failed_folder(self.folder(partner))
+
+    def manifest(self, partner: str, failed: bool = False) -> Manifest:
+        manifest = Manifest.read(self.failed(partner) if failed else self.folder(partner))
         assert manifest is not None
         return manifest
 
@@ -115,6 +118,8 @@ def replay(complete: Run, tmp_path_factory: pytest.TempPathFactory) -> list[str]
     first = f"""\
 import json, os, sys, threading
 from IPython.display import display
+
+store = options["store"]
 
 def show(number):
     for data, metadata in json.load(open({str(recorded)!r}))[number]:

@@ -1,8 +1,28 @@
 """Waiting for what other processes do, without a fixed time, and finding them."""
 
+import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+
+def wait_for(
+    seen: Callable[[], object],
+    process: "subprocess.Popen[Any] | None" = None,
+    seconds: float = 120,
+) -> None:
+    """Wait until something can be seen; fail if that takes too long, or its process has ended."""
+    until = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < until, "it did not come in time"
+        assert process is None or process.poll() is None, "its process has ended"
+
+
+def has_text(file: Path) -> bool:
+    """Whether a file is there, and something is written in it."""
+    return file.exists() and bool(file.read_bytes())
 
 
 def gone(pid: int, seconds: float = 5) -> bool:

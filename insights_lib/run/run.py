@@ -1,0 +1,113 @@
+"""A run: from what parameter files and a command ask for to a summary of what was done."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from insights_lib.parameters.requests import Overrides, reports_file, requested_specs
+from insights_lib.run.plan import PlannedReport, other_notebooks, plan_reports
+from insights_lib.run.reports import Settings, run_reports
+from insights_lib.run.request import RenderResult
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is to be rendered, and what is fresh already.
+
+    Attributes:
+        settings: How to run.
+        wanted: The reports to render.
+        fresh: The reports that need not be.
+    """
+
+    settings: Settings
+    wanted: list[PlannedReport]
+    fresh: list[PlannedReport]
+
+    def do(self, on_report: Callable[[RenderResult], None] = lambda _: None) -> "RunSummary":
+        """Render what is wanted; see `run_reports`."""
+        started = time.monotonic()
+        results = run_reports(self.wanted, self.settings, on_report)
+        return RunSummary(self.fresh, results, time.monotonic() - started)
+
+
+def plan_run(
+    parameters: Path, overrides: Overrides, settings: Settings, force: bool = False
+) -> Run:
+    """Plan the reports that are asked for.
+
+    Args:
+        parameters: Folder of the parameter files.
+        overrides: What a command asks for on top of them.
+        settings: How to run; the limits of time are those of `reports.yml`.
+        force: Whether to render fresh reports, too.
+
+    Raises:
+        ParameterError: Something is wrong, or nothing is left to render.
+        StoreError: The store cannot be read.
+    """
+    file = reports_file(parameters, overrides)
+    settings = replace(
+        settings,
+        section_timeout=file.section_timeout_seconds,
+        report_timeout=file.report_timeout_seconds,
+    )
+    planned = plan_reports(requested_specs(parameters, overrides), settings.outputs)
+    fresh = [one for one in planned if one.status == "fresh" and not force]
+    return Run(settings, [one for one in planned if one not in fresh], fresh)
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did.
+
+    Attributes:
+        fresh: The reports that were fresh already.
+        results: The results of the others.
+        seconds: How long it took.
+    """
+
+    fresh: list[PlannedReport]
+    results: list[RenderResult]
+    seconds: float
+
+    @property
+    def failed(self) -> int:
+        """How many reports failed."""
+        return sum(not result.complete for result in self.results)
+
+    def pages(self) -> list[Path]:
+        """The pages of the reports that are there now."""
+        folders = [one.folder for one in self.fresh]
+        folders += [result.folder for result in self.results if result.complete]
+        return [folder / "report.html" for folder in folders if folder]
+
+    def notes(self) -> list[str]:
+        """What a user should know: why reports failed, warnings of their data, odd notebooks."""
+        notes = [note for result in self.results for note in result.notes()]
+        return notes + [
+            f"note: {file} is not named like a section, such as 08_seats.ipynb, and is in no report"
+            for file in other_notebooks()
+        ]
+
+    def __str__(self) -> str:
+        """The numbers of reports, in a sentence."""
+        rendered = len(self.results) - self.failed
+        kinds = {"rendered": rendered, "fresh already": len(self.fresh), "failed": self.failed}
+        counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+        return f"{counts}; {self.seconds:.1f} s"
+
+    STAGE_COLUMNS = ("stage", "seconds", "share")
+
+    def stages(self) -> list[dict[str, str]]:
+        """Where the seconds went, as rows to be shown."""
+        seconds: Counter[str] = Counter()
+        for result in self.results:
+            seconds.update(dict(result.stages))
+        whole = sum(seconds.values()) or 1
+        return [
+            {"stage": stage, "seconds": f"{value:.2f}", "share": f"{value / whole:.0%}"}
+            for stage, value in seconds.items()
+        ]

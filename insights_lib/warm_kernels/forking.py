@@ -1,0 +1,159 @@
+"""What a fork server does: it imports, and then forks a process whenever it is asked to.
+
+A fork of it shares nothing with the forks before it but imported modules.
+"""
+
+import contextlib
+import gc
+import os
+import signal
+import sys
+import traceback
+from importlib import import_module
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
+from pathlib import Path
+from typing import Any
+
+from insights_lib.warm_kernels.linux import adopt_orphans, end_with_parent, name_process
+
+# A library that starts threads as it is imported could hold a lock at the moment of a fork.
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# Imported by others for what no kernel here needs, and slow: a grammar of web addresses that takes
+# jsonschema two seconds, and a debugger that nobody could attach to.
+_UNWANTED = ("rfc3987_syntax", "debugpy")
+
+
+def serve(descriptor: int, *preload: str) -> None:
+    """Be a fork server, until nobody is left who could ask it.
+
+    Args:
+        descriptor: Of the socket over which forks are asked for.
+        *preload: See `ForkServer`.
+    """
+    connection = Connection(descriptor)
+    name_process("fork server")
+    end_with_parent(False)  # a clone ends with the one who asks it, and tidies up then
+    adopt_orphans()
+    forks: dict[int, int | None] = {}
+    try:
+        connection.send(_warm(preload))
+        while True:
+            what, *details = connection.recv()
+            _reap(forks)
+            if what == "fork":
+                connection.send(_fork(connection, forks, *details))
+            else:
+                connection.send(_status(forks, *details, end=what == "end"))
+    except (EOFError, ConnectionError):
+        pass  # whoever asked has ended
+    except Exception:  # noqa: BLE001 - nobody else would tell of it
+        traceback.print_exc()
+    finally:
+        _end_children(set())
+        os._exit(0)  # there is nothing to tidy up, and libraries only complain
+
+
+def _warm(preload: tuple[str, ...]) -> str | None:
+    """Preload; return why nothing can be forked after that, or None."""
+    sys.modules |= dict.fromkeys(_UNWANTED)  # type: ignore[arg-type]  # None: cannot be imported
+    env = dict(os.environ)
+    os.environ |= ONE_THREAD
+    try:
+        for name in preload:
+            call(name)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it
+        return f"the fork server could not load {name}: {type(error).__name__}: {error}"
+    os.environ.clear()
+    os.environ |= env
+    for name in _UNWANTED:
+        del sys.modules[name]
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    if threads > 1:
+        return f"loading {', '.join(preload)} has started {threads - 1} threads; forks need none"
+    gc.collect()
+    gc.freeze()  # a collection in a child would otherwise copy every page it looks at
+    return None
+
+
+def call(name: str, *arguments: Any) -> None:
+    """Import a module, and call its function if the name tells one: `module:function`."""
+    module, _, function = name.partition(":")
+    imported = import_module(module)
+    if function:
+        getattr(imported, function)(*arguments)
+
+
+def _fork(
+    connection: Connection,
+    forks: dict[int, int | None],
+    function: str,
+    arguments: tuple[Any, ...],
+    count: int,
+) -> int | OSError:
+    """Fork a process that calls a function with handles that come over the connection."""
+    handles = [recv_handle(connection) for _ in range(count)]
+    parent = os.getpid()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        return error
+    else:
+        if pid == 0:
+            connection.close()
+            _become(parent, function, *handles, *arguments)
+        forks[pid] = None
+        return pid
+    finally:
+        for handle in handles:
+            os.close(handle)
+
+
+def _become(parent: int, function: str, *arguments: Any) -> None:
+    """Do in this fork what it is for, and end it."""
+    status = 1
+    try:
+        end_with_parent(True)
+        if os.getppid() != parent:
+            os._exit(status)  # the fork server had died before that
+        import_module("random").seed()  # two forks must not draw the same numbers
+        if "numpy" in sys.modules:
+            sys.modules["numpy"].random.seed()
+        call(function, *arguments)
+        status = 0
+    except BaseException:  # noqa: BLE001 - nobody else would tell of it
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _reap(forks: dict[int, int | None]) -> None:
+    """Record how forks have ended."""
+    with contextlib.suppress(ChildProcessError):  # there are none
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            if ended[0] in forks:
+                forks[ended[0]] = os.waitstatus_to_exitcode(ended[1])
+
+
+def _status(forks: dict[int, int | None], pid: int, *, end: bool) -> int | None:
+    """The exit status of a fork; one that is to end is ended, and what it has left behind."""
+    if end and forks.get(pid, 0) is None:
+        os.kill(pid, signal.SIGKILL)
+        forks[pid] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    # Those of a fork server that died have died with it.
+    status = forks.get(pid, -signal.SIGKILL)
+    if end:
+        forks.pop(pid, None)
+        _end_children({pid for pid, status in forks.items() if status is None})
+    return status
+
+
+def _end_children(but: set[int]) -> None:
+    """End the children of this process, and theirs, which become its own then."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    while pids := set(map(int, children.read_text(encoding="ascii").split())) - but:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
