@@ -86,17 +86,26 @@ def _reading(store: Path) -> Iterator[sqlite3.Connection]:
         ) from error
 
 
-@contextmanager
-def writing(store: Path) -> Iterator[sqlite3.Connection]:
-    """The catalog, to change: all of it at the end, or nothing after an error or a crash.
+def refuse_url(store: Path) -> None:
+    """See that a store can be written to.
 
-    Another process that writes to the same store waits until this one is done.
+    Raises:
+        StoreError: It lies at a URL.
     """
     if re.match(r"[A-Za-z][\w+.-]+:/", str(store)):  # Windows has drives of one letter
         raise StoreError(
             f"{store}: a store at a URL can only be read. Give a folder, and copy it to the URL "
             "afterwards: its parts first, the catalog last."
         )
+
+
+@contextmanager
+def writing(store: Path) -> Iterator[sqlite3.Connection]:
+    """The catalog, to change: all of it at the end, or nothing after an error or a crash.
+
+    Another process that writes to the same store waits until this one is done.
+    """
+    refuse_url(store)
     make_folder(store)
     with closing(sqlite3.connect(store / "catalog.sqlite", timeout=3600)) as db:
         db.isolation_level = None
