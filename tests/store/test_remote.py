@@ -288,7 +288,9 @@ def test_a_url_is_written_in_one_way(url: str) -> None:
     assert report_spec(partner="1", store=container).store == container
 
 
-@pytest.mark.parametrize("command", [["ingest", "exports"], ["forget", "--customer", "a"], ["schedule"]])
+@pytest.mark.parametrize(
+    "command", [["ingest", "exports"], ["forget", "--customer", "a"], ["schedule"]]
+)
 def test_nothing_is_written_to_a_url(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
