@@ -27,11 +27,12 @@ def compact_rows(data: Slice) -> dict[str, Any]:
     Returns:
         `months`: from the month before the range to its end, as `2025-01`; `covered`, `has_usage`
         and `has_ids` of each, 0 or 1; `values`: the texts of each dimension, in the order of
-        their UTF-8 bytes; `same`: for each text of a facet the first one that equals it without
-        case; `countries`: the country code of each market, or empty; `patterns`: sets of months
-        as 32-bit windows, bit 0 of window k is month 31k; `rows`: customer and subscription (as
-        differences from the row before; subscription 0 is unknown), a code for each dimension,
-        and `held`, the code of the pattern; `usage`: customer (differences), product, held.
+        their UTF-8 bytes, none of an absent one; `same`: for each text of a facet its number;
+        `countries`: the country code of each market, or empty; `patterns`: sets of months as
+        32-bit windows, bit 0 of window k is month 31k; `rows`: customer and subscription (as
+        differences from the row before; subscription 0 is unknown), a code for each dimension
+        (one more than the last value where it is absent), and `held`, the code of the pattern;
+        `usage`: customer (differences), product, held.
     """
     months = data.query("SELECT * EXCLUDE (month), strftime(month, '%Y-%m') AS month FROM months")
     windows = range(0, max(len(months) - 1, 1), WINDOW)
@@ -42,18 +43,19 @@ def compact_rows(data: Slice) -> dict[str, Any]:
         f"""SELECT customer, product, {_windows("bit_or(1::HUGEINT << month_index)", windows)}
             FROM usage JOIN months USING (month) GROUP BY customer, product"""
     )
-    values = {name: sorted(rows[name].unique()) for name in DIMENSION_COLUMNS}
+    values = {name: sorted(rows[name].dropna().unique()) for name in DIMENSION_COLUMNS}
     values["product"] = sorted({*values["product"], *usage["product"]})
     for table in (rows, usage):
         for name in table.columns.intersection(list(DIMENSION_COLUMNS)):
-            table[name] = pd.Categorical(table[name], values[name]).codes
+            codes = pd.Categorical(table[name], values[name]).codes
+            table[name] = np.where(codes < 0, len(values[name]), codes)
     patterns, rows["held"], usage["held"] = _patterns(rows, usage, len(windows))
     rows, usage = _renumbered(rows, usage)
     return {
         "months": months["month"].tolist(),
         **{flag: months[flag].astype(int).tolist() for flag in ("covered", "has_usage", "has_ids")},
         "values": values,
-        "same": {facet: _same(data, values[facet]) for facet in FACETS},
+        "same": {facet: list(range(len(values[facet]))) for facet in FACETS},
         "countries": country_codes(values["customer_market"]),
         "patterns": patterns,
         "rows": {
@@ -108,10 +110,3 @@ def _renumbered(rows: pd.DataFrame, usage: pd.DataFrame) -> tuple[pd.DataFrame, 
 def _differences(numbers: "pd.Series[int]") -> Codes:
     differences: Codes = np.diff(numbers.to_numpy(dtype="int64"), prepend=0).tolist()
     return differences
-
-
-def _same(data: Slice, values: list[str]) -> Codes:
-    """Which texts are one to a filter: those that the database finds equal without case."""
-    lowered = data.database.execute("SELECT lower(unnest($1::VARCHAR[]))", [values]).fetchall()
-    first: dict[str, int] = {}
-    return [first.setdefault(text, i) for i, (text,) in enumerate(lowered)]

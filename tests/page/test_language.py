@@ -1,4 +1,4 @@
-"""Fixed text, numbers and dates in each language, and the codes of countries."""
+"""Fixed text, numbers and dates in each language."""
 
 import re
 from pathlib import Path
@@ -6,8 +6,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from insights_lib.exports import countries
-from insights_lib.exports.countries import country_codes
 from insights_lib.parameters.spec import LOCALES
 from insights_lib.presentation.language import Language
 from tests.support.rows import seats_row, slice_of, usage_row
@@ -80,33 +78,3 @@ def test_an_unknown_number_is_a_dash() -> None:
     assert [words.count(None), words.short(None), words.percent(None), words.month(None)] == [
         "–"
     ] * 4
-
-
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [
-        ("Sweden", "SWE"),
-        ("NA", "NAM"),
-        ("Namibia", "NAM"),
-        ("Korea, Republic of", "KOR"),
-        ("Hong Kong SAR", "HKG"),
-        ("Türkiye", "TUR"),
-        ("Unknown", ""),
-        ("UNKNOWN", ""),
-        ("Atlantis", ""),
-        ("<b>Sweden</b>", ""),
-        ("x" * 5000, ""),
-    ],
-)
-def test_a_country_has_its_code_and_anything_else_none(name: str, code: str) -> None:
-    assert country_codes([name, "Norway", name]) == [code, "NOR", code]
-
-
-def test_the_usual_names_have_the_codes_that_a_search_finds() -> None:
-    names = countries._table()["name_short"].tolist()
-    assert len(names) > 240
-    assert country_codes(names) == [countries._searched(name) for name in names]
-
-
-def test_no_name_at_all_has_no_code() -> None:
-    assert country_codes([]) == []
