@@ -3,15 +3,16 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STORE := data/store/catalog.sqlite
-PLOTLY := insights_lib/page/files/plotly
-PAGE_FILES := "insights_lib/page/files/*.{js,css}" "tests/**/*.js"
+PAGE := insights_lib/page/files
+PLOTLY := $(PAGE)/plotly
+PAGE_FILES := "$(PAGE)/{build,licenses}.js" "$(PAGE)/{script,style}/*" "tests/**/*.js"
 # The Node of the environment comes first on the path, where its programs look for it.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 NPM := $(WITH_NODE) npm --no-fund --no-audit --loglevel=error
 # Set PYTHON to use a certain Python: make install PYTHON=/opt/python3.13/bin/python3
 PYTHON := python3 python3.14 python3.13 python3.12 python3.11
 
-.PHONY: help install report test deliveries faults lint lab lock plotly bench clean chromium demo
+.PHONY: help install report test deliveries faults lint lab lock page plotly bench clean chromium demo
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -32,7 +33,7 @@ lint: install node_modules/.installed ## Check style, formatting and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(WITH_NODE) node_modules/.bin/eslint insights_lib/page/files tests
+	@$(WITH_NODE) node_modules/.bin/eslint $(PAGE) tests
 	@$(WITH_NODE) node_modules/.bin/prettier --check --log-level=warn $(PAGE_FILES)
 
 lab: install demo ## Open the notebooks in JupyterLab
@@ -44,6 +45,9 @@ lock: install ## Pin anew what pyproject.toml asks for; UPGRADE=--upgrade takes 
 		--quiet --output-file requirements.lock $(UPGRADE)
 	@$(NPM) install --package-lock-only
 	@cd $(PLOTLY) && $(NPM) install --package-lock-only
+
+page: node_modules/.installed ## Build the page's script and style sheet from their modules
+	@$(WITH_NODE) node $(PAGE)/build.js
 
 plotly: install ## Build the page's plotly.js from the packages pinned beside it
 	@cd $(PLOTLY) && $(NPM) ci && $(WITH_NODE) node build.js
@@ -83,7 +87,7 @@ $(VENV)/.installed: $(VENV)/.packages pyproject.toml
 		--no-deps --no-build-isolation --editable .
 	@touch $@
 
-# What the page's JavaScript is checked with.
+# What the page's files are built and checked with.
 node_modules/.installed: package-lock.json $(VENV)/.installed
 	@$(NPM) ci
 	@touch $@

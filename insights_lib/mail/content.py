@@ -10,6 +10,7 @@ from typing import Any
 from insights_lib.page.sections import Report
 from insights_lib.parameters.addresses import is_unseen
 from insights_lib.presentation.language import UNKNOWN, Language
+from insights_lib.tables import TABLES
 
 MOST_ROWS = 10
 MOST_MONTHS = 12
@@ -163,12 +164,13 @@ def _signed(number: int, language: Language) -> str:
 def _table(name: str, title: str, rows: list[Row], language: Language) -> Table:
     """The first rows, or the last months, with texts in place of values."""
     columns = CHARTS.get(name, PRODUCTS)
+    kinds = TABLES[name].columns
     shown = rows[-MOST_MONTHS:] if columns[0] == "month" else rows[:MOST_ROWS]
     return Table(
         name,
         title,
         tuple(language.name(column) for column in columns),
-        tuple(tuple(cut(language.cell(row[c], c)) for c in columns) for row in shown),
+        tuple(tuple(cut(language.cell(row[c], kinds[c])) for c in columns) for row in shown),
         more=len(rows) - len(shown),
     )
 

@@ -225,7 +225,7 @@ def test_the_plain_text_alone_tells_all_key_figures_as_the_report_does(
     for name, columns in CHARTS.items():
         for row in table(plain, name):
             if row.get("product", "All") == "All":
-                cells = [words.cell(number(row[c], c), c) for c in columns]
+                cells = [words.cell(number(row[c], c), TABLES[name].columns[c]) for c in columns]
                 lines = [" ".join(line.split()) for line in text.splitlines()]
                 assert " ".join(" ".join(cells).split()) in lines
     assert "None" not in text

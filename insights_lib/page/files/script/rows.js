@@ -1,14 +1,4 @@
-// The rows of the report, as numbers: what insights_lib/rows.py packed, ready to be counted.
-
-export const FACETS = [
-  "product",
-  "customer_market",
-  "partner_attribution",
-  "partner_location",
-  "sales_channel",
-  "customer_segment",
-];
-export const DIMENSIONS = [...FACETS, "sku", "pricing_model"];
+// The rows of the report, as numbers: what insights_lib/page/rows.py packed, ready to be counted.
 
 // The text of a packed block: base64 of gzip, as it stands in the page.
 export async function unpacked(base64) {
@@ -17,24 +7,28 @@ export async function unpacked(base64) {
   return new Response(stream).text();
 }
 
-// Columns as typed arrays; a customer's rows and usage stand together, from starts[c] on.
-export function openRows(packed) {
+// Columns as typed arrays; a customer's rows and usage stand together, from starts[c] on. declared
+// is what insights_lib/tables.py declares.
+export function openRows(packed, declared) {
   const { rows, usage, patterns } = packed;
+  const { facets, dimensions } = declared;
   const customer = runningSum(rows.customer);
   const customers = customer.length ? customer.at(-1) + 1 : 0;
   const subscription = runningSum(rows.subscription);
   return {
     ...packed,
+    facets,
+    dimensions,
     customers,
     subscriptions: subscription.reduce((most, number) => Math.max(most, number), 0),
     subscription,
-    codes: Object.fromEntries(DIMENSIONS.map((name) => [name, Int32Array.from(rows[name])])),
-    held: Int32Array.from(rows.held),
+    codes: Object.fromEntries(dimensions.map((name) => [name, Int32Array.from(rows[name])])),
+    pattern: Int32Array.from(rows.pattern),
     starts: startsOf(customer, customers),
     usage: {
       starts: startsOf(runningSum(usage.customer), customers),
       product: Int32Array.from(usage.product),
-      held: Int32Array.from(usage.held),
+      pattern: Int32Array.from(usage.pattern),
     },
     windows: (patterns[0] ?? [0]).map((_, w) => Int32Array.from(patterns, (bits) => bits[w])),
     plans: plansOf(rows, packed.values.sku.length),
@@ -63,7 +57,7 @@ function plansOf({ product, sku }, skus) {
   const numbers = [...new Set(plan)].sort((a, b) => a - b);
   const codeOf = new Map(numbers.map((number, i) => [number, i]));
   return {
-    pairs: numbers.map((number) => [Math.floor(number / skus), number % skus]),
+    pairs: numbers.map((number) => ({ product: Math.floor(number / skus), sku: number % skus })),
     codes: Int32Array.from(plan, (number) => codeOf.get(number)),
   };
 }
