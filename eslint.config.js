@@ -4,11 +4,11 @@ import globals from "globals";
 export default [
   js.configs.recommended,
   {
-    files: ["insights_lib/page/files/script/*.js"],
+    files: ["insights_lib/page/files/script/*.js", "tests/page/*.js"],
     languageOptions: { globals: globals.browser },
   },
   {
-    files: ["insights_lib/page/files/*.js", "tests/**/*.js"],
+    files: ["insights_lib/page/files/*.js", "tests/numbers/*.js"],
     languageOptions: { globals: globals.node },
   },
   { ignores: ["insights_lib/page/files/plotly/", "**/*.min.js"] },

@@ -14,11 +14,15 @@ PAGE_FILES = Path(__file__).parent / "files"
 # The kinds of traces in files/plotly/plotly.min.js; see the entry.js beside it.
 BUNDLED_TRACES = frozenset({"bar", "choropleth", "pie", "scatter"})
 
-# What plotly.js would share with all of a document, and what it calls its own instead.
+# What plotly.js would share with the whole document, and what each has for itself instead.
 _SHARED = {
     "window.PlotlyGeoAssets": "PlotlyGeoAssets",
     '"js-plotly-tester"': "testerId",
-    "window.Plotly = Plotly;": "",
+    "window.Plotly = ": "module.Plotly = ",
+    **{
+        f"window.{name}": f"module.{name}"
+        for name in ("PolyBool", "sprintf", "vsprintf", "__TYPEDARRAY_POOL")
+    },
 }
 
 
