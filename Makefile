@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STORE := data/store/catalog.sqlite
 PAGE := insights_lib/page/files
 PLOTLY := $(PAGE)/plotly
-PAGE_FILES := "$(PAGE)/*.{js,css}" "tests/**/*.js"
+PAGE_FILES := "$(PAGE)/{build,licenses}.js" "$(PAGE)/{script,style}/*" "tests/**/*.js"
 # Puts the Node of the environment first on the path, where its programs look for it.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 NPM := $(WITH_NODE) npm --no-fund --no-audit --loglevel=error
@@ -97,7 +97,7 @@ $(VENV)/.installed: $(VENV)/.packages pyproject.toml
 		--no-deps --no-build-isolation --editable .
 	@touch $@
 
-# What the page's JavaScript is checked with.
+# What the page's files are built and checked with.
 node_modules/.installed: package-lock.json $(VENV)/.installed
 	@$(NPM) ci
 	@touch $@

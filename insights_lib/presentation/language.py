@@ -4,6 +4,7 @@ A language is a file, `locale/<code>.po`, whose message ids are the English text
 too, for the names that read better another way.
 """
 
+from collections.abc import Callable
 from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from babel import Locale
 from babel.dates import format_date, format_skeleton
 from babel.messages.pofile import read_po
 from babel.numbers import format_compact_decimal, format_decimal
+
+from insights_lib.tables import Kind
 
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 UNKNOWN = "–"  # what a reader sees where a number cannot be known
@@ -68,13 +71,15 @@ class Language:
             return UNKNOWN
         return _month(month, self._babel)
 
-    def cell(self, value: Any, kind: str) -> str:
-        """A value of a table as a reader sees it, by the kind of its column; see `tables`."""
-        if value is None or kind == "month":
-            return self.month(value)
-        if isinstance(value, str):
-            return self.name(value) if kind == "name" else value
-        return self.percent(value) if kind == "percent" else self.count(value)
+    def cell(self, value: Any, kind: Kind) -> str:
+        """A value of a table as a reader sees it, by the kind of its column."""
+        writers: dict[str, Callable[[Any], str]] = {
+            "text": str,
+            "name": self.name,
+            "month": self.month,
+            "percent": self.percent,
+        }
+        return UNKNOWN if value is None else writers.get(kind, self.count)(value)
 
     def day(self, day: date) -> str:
         """A day with its month written out."""

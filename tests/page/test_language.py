@@ -8,6 +8,7 @@ import pytest
 
 from insights_lib.parameters.spec import LOCALES
 from insights_lib.presentation.language import Language
+from insights_lib.tables import ALL, PLURALS
 from tests.support.rows import seats_row, slice_of, usage_row
 from tests.support.strategies import METRICS
 
@@ -18,11 +19,16 @@ SPACE = "\N{NO-BREAK SPACE}"
 
 def fixed_texts() -> set[str]:
     """Every text that the library, the page or a notebook shows in the reader's language."""
-    texts: set[str] = set()
-    call = re.compile(r"""\b(?:words|language)\(\s*(["'])(.+?)\1""")
-    for kind in ("*.py", "*.j2", "*.js"):
-        for file in PACKAGE.rglob(kind):
-            texts |= {text for _, text in call.findall(file.read_text(encoding="utf-8"))}
+    texts: set[str] = {*PLURALS.values(), ALL}
+    for suffix, call in (("py", "language"), ("j2", "language"), ("js", "(?:t|marked)")):
+        found = set()
+        for file in PACKAGE.rglob(f"*.{suffix}"):
+            if file.suffixes != [".min", ".js"]:
+                source = file.read_text(encoding="utf-8")
+                literal = rf"""\b{call}\(\s*(["'])(.+?)\1"""
+                found |= {text for _, text in re.findall(literal, source)}
+        assert len(found) > 10, suffix
+        texts |= found
     for file in NOTEBOOKS.glob("*.ipynb"):
         for cell in nbformat.read(file, as_version=4).cells:
             if cell.cell_type == "markdown":

@@ -85,7 +85,8 @@ class Reader:
 
 def ready(tab: Page) -> None:
     """Wait until the page shows what its address asks for."""
-    expect(tab.locator("html")).to_have_attribute("data-ready", tab.evaluate("location.hash"))
+    asked = tab.evaluate("location.hash.slice(1)")
+    expect(tab.locator(".insights[data-ready]")).to_have_attribute("data-ready", asked)
 
 
 def card(tab: Page, name: str) -> Any:

@@ -1,71 +1,74 @@
 // The map: the tables and the reader's choices in, as for charts.js, and where each country lies.
 
-import { color, label, layout } from "./figures.js";
-import { groups, nothing, tabOf } from "./shaping.js";
-import { exact, nameOf, percent, short, words } from "./language.js";
+import { groups, label, tabOf } from "./figures.js";
 
-const KINDS = ["current_customers", "active_customers", "new_customers"];
+// What the map shows by country, and the column that holds its share.
+const SHARES = {
+  current_customers: "current_pct",
+  active_customers: "active_pct",
+  new_customers: "new_pct",
+};
+const CLEAR = "rgba(0,0,0,0)";
 
 /* The world by the customers' country. */
-export function worldMap(tables, state) {
-  const tabs = KINDS.map((key) => ({ key, text: nameOf(key) }));
+export function worldMap(tables, state, report) {
+  const { t, figures, world } = report;
+  const tabs = Object.keys(SHARES).map((key) => ({ key, text: t.nameOf(key) }));
   const kind = tabOf(tabs, state);
-  const column = tables.geographical_spread.columns.indexOf(kind);
-  const { rows } = tables.geographical_spread;
+  const rows = tables.geographical_spread;
   // Several spellings of one country share a shape; its hover tells them apart.
   const countries = groups(
-    rows.filter((row) => row[1]),
-    (row) => row[1],
+    rows.filter((row) => row.country_code),
+    (row) => row.country_code,
   );
-  const counts = [...countries].map(([code, same]) => [
-    code,
-    Math.max(...same.map((row) => row[column] ?? 0)),
-  ]);
-  const known = counts.filter(([, count]) => count > 0);
-  const most = known.reduce((best, [, count]) => Math.max(best, count), 1);
-  const line = { color: color("card"), width: 0.5 };
-  const shapes = {
-    type: "choropleth",
-    locations: known.map(([code]) => code),
-    z: known.map(([, count]) => Math.log10(count)),
-    zmin: 0,
-    zmax: Math.log10(most) || 1,
-    colorscale: [0, 0.5, 1].map((at, i) => [at, color(`map-${i + 1}`)]),
-    marker: { line },
-    colorbar: powersOfTen(most),
-    showscale: !state.narrow,
-    hovertext: known.map(([code]) => countries.get(code).map(spreadOf).join("<br>")),
-    hovertemplate: "%{hovertext}<extra></extra>",
-  };
-  const place = countries.has(state.chosen) ? placeOf(state.world, state.chosen) : null;
-  const mark = place && {
-    type: "choropleth",
-    locations: [state.chosen],
-    z: [0],
-    showscale: false,
-    colorscale: [
-      [0, "rgba(0,0,0,0)"],
-      [1, "rgba(0,0,0,0)"],
-    ],
-    marker: { line: { color: color("added"), width: 3 } },
-    hoverinfo: "skip",
-  };
+  const shapes = shapesOf(countries, kind, state, report);
+  const place = countries.has(state.chosen) ? placeOf(world, state.chosen) : null;
+  const data = place ? [shapes, outline(state.chosen, figures)] : [shapes];
   return {
     tabs,
     tab: kind,
-    plots: [
-      {
-        data: mark ? [shapes, mark] : [shapes],
-        layout: mapLayout(state, place),
-        keys: shapes.locations,
-      },
-    ],
-    sentence: spreadSentence(rows, column, kind),
+    plots: [{ data, layout: mapLayout(state, place, figures), keys: shapes.locations }],
+    sentence: spreadSentence(rows, kind, t),
   };
 }
 
-function mapLayout(state, place) {
-  return layout(Math.min(440, 0.62 * state.width), {
+function shapesOf(countries, kind, state, { t, figures }) {
+  const known = [...countries]
+    .map(([code, rows]) => ({ code, rows, count: Math.max(...rows.map((row) => row[kind] ?? 0)) }))
+    .filter(({ count }) => count > 0);
+  const most = known.reduce((best, { count }) => Math.max(best, count), 1);
+  return {
+    type: "choropleth",
+    locations: known.map(({ code }) => code),
+    z: known.map(({ count }) => Math.log10(count)),
+    zmin: 0,
+    zmax: Math.log10(most) || 1,
+    colorscale: [0, 0.5, 1].map((at, i) => [at, figures.color(`map-${i + 1}`)]),
+    marker: { line: { color: figures.color("card"), width: 0.5 } },
+    colorbar: powersOfTen(most, t),
+    showscale: !state.narrow,
+    hovertext: known.map(({ rows }) => rows.map((row) => spreadOf(row, t)).join("<br>")),
+    hovertemplate: "%{hovertext}<extra></extra>",
+  };
+}
+
+function outline(code, figures) {
+  return {
+    type: "choropleth",
+    locations: [code],
+    z: [0],
+    showscale: false,
+    colorscale: [
+      [0, CLEAR],
+      [1, CLEAR],
+    ],
+    marker: { line: { color: figures.color("added"), width: 3 } },
+    hoverinfo: "skip",
+  };
+}
+
+function mapLayout(state, place, figures) {
+  return figures.layout(Math.min(440, 0.62 * state.width), {
     dragmode: "pan",
     geo: {
       projection: { type: "natural earth", scale: place?.scale ?? 1 },
@@ -73,26 +76,26 @@ function mapLayout(state, place) {
       // The whole earth but for Antarctica, where there are no customers.
       lataxis: { range: place ? [-90, 90] : [-57, 84] },
       showland: true,
-      landcolor: color("land"),
+      landcolor: figures.color("land"),
       showcountries: true,
-      countrycolor: color("card"),
+      countrycolor: figures.color("card"),
       showcoastlines: false,
       showlakes: false,
       showframe: false,
-      bgcolor: "rgba(0,0,0,0)",
+      bgcolor: CLEAR,
     },
   });
 }
 
-function spreadOf([market, , ...numbers]) {
-  const lines = KINDS.map(
-    (kind, i) => `${nameOf(kind)}: ${exact(numbers[2 * i])} (${percent(numbers[2 * i + 1])})`,
+function spreadOf(row, t) {
+  const lines = Object.entries(SHARES).map(
+    ([kind, share]) => `${t.nameOf(kind)}: ${t.exact(row[kind])} (${t.percent(row[share])})`,
   );
-  return [`<b>${label(market)}</b>`, ...lines].join("<br>");
+  return [`<b>${label(row.customer_market)}</b>`, ...lines].join("<br>");
 }
 
 // A scale for logarithms that is labelled with the counts.
-function powersOfTen(most) {
+function powersOfTen(most, t) {
   const powers = Array.from(
     { length: Math.floor(Math.log10(most)) + 1 },
     (_, power) => 10 ** power,
@@ -100,7 +103,7 @@ function powersOfTen(most) {
   const counts = [...powers, most];
   return {
     tickvals: counts.map(Math.log10),
-    ticktext: counts.map(short),
+    ticktext: counts.map(t.short),
     thickness: 8,
     len: 0.5,
     x: 0,
@@ -109,24 +112,21 @@ function powersOfTen(most) {
   };
 }
 
-function spreadSentence(rows, column, kind) {
-  const found = rows.filter((row) => row[column]).sort((a, b) => b[column] - a[column]);
-  if (!found.length) return nothing();
+function spreadSentence(rows, kind, t) {
+  const found = rows.filter((row) => row[kind]).sort((a, b) => b[kind] - a[kind]);
+  if (!found.length) return t("There is no data for this.");
   const [first] = found;
-  return words(
-    "{kind}: {value} has the most, {count} ({share}), of {values} countries / regions.",
-    {
-      kind: nameOf(kind),
-      value: first[0],
-      count: exact(first[column]),
-      share: percent(first[column + 1]),
-      values: exact(found.length),
-    },
-  );
+  return t("{kind}: {value} has the most, {count} ({share}), of {values} countries / regions.", {
+    kind: t.nameOf(kind),
+    value: first.customer_market,
+    count: t.exact(first[kind]),
+    share: t.percent(first[SHARES[kind]]),
+    values: t.exact(found.length),
+  });
 }
 
 // The centre and the zoom at which the largest piece of land of a country fills the map.
-export function placeOf(world, code) {
+function placeOf(world, code) {
   const country = world.objects.countries.geometries.find(({ id }) => id === code);
   if (!country) return null;
   const pieces = country.type === "Polygon" ? [country.arcs] : country.arcs;

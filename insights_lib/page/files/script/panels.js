@@ -1,10 +1,9 @@
 // A chart on its card: tabs, a sentence, the legend, a slider, and the drawing itself.
 
 import { button, cut, element } from "./dom.js";
-import { color, label } from "./figures.js";
+import { label } from "./figures.js";
 import { Period } from "./period.js";
 import { drawTabs } from "./tabs.js";
-import { words } from "./language.js";
 
 const NARROW = 560; // pixels below which a chart leaves out what needs room
 const CONFIG = { displayModeBar: false, scrollZoom: false, showTips: false };
@@ -13,15 +12,17 @@ const CLICK = 6; // pixels that a pointer may move for a click; more is a drag
 export class Panel {
   /* draw is a function of charts.js; chosen is called when the reader has chosen something in the
    * chart or its legend, and openTable when the chart's table is wanted. */
-  constructor({ name, title, draw, world, chosen = () => {}, openTable }) {
-    Object.assign(this, { name, title, draw, chosen });
-    this.state = { tab: null, hidden: new Set(), period: null, chosen: null, world };
+  constructor(report, { name, title, draw, chosen = () => {}, openTable }) {
+    Object.assign(this, { report, name, title, chosen });
+    this.draw = (tables, state) => draw(tables, state, report);
+    const { t } = report;
+    this.state = { tab: null, hidden: new Set(), period: null, chosen: null };
     const named = (text) => ({ role: "group", "aria-label": `${text}: ${title}` });
     this.tabs = element("div", { class: "tab-place" });
-    this.sentence = element("p", { class: "sentence", id: `${name}-sentence` });
-    this.legend = element("div", { class: "legend", ...named(words("Legend")) });
-    this.slider = element("div", { class: "period", ...named(words("Period shown")) });
-    this.period = new Period(this.slider, (period) => this.change({ period }));
+    this.sentence = element("p", { class: "sentence", id: report.id(`${name}-sentence`) });
+    this.legend = element("div", { class: "legend", ...named(t("Legend")) });
+    this.slider = element("div", { class: "period", ...named(t("Period shown")) });
+    this.period = new Period(this.slider, (period) => this.change({ period }), t);
     this.plots = element("div", {
       class: "plots",
       role: "img",
@@ -35,7 +36,7 @@ export class Panel {
     });
     this.panel = element(
       "div",
-      { id: `${name}-panel` },
+      { id: report.id(`${name}-panel`) },
       this.sentence,
       this.legend,
       this.slider,
@@ -48,7 +49,7 @@ export class Panel {
     return [this.tabs, this.panel, this.printed];
   }
 
-  // Takes other tables; what is drawn follows with the next draw().
+  // Takes other tables; what is drawn follows with the next redraw().
   update(tables) {
     this.tables = tables;
     this.stale = true;
@@ -94,8 +95,8 @@ export class Panel {
       entries.some(({ chosen }) => chosen !== undefined),
     );
     const keys = entries.map(({ key, color }) => `${key}\n${color}`).join("\n");
-    if (keys !== this.legend.keys) {
-      this.legend.keys = keys;
+    if (keys !== this.legendKeys) {
+      this.legendKeys = keys;
       this.legend.replaceChildren(
         ...entries.map(({ key, text, color, chosen }) => {
           const swatch = element("span", { class: "swatch", style: `background: ${color}` });
@@ -131,22 +132,15 @@ export class Panel {
 
   drawPlots(plots) {
     while (this.plots.children.length < plots.length) this.plots.append(this.newPlace());
-    plots.forEach(({ data, layout: form, title }, i) => {
+    plots.forEach(({ data, layout, title }, i) => {
       const place = this.plots.children[i];
-      place.firstChild.textContent = title ? cut(title) : "";
-      place.lastChild.style.minHeight = `${form.height}px`;
+      const [head, plot] = place.children;
+      head.textContent = title ? cut(title) : "";
+      plot.style.minHeight = `${layout.height}px`;
+      const isNew = !plot.data;
       // A layout of its own, for plotly changes what it is given.
-      Plotly.react(place.lastChild, data, { ...form, width: place.clientWidth }, CONFIG);
-      if (place.listening) return;
-      place.listening = true;
-      let pressed = null;
-      place.addEventListener("pointerdown", (event) => (pressed = event), { capture: true });
-      place.lastChild.on("plotly_click", ({ points: [point], event }) => {
-        const key = this.chart.plots[i].keys?.[point.pointNumber ?? point.i];
-        const from = pressed ?? event;
-        const moved = Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY);
-        if (key !== undefined && point.curveNumber === 0 && !(moved > CLICK)) this.pick(key);
-      });
+      this.report.plotly.react(plot, data, { ...layout, width: place.clientWidth }, CONFIG);
+      if (isNew) this.listen(place, plot, i);
     });
   }
 
@@ -157,6 +151,22 @@ export class Panel {
       element("p", { class: "plot-title" }),
       element("div", { class: "plot" }),
     );
+  }
+
+  listen(place, plot, i) {
+    let pressed = null;
+    place.addEventListener("pointerdown", (event) => (pressed = event), { capture: true });
+    plot.on("plotly_click", ({ points: [point], event }) => {
+      const key = this.chart.plots[i].keys?.[point.pointNumber ?? point.i];
+      const from = pressed ?? event;
+      const moved = Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY);
+      if (key !== undefined && point.curveNumber === 0 && !(moved > CLICK)) this.pick(key);
+    });
+  }
+
+  // Takes the drawings away, and all that plotly keeps of them.
+  purge() {
+    for (const place of this.plots.children) this.report.plotly?.purge(place.lastChild);
   }
 
   // The tabs in words, for paper, where nobody can choose them.
@@ -172,30 +182,27 @@ export class Panel {
 
   // The drawings as PNG data, each with a title and a legend of its own.
   pictures(subtitle) {
+    return Promise.all(this.chart.plots.map((plot) => this.picture(plot, subtitle)));
+  }
+
+  picture({ data, layout, title }, subtitle) {
     const tab = this.chart.tabs.find(({ key }) => key === this.chart.tab);
-    return Promise.all(
-      this.chart.plots.map(({ data, layout: form, title }) => {
-        const text = [this.title, tab?.text, title]
-          .filter(Boolean)
-          .map((one) => label(one))
-          .join(" · ");
-        const titled = {
-          ...form,
-          title: {
-            text,
-            subtitle: { text: label(subtitle, 150) },
-            x: 0.01,
-            xanchor: "left",
-            font: { size: 17 },
-          },
-          margin: { ...form.margin, t: 96 },
-          paper_bgcolor: color("card"),
-          showlegend: data.length > 1 || data[0]?.type === "pie",
-          legend: { x: 1.02, y: 1, traceorder: "normal" },
-        };
-        const size = { width: 1200, height: form.height + 96, scale: 2 };
-        return Plotly.toImage({ data, layout: titled }, { format: "png", ...size });
-      }),
-    );
+    const titles = [this.title, tab?.text, title].filter(Boolean).map((text) => label(text));
+    const titled = {
+      ...layout,
+      title: {
+        text: titles.join(" · "),
+        subtitle: { text: label(subtitle, 150) },
+        x: 0.01,
+        xanchor: "left",
+        font: { size: 17 },
+      },
+      margin: { ...layout.margin, t: 96 },
+      paper_bgcolor: this.report.figures.color("card"),
+      showlegend: data.length > 1 || data[0]?.type === "pie",
+      legend: { x: 1.02, y: 1, traceorder: "normal" },
+    };
+    const size = { width: 1200, height: layout.height + 96, scale: 2 };
+    return this.report.plotly.toImage({ data, layout: titled }, { format: "png", ...size });
   }
 }

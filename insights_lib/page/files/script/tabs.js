@@ -1,6 +1,6 @@
 // Words with an underline to choose from; a list where there are too many for a row.
 
-import { button, cut, element } from "./dom.js";
+import { button, cut, element, focused } from "./dom.js";
 
 const MOST_IN_A_ROW = 8;
 
@@ -35,7 +35,7 @@ function row(tabs, name, panel, choose) {
     return Object.assign(tab, { key });
   });
   const move = (event) => {
-    const at = made.indexOf(document.activeElement);
+    const at = made.indexOf(focused(made[0]));
     const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: made.length - 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();

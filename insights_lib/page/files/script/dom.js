@@ -23,6 +23,11 @@ export function button(text, onclick, attributes = {}) {
   return element("button", { type: "button", onclick, ...attributes }, text);
 }
 
+// What has the focus, in the document or the shadow root in which an element stands.
+export function focused(near) {
+  return near.getRootNode().activeElement;
+}
+
 // A text from data: its direction is its own, and a very long one is cut to three lines.
 export function dataText(text) {
   return element(
@@ -36,4 +41,14 @@ export function dataText(text) {
 export function cut(text, most = 40) {
   const characters = Array.from(text.slice(0, 2 * most));
   return characters.length <= most ? text : `${characters.slice(0, most - 1).join("")}…`;
+}
+
+// An info tip: a letter that opens a text or other content.
+export function tip(label, ...content) {
+  return element(
+    "details",
+    { class: "tip" },
+    element("summary", { "aria-label": label }, "i"),
+    element("div", {}, ...content),
+  );
 }

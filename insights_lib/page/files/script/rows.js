@@ -1,14 +1,4 @@
-// The rows of the report, as numbers: what insights_lib/rows.py packed, ready to be counted.
-
-export const FACETS = [
-  "product",
-  "customer_market",
-  "partner_attribution",
-  "partner_location",
-  "sales_channel",
-  "customer_segment",
-];
-export const DIMENSIONS = [...FACETS, "sku", "pricing_model"];
+// The rows of the report, as numbers: what insights_lib/page/rows.py packed, ready to be counted.
 
 // The text of a packed block: base64 of gzip, as it stands in the page.
 export async function unpacked(base64) {
@@ -17,24 +7,31 @@ export async function unpacked(base64) {
   return new Response(stream).text();
 }
 
-// Columns as typed arrays; a customer's rows and usage stand together, from starts[c] on.
-export function openRows(packed) {
+// Columns as typed arrays; a customer's rows and usage stand together, from starts[c] on. declared
+// is what insights_lib/tables.py declares.
+export function openRows(packed, declared) {
   const { rows, usage, patterns } = packed;
+  // A dimension that the exports do not have has no values, and no codes.
+  const isThere = (name) => packed.values[name].length > 0;
+  const facets = declared.facets.filter(isThere);
+  const dimensions = declared.dimensions.filter((name) => name in rows);
   const customer = runningSum(rows.customer);
   const customers = customer.length ? customer.at(-1) + 1 : 0;
   const subscription = runningSum(rows.subscription);
   return {
     ...packed,
+    facets,
+    dimensions,
     customers,
     subscriptions: subscription.reduce((most, number) => Math.max(most, number), 0),
     subscription,
-    codes: Object.fromEntries(DIMENSIONS.map((name) => [name, Int32Array.from(rows[name])])),
-    held: Int32Array.from(rows.held),
+    codes: Object.fromEntries(dimensions.map((name) => [name, Int32Array.from(rows[name])])),
+    pattern: Int32Array.from(rows.pattern),
     starts: startsOf(customer, customers),
     usage: {
       starts: startsOf(runningSum(usage.customer), customers),
       product: Int32Array.from(usage.product),
-      held: Int32Array.from(usage.held),
+      pattern: Int32Array.from(usage.pattern),
     },
     windows: (patterns[0] ?? [0]).map((_, w) => Int32Array.from(patterns, (bits) => bits[w])),
     plans: plansOf(rows, packed.values.sku.length),
@@ -59,21 +56,27 @@ function startsOf(customer, customers) {
 
 // The SKUs of products: the pairs that occur, in order, and which of them each row has.
 function plansOf({ product, sku }, skus) {
+  if (!product || !sku) return { pairs: [], codes: new Int32Array() };
   const plan = product.map((code, i) => code * skus + sku[i]);
   const numbers = [...new Set(plan)].sort((a, b) => a - b);
   const codeOf = new Map(numbers.map((number, i) => [number, i]));
   return {
-    pairs: numbers.map((number) => [Math.floor(number / skus), number % skus]),
+    pairs: numbers.map((number) => ({ product: Math.floor(number / skus), sku: number % skus })),
     codes: Int32Array.from(plan, (number) => codeOf.get(number)),
   };
 }
 
-// The codes in rows.same of texts as a reader or a link names them; case does not matter. A text
-// that no row holds has no code: it lets nothing pass.
+// The codes of texts as a reader or a link names them; case does not matter. A text that no row
+// holds has no code: it lets nothing pass.
 export function codesOf(rows, facet, texts) {
-  const wanted = new Set(texts.map((text) => text.toLowerCase()));
+  const wanted = new Set(texts.map(lowered));
   const found = rows.values[facet].flatMap((value, code) =>
-    wanted.has(value.toLowerCase()) ? [rows.same[facet][code]] : [],
+    wanted.has(lowered(value)) ? [code] : [],
   );
   return new Set(found);
+}
+
+// Simple lower case, code point by code point, as the library compares texts.
+function lowered(text) {
+  return Array.from(text, (one) => String.fromCodePoint(one.toLowerCase().codePointAt(0))).join("");
 }

@@ -1,16 +1,14 @@
 // A slider above a chart with two thumbs: the first and the last month to show.
 
-import { element } from "./dom.js";
-import { words } from "./language.js";
+import { element, focused } from "./dom.js";
 
 export class Period {
-  constructor(place, choose) {
-    this.place = place;
-    this.choose = choose;
+  constructor(place, choose, t) {
+    Object.assign(this, { place, choose });
     const thumb = (name) =>
       element("input", { type: "range", min: 0, "aria-label": name, oninput: () => this.moved() });
-    this.first = thumb(words("First month shown"));
-    this.last = thumb(words("Last month shown"));
+    this.first = thumb(t("First month shown"));
+    this.last = thumb(t("Last month shown"));
     this.text = element("output", { class: "quiet" });
     place.replaceChildren(element("div", { class: "thumbs" }, this.first, this.last), this.text);
   }
@@ -35,10 +33,9 @@ export class Period {
 
   moved() {
     // The thumb that is moved pushes the other one, and each stays within reach of the pointer.
-    const pushed = document.activeElement === this.first ? this.last : this.first;
-    if (Number(this.first.value) > Number(this.last.value)) {
-      pushed.value = document.activeElement.value;
-    }
+    const moved = focused(this.place) === this.first ? this.first : this.last;
+    const pushed = moved === this.first ? this.last : this.first;
+    if (Number(this.first.value) > Number(this.last.value)) pushed.value = moved.value;
     this.show();
     this.choose(this.value);
   }

@@ -1,39 +1,25 @@
 // The controls of the filters: the months from and to, and a list of values for each facet.
 
 import { cut, element } from "./dom.js";
-import { exact, marked, monthName, words } from "./language.js";
 
 const MOST_OPTIONS = 100; // that are listed at a time; a search finds the others
-const PLURALS = {
-  product: marked("Products"),
-  customer_market: marked("Markets"),
-  partner_attribution: marked("Attributions"),
-  partner_location: marked("Locations"),
-  sales_channel: marked("Channels"),
-  customer_segment: marked("Segments"),
-};
-
-// A facet as a reader calls several of its values.
-export function pluralOf(facet) {
-  return words(PLURALS[facet]);
-}
 
 // The first and the last month.
 export class RangeMenu {
   constructor(filters) {
     this.filters = filters;
     const options = () =>
-      filters.months.map((month) => element("option", { value: month }, monthName(month)));
+      filters.months.map((month) => element("option", { value: month }, filters.t.month(month)));
     const select = (name, choose) =>
       element(
         "select",
         { "aria-label": name, onchange: ({ target }) => choose(target.value) },
         options(),
       );
-    this.from = select(words("From month"), (from) =>
+    this.from = select(filters.t("From month"), (from) =>
       filters.choose({ from, to: from > filters.to ? from : filters.to }),
     );
-    this.to = select(words("To month"), (to) =>
+    this.to = select(filters.t("To month"), (to) =>
       filters.choose({ to, from: to < filters.from ? to : filters.from }),
     );
     this.update();
@@ -53,12 +39,13 @@ export class RangeMenu {
 export class FacetMenu {
   constructor(filters, facet) {
     Object.assign(this, { filters, facet });
-    const name = pluralOf(facet);
+    const { t } = filters;
+    const name = filters.pluralOf(facet);
     this.count = element("span", { class: "badge" });
     this.search = element("input", {
       type: "search",
-      placeholder: words("Search"),
-      "aria-label": `${words("Search")}: ${name}`,
+      placeholder: t("Search"),
+      "aria-label": `${t("Search")}: ${name}`,
       oninput: () => this.list(),
     });
     this.boxes = element("div", { class: "boxes", role: "group", "aria-label": name });
@@ -84,6 +71,7 @@ export class FacetMenu {
 
   list() {
     const { filters, facet } = this;
+    const { t } = filters;
     const wanted = this.search.value.trim().toLocaleLowerCase();
     const found = filters.options[facet].filter((text) =>
       text.toLocaleLowerCase().includes(wanted),
@@ -91,7 +79,7 @@ export class FacetMenu {
     this.boxes.replaceChildren(...found.slice(0, MOST_OPTIONS).map((text) => this.box(text)));
     this.rest.textContent =
       found.length > MOST_OPTIONS
-        ? words("{count} more; search to find them", { count: exact(found.length - MOST_OPTIONS) })
+        ? t("{count} more; search to find them", { count: t.exact(found.length - MOST_OPTIONS) })
         : "";
   }
 
@@ -116,7 +104,7 @@ export class FacetMenu {
 
   update() {
     const chosen = this.filters.chosen[this.facet];
-    this.count.textContent = chosen.length ? exact(chosen.length) : "";
+    this.count.textContent = chosen.length ? this.filters.t.exact(chosen.length) : "";
     for (const tick of this.boxes.querySelectorAll("input"))
       tick.checked = chosen.includes(tick.value);
   }

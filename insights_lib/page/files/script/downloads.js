@@ -1,15 +1,25 @@
 // Tables as CSV, all of them as one workbook, and handing files to the reader.
 
-import { zip } from "./zip.js";
+import { strToU8, zipSync } from "fflate";
 
 const FORMULA = /^[=+\-@\t\r]/;
 // XML 1.0 has no way to write these: control characters and halves of characters.
 const NOT_XML = /(?![\t\n\r])[\p{Cc}\p{Cs}\ufffe\uffff]/gu;
 const LONGEST_CELL = 32_767; // of a workbook
+const EARLIEST = new Date(1980, 0, 1); // that a zip file can tell; the same tables make the same file
 
-// As insights_lib writes data/*.csv: CR LF, null empty, and no text that a spreadsheet would run.
+// As data/*.csv is written (CR LF, null empty, no text that a spreadsheet would run), and with the
+// byte order mark by which Excel knows UTF-8.
 export function csv({ columns, rows }) {
-  return [columns, ...rows].map((row) => `${row.map(csvCell).join(",")}\r\n`).join("");
+  return `\ufeff${linesOf(columns, rows)
+    .map((line) => `${line.map(csvCell).join(",")}\r\n`)
+    .join("")}`;
+}
+
+// The head of a table and its rows, as lists of cells.
+function linesOf(columns, rows) {
+  const names = Object.keys(columns);
+  return [names, ...rows.map((row) => names.map((name) => row[name]))];
 }
 
 function csvCell(value) {
@@ -19,8 +29,8 @@ function csvCell(value) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-// Tables by name as an Excel workbook with a sheet for each. Texts are marked as texts in it, so
-// that none is run, and numbers are numbers in every country.
+// Tables by name, as {columns, rows}, as an Excel workbook with a sheet for each. Texts are marked as
+// texts in it, so that none is run, and numbers are numbers in every country.
 export function workbook(tables) {
   const sheets = Object.entries(tables);
   const each = (write) => sheets.map(([name, table], i) => write(i + 1, name, table)).join("");
@@ -38,11 +48,12 @@ export function workbook(tables) {
     "xl/workbook.xml": `<workbook xmlns="${main}" xmlns:r="${office}"><sheets>${each((i, name) => `<sheet name="${name}" sheetId="${i}" r:id="r${i}"/>`)}</sheets></workbook>`,
   };
   sheets.forEach(([, { columns, rows }], i) => {
-    const lines = [columns, ...rows].map((row) => `<row>${row.map(sheetCell).join("")}</row>`);
+    const lines = linesOf(columns, rows).map((row) => `<row>${row.map(sheetCell).join("")}</row>`);
     files[`xl/sheet${i + 1}.xml`] =
       `<worksheet xmlns="${main}"><sheetData>${lines.join("")}</sheetData></worksheet>`;
   });
-  return zip(files);
+  const bytes = Object.entries(files).map(([name, text]) => [name, strToU8(text)]);
+  return new Blob([zipSync(Object.fromEntries(bytes), { mtime: EARLIEST })]);
 }
 
 function sheetCell(value) {
