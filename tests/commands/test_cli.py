@@ -16,11 +16,13 @@ import typer
 from typer.testing import Result
 
 from insights_lib import cli
-from insights_lib.commands import reports
 from insights_lib.errors import ParameterError
+from insights_lib.outputs import Outputs
 from insights_lib.parameters.spec import ReportSpec
-from insights_lib.run.plan import NOTEBOOKS
-from insights_lib.run.reports import RenderResult, Settings
+from insights_lib.run import run as runs
+from insights_lib.run.plan import NOTEBOOKS, PlannedReport
+from insights_lib.run.reports import Settings
+from insights_lib.run.request import RenderResult
 from insights_lib.store.catalog import writing
 from tests.support.mailing import insights
 from tests.support.rows import fill_store, seats_row, write_tsv
@@ -82,7 +84,7 @@ def empty_store(folder: str) -> None:
 
 
 @dataclass
-class Overrides:
+class Asked:
     """What reached the runner, which was not run."""
 
     specs: list[ReportSpec]
@@ -95,21 +97,24 @@ class Overrides:
 
 
 @pytest.fixture
-def asked(here: Path, monkeypatch: pytest.MonkeyPatch) -> Overrides:
+def asked(here: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     """Put a note-taker in the runner's place, beside a store: every report is done at once."""
-    notes = Overrides([])
+    notes = Asked([])
     empty_store("data/store")
 
     def note(
-        specs: Sequence[ReportSpec], settings: Settings, follow: Callable[[RenderResult], None]
+        planned: Sequence[PlannedReport],
+        settings: Settings,
+        on_report: Callable[[RenderResult], None],
     ) -> list[RenderResult]:
-        notes.specs, notes.settings = list(specs), settings
-        done = [RenderResult(spec, settings.outputs / spec.partner / "range") for spec in specs]
-        for outcome in done:
-            follow(outcome)
+        notes.specs, notes.settings = [one.spec for one in planned], settings
+        folder = settings.outputs.folder
+        done = [RenderResult(spec, folder / spec.partner / "range") for spec in notes.specs]
+        for result in done:
+            on_report(result)
         return done
 
-    monkeypatch.setattr(reports, "run_reports", note)
+    monkeypatch.setattr(runs, "run_reports", note)
     return notes
 
 
@@ -152,7 +157,7 @@ WRONG_CALLS = {
 
 
 @pytest.mark.parametrize("call", WRONG_CALLS)
-def test_a_call_that_the_program_does_not_know_is_refused(call: str, asked: Overrides) -> None:
+def test_a_call_that_the_program_does_not_know_is_refused(call: str, asked: Asked) -> None:
     result = insights(*call.split())
     assert result.exit_code == 2
     assert "Traceback" not in result.stderr
@@ -180,7 +185,7 @@ WRONG_VALUES = {
 
 @pytest.mark.parametrize("options", WRONG_VALUES)
 def test_a_wrong_value_is_told_in_one_sentence_and_nothing_is_run(
-    options: str, asked: Overrides
+    options: str, asked: Asked
 ) -> None:
     reports_file(REPORTS)
     result = insights("run", *options.split())
@@ -227,7 +232,7 @@ BROKEN_FILES = {
 
 @pytest.mark.parametrize("text", BROKEN_FILES)
 def test_a_broken_parameter_file_is_told_in_one_sentence_and_nothing_is_run(
-    text: str, asked: Overrides
+    text: str, asked: Asked
 ) -> None:
     reports_file(text)
     result = insights("run")
@@ -237,13 +242,13 @@ def test_a_broken_parameter_file_is_told_in_one_sentence_and_nothing_is_run(
     assert all(word in sentence for word in BROKEN_FILES[text]), sentence
 
 
-def test_a_broken_parameter_file_is_refused_even_if_the_call_says_it_all(asked: Overrides) -> None:
+def test_a_broken_parameter_file_is_refused_even_if_the_call_says_it_all(asked: Asked) -> None:
     reports_file("partner: []")
     assert insights("run", "--partner", "1").exit_code == 2
     assert asked.settings is None
 
 
-def test_without_parameter_file_and_partner_there_is_nothing_to_run(asked: Overrides) -> None:
+def test_without_parameter_file_and_partner_there_is_nothing_to_run(asked: Asked) -> None:
     result = insights("run")
     assert result.exit_code == 2
     assert "reports.yml" in the_sentence(result)
@@ -252,7 +257,7 @@ def test_without_parameter_file_and_partner_there_is_nothing_to_run(asked: Overr
 # --- What is asked for
 
 
-def test_run_alone_renders_every_partner_and_range_of_the_parameter_file(asked: Overrides) -> None:
+def test_run_alone_renders_every_partner_and_range_of_the_parameter_file(asked: Asked) -> None:
     reports_file(f"section_timeout_seconds: 7\n{REPORTS}")
     result = insights("run")
     assert result.exit_code == 0
@@ -262,17 +267,18 @@ def test_run_alone_renders_every_partner_and_range_of_the_parameter_file(asked: 
         ("2", "2025-01_2025-02", "sv"),
     ]
     assert [s.filters.texts() for s in asked.specs] == [[], ["product=Azure"], ["product=Azure"]]
-    assert asked.settings == Settings(Path.cwd() / "outputs", os.cpu_count() or 1, 7)
+    outputs = Outputs(Path.cwd() / "outputs")
+    assert asked.settings == Settings(outputs, os.cpu_count() or 1, 7)
 
 
-def test_run_names_every_report_on_stdout(asked: Overrides) -> None:
+def test_run_names_every_report_on_stdout(asked: Asked) -> None:
     result = insights("run", "--partner", "1", "--partner", "2", "--outputs", "elsewhere")
     pages = [Path.cwd() / "elsewhere" / p / "range" / "report.html" for p in ("1", "2")]
     assert result.stdout.splitlines() == [str(page) for page in pages]
 
 
 def test_partner_restricts_the_run_and_may_name_one_that_the_file_does_not(
-    asked: Overrides,
+    asked: Asked,
 ) -> None:
     reports_file(REPORTS)
     assert insights("run", "--partner", "9", "--partner", "2").exit_code == 0
@@ -280,12 +286,12 @@ def test_partner_restricts_the_run_and_may_name_one_that_the_file_does_not(
     assert [s.locale for s in asked.specs] == ["en", "sv", "sv"]
 
 
-def test_a_partner_that_is_named_twice_is_rendered_once(asked: Overrides) -> None:
+def test_a_partner_that_is_named_twice_is_rendered_once(asked: Asked) -> None:
     assert insights("run", "--partner", "1", "--partner", "1").exit_code == 0
     assert asked.spec.partner == "1"
 
 
-def test_partner_needs_no_parameter_file(asked: Overrides) -> None:
+def test_partner_needs_no_parameter_file(asked: Asked) -> None:
     assert insights("run", "--partner", "1").exit_code == 0
     assert (asked.spec.partner, asked.spec.date_range) == ("1", "last_12_months")
 
@@ -300,7 +306,7 @@ def test_partner_needs_no_parameter_file(asked: Overrides) -> None:
     ],
 )
 def test_the_range_of_the_call_replaces_those_of_the_file(
-    options: str, date_range: str, asked: Overrides
+    options: str, date_range: str, asked: Asked
 ) -> None:
     reports_file(REPORTS)
     assert insights("run", *options.split()).exit_code == 0
@@ -310,7 +316,7 @@ def test_the_range_of_the_call_replaces_those_of_the_file(
     ]
 
 
-def test_filters_of_the_call_replace_those_of_the_file_and_may_repeat(asked: Overrides) -> None:
+def test_filters_of_the_call_replace_those_of_the_file_and_may_repeat(asked: Asked) -> None:
     """The same facet twice means either value; a value may hold `=`, commas and blanks."""
     reports_file(REPORTS)
     filters = ("product=Azure", "sales_channel=a=b, c", "product=Office 365")
@@ -319,7 +325,7 @@ def test_filters_of_the_call_replace_those_of_the_file_and_may_repeat(asked: Ove
     assert [s.filters.chosen() for s in asked.specs] == [chosen] * 3
 
 
-def test_the_other_options_reach_every_report(asked: Overrides) -> None:
+def test_the_other_options_reach_every_report(asked: Asked) -> None:
     reports_file(REPORTS)
     empty_store("s")
     options = "--as-of 2025-06-30 --locale en --store s --outputs o --jobs 3"
@@ -327,7 +333,7 @@ def test_the_other_options_reach_every_report(asked: Overrides) -> None:
     for spec in asked.specs:
         assert (str(spec.as_of), spec.locale) == ("2025-06-30", "en")
         assert spec.store == Path.cwd() / "s"
-    assert asked.settings == Settings(Path.cwd() / "o", 3, 600)
+    assert asked.settings == Settings(Outputs(Path.cwd() / "o"), 3, 600)
 
 
 # --- Failures
@@ -336,16 +342,16 @@ FAILED = (("02_x", "ValueError: no"), ("03_y", "its kernel died"))
 
 
 def test_a_failed_report_is_told_with_partner_months_section_and_reason(
-    asked: Overrides, monkeypatch: pytest.MonkeyPatch
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note = reports.run_reports
+    note = runs.run_reports
 
     def fail(*arguments: Any) -> list[RenderResult]:
         first, second, third = note(*arguments)
         lost = replace(third, folder=None, failures=(("", "it is not there."),))
         return [first, replace(second, failures=FAILED), lost]
 
-    monkeypatch.setattr(reports, "run_reports", fail)
+    monkeypatch.setattr(runs, "run_reports", fail)
     result = insights("run", "--partner", "1", "--partner", "2", "--partner", "3")
     assert result.exit_code == 1
     assert [line for line in sentences(result) if line.startswith("failed")] == [
@@ -356,7 +362,7 @@ def test_a_failed_report_is_told_with_partner_months_section_and_reason(
     assert result.stdout.splitlines() == [str(Path.cwd() / "outputs/1/range/report.html")]
 
 
-def test_a_report_asked_for_by_hand_comes_alone(asked: Overrides) -> None:
+def test_a_report_asked_for_by_hand_comes_alone(asked: Asked) -> None:
     """Not with those of the people of recipients.yml, to whom it would not be mailed."""
     reports_file(REPORTS)
     person = {"address": "anna@example.com", "locations": ["Oslo"]}
@@ -380,17 +386,63 @@ def test_a_report_asked_for_by_hand_comes_alone(asked: Overrides) -> None:
 
 
 def test_what_a_reader_should_know_is_told_to_the_operator_too(
-    asked: Overrides, monkeypatch: pytest.MonkeyPatch
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note = reports.run_reports
+    note = runs.run_reports
 
     def warned(*arguments: Any) -> list[RenderResult]:
         return [replace(one, warnings=("No data on x.",)) for one in note(*arguments)]
 
-    monkeypatch.setattr(reports, "run_reports", warned)
+    monkeypatch.setattr(runs, "run_reports", warned)
     result = insights("run", "--partner", "1")
     assert result.exit_code == 0
     assert "note: partner 1, range: No data on x." in sentences(result)
+
+
+def test_a_notebook_that_is_not_a_section_is_told_once(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("notebooks").mkdir()
+    for name in ("08_seats", "Untitled"):
+        Path(f"notebooks/{name}.ipynb").touch()
+    monkeypatch.setattr("insights_lib.run.plan.NOTEBOOKS", Path("notebooks"))
+    result = insights("run", "--partner", "1", "--partner", "2")
+    assert result.exit_code == 0
+    [note] = [line for line in sentences(result) if line.startswith("note: ")]
+    assert note.startswith("note: notebooks/Untitled.ipynb is not named like a section")
+
+
+def test_the_notebooks_of_the_project_are_run_without_a_word(asked: Asked) -> None:
+    result = insights("run", "--partner", "1")
+    assert not [line for line in sentences(result) if line.startswith("note: ")]
+
+
+def odd_store(store: Path) -> None:
+    """A store with partners 1 and 2, of which the newest month of 2 is odd."""
+    rows = [seats_row("2025-01", "a", PGAMpnId=partner) for partner in "12"]
+    fill_store(store.parent, {"seats": rows})
+    with writing(store) as catalog:
+        catalog.execute("UPDATE parts SET month = '2025-13-01' WHERE account = '2'")
+
+
+def test_a_partner_that_cannot_be_planned_is_a_failure_of_its_own(here: Path) -> None:
+    Path("data").mkdir()
+    odd_store(Path("data/store"))
+    reports_file('partners: [{id: "2"}, {id: "1"}]')
+    result = insights("status", "--json")
+    assert result.exit_code == 1
+    assert sentences(result) == []
+    odd, fine = json.loads(result.stdout)
+    assert (odd["partner"], odd["state"]) == ("2", "failed")
+    assert odd["why"].startswith("ValueError: ")
+    assert (fine["partner"], fine["state"]) == ("1", "never run")
+    result = insights("run", "--partner", "2")
+    assert result.exit_code == 1
+    assert [line for line in sentences(result) if line.startswith("failed: ")] == [
+        f"failed: partner 2: {odd['why']}"
+    ]
+    [line] = Path("outputs/run.log").read_text(encoding="utf-8").splitlines()
+    assert "Traceback" in json.loads(line)["tracebacks"][""]
 
 
 @pytest.mark.parametrize("option", ["--outputs", "--store", "--parameters"])
@@ -398,7 +450,8 @@ def test_a_file_in_place_of_a_folder_is_told(option: str, here: Path) -> None:
     Path("file").touch()
     result = insights("run", "--partner", "1", option, "file")
     assert result.exit_code == 2
-    assert option in result.stderr
+    # A store can be a URL, so that only the store itself can tell.
+    assert ("give the folder of a store" if option == "--store" else option) in result.stderr
     assert "file" in result.stderr
 
 
@@ -429,14 +482,15 @@ def test_a_damaged_store_takes_in_no_export(here: Path) -> None:
 PROGRAM = """
 import sys
 from pathlib import Path
-from insights_lib import runner
+from insights_lib.run import plan
 if __name__ == "__main__":
-    runner.NOTEBOOKS = Path(sys.argv.pop(1))
+    plan.NOTEBOOKS = Path(sys.argv.pop(1))
     from insights_lib.cli import app
     app()
 """
 
 
+@pytest.mark.kernels
 def test_a_partner_that_the_store_does_not_know_leaves_the_others_rendered(here: Path) -> None:
     """A run from a plain folder: exit status 1, the other report there, one sentence on stderr."""
     few = here / "notebooks"
@@ -449,7 +503,9 @@ def test_a_partner_that_the_store_does_not_know_leaves_the_others_rendered(here:
     reports_file('ranges: [last_3_months]\npartners: [{id: "0"}, {id: "1"}, {id: "7654321"}]')
     (here / "program.py").write_text(PROGRAM)
     command = [sys.executable, "program.py", str(few), "run", "--jobs", "1"]
-    run = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        command, cwd=here, capture_output=True, text=True, check=False, timeout=300
+    )
     report = here / "outputs" / "1" / "2025-01_2025-03" / "report.html"
     assert run.returncode == 1
     assert run.stdout.splitlines() == [str(report)]

@@ -2,20 +2,21 @@
 
 import io
 import re
-import time
 
 import pytest
 from rich.console import Console
 
 from insights_lib.commands import progress as view
 from insights_lib.parameters.spec import ReportSpec
+from insights_lib.run.plan import PlannedReport
 from insights_lib.run.request import RenderResult
+from insights_lib.run.run import RunSummary
 
 FAILED = (("02_x", "it said no"),)
 STAGES = (("kernel", 6.0), ("data", 1.5), ("metrics", 1.5), ("figures", 0.5), ("page", 0.5))
 
 
-def outcome(partner: str, failures: tuple[tuple[str, str], ...] = ()) -> RenderResult:
+def result_of(partner: str, failures: tuple[tuple[str, str], ...] = ()) -> RenderResult:
     spec = ReportSpec(partner=partner, date_range="2025-01_2025-03")
     return RenderResult(spec, None, failures, seconds=2.0, stages=() if failures else STAGES)
 
@@ -25,8 +26,8 @@ def shown(monkeypatch: pytest.MonkeyPatch, terminal: bool, quiet: bool) -> str:
     console = Console(file=written, force_terminal=terminal, width=100, color_system=None)
     monkeypatch.setattr(view, "errors", console)
     with view.following(3, 2, quiet) as follow:
-        follow(outcome("1"))
-        follow(outcome("2", FAILED))
+        follow(result_of("1"))
+        follow(result_of("2", FAILED))
     return written.getvalue()
 
 
@@ -48,18 +49,16 @@ def test_a_terminal_has_a_live_view_of_what_is_done_running_failed_and_left(
 
 
 def test_the_summary_counts_what_was_rendered_what_was_fresh_and_what_failed() -> None:
-    outcomes = [outcome("1"), outcome("2", FAILED)]
-    told = view.summary(outcomes, 5, time.monotonic() - 60)
-    assert told == "1 rendered, 5 fresh already, 1 failed; 60.0 s"
+    fresh = [PlannedReport(result_of(str(n)).spec, "fresh") for n in range(5)]
+    summary = RunSummary(fresh, [result_of("1"), result_of("2", FAILED)], 60.04)
+    assert str(summary) == "1 rendered, 5 fresh already, 1 failed; 60.0 s"
+    assert summary.failed == 1
 
 
-def test_the_profile_adds_up_the_stages_of_all_reports() -> None:
-    written = io.StringIO()
-    outcomes = [outcome("1"), outcome("3"), outcome("2", FAILED)]
-    Console(file=written, width=60).print(view.profile(outcomes))
-    rows = [line.split() for line in written.getvalue().splitlines()]
-    assert rows == [
-        ["stage", "seconds", "share"],
+def test_the_stages_of_all_reports_are_added_up() -> None:
+    summary = RunSummary([], [result_of("1"), result_of("3"), result_of("2", FAILED)], 1)
+    assert summary.STAGE_COLUMNS == ("stage", "seconds", "share")
+    assert [list(row.values()) for row in summary.stages()] == [
         ["kernel", "12.00", "60%"],
         ["data", "3.00", "15%"],
         ["metrics", "3.00", "15%"],

@@ -10,6 +10,7 @@ import pytest
 
 from insights_lib.mail.ledger import Delivery, ledger
 from tests.support.mailing import insights, sentences
+from tests.support.manifests import manifest_of
 from tests.support.rows import fill_store, seats_row
 
 OLD = datetime.now(UTC) - timedelta(days=40)
@@ -28,8 +29,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for months, finished in (("old", OLD), ("young", datetime.now(UTC))):
         folder = Path("outputs/1") / months
         folder.mkdir(parents=True)
-        manifest = {"status": "complete", "failures": [], "finished_at": finished.isoformat()}
-        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        manifest_of(finished_at=finished).write(folder)
         (folder / "report.html").write_text("a", encoding="utf-8")
     for moment in (OLD, datetime.now(UTC)):
         with Path("outputs/run.log").open("a", encoding="utf-8") as log:

@@ -1,7 +1,6 @@
 """Old reports go; a customer who is forgotten is nowhere any more, and all else stays as it is."""
 
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -18,17 +17,18 @@ import pytest
 
 from insights_lib.data_retention import forget as retention
 from insights_lib.data_retention.forget import forget
-from insights_lib.data_retention.prune import prune_reports
+from insights_lib.data_retention.prune import prune
 from insights_lib.errors import ParameterError, ReportError, StoreError
 from insights_lib.exports.demo import write_demo
-from insights_lib.outputs import locked
-from insights_lib.parameters.reports_yml import ReportsFile
+from insights_lib.outputs import Manifest, Outputs, failed_folder
+from insights_lib.parameters.reports_yml import ReportsFile, Retention
 from insights_lib.parameters.spec import ReportSpec
 from insights_lib.parameters.validation import validated
-from insights_lib.run.plan import fingerprint
+from insights_lib.run.plan import PlannedReport, plan_reports
 from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import files_of, ingest_file
 from insights_lib.store.sql import sql_path
+from tests.support.manifests import manifest_of
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row, write_tsv
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -39,14 +39,26 @@ PARTNERS = ("1234567", "2345678", "3456789")
 # Pruning
 
 
-def report(folder: Path, finished: datetime) -> Path:
+def report(folder: Path, finished: datetime, **values: Any) -> Path:
     """A folder with all that a report has."""
-    for name in ("report.html", "notebooks/01.ipynb", "data/summary.csv"):
+    for name in ("report.html", "notebooks/01_one.ipynb", "data/summary.csv"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("content", encoding="utf-8")
-    manifest = {"status": "complete", "failures": [], "finished_at": finished.isoformat()}
-    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    manifest_of(finished_at=finished, **values).write(folder)
     return folder
+
+
+def failed(report: Path, finished: datetime) -> Path:
+    """What a failed run has left beside a report."""
+    folder = failed_folder(report)
+    (folder / "notebooks").mkdir(parents=True)
+    (folder / "notebooks" / "01_one.ipynb").write_text("content", encoding="utf-8")
+    manifest_of(status="failed", finished_at=finished).write(folder)
+    return folder
+
+
+def pruned(folder: Path, days: int) -> list[Path]:
+    return list(prune(Outputs(folder), Retention(reports_days=days), NOW).reports)
 
 
 def test_reports_of_more_days_go_and_those_of_fewer_stay(tmp_path: Path) -> None:
@@ -56,12 +68,26 @@ def test_reports_of_more_days_go_and_those_of_fewer_stay(tmp_path: Path) -> None
     alone = report(tmp_path / "2" / MONTHS, NOW - 2 * days)
     variant = report(tmp_path / "3" / "variants" / "abc" / MONTHS, NOW - 2 * days)
     young = report(tmp_path / "3" / MONTHS, NOW)
-    assert prune_reports(tmp_path, days, NOW) == [old, alone, variant]
+    assert pruned(tmp_path, 30) == [old, alone, variant]
     assert (exactly / "report.html").exists()
     assert (young / "report.html").exists()
     assert sorted(e.name for e in tmp_path.iterdir() if not e.name.startswith(".")) == ["1", "3"]
     assert [entry.name for entry in (tmp_path / "3").iterdir()] == [MONTHS]
     assert list(tmp_path.glob(".run-*")) == []
+
+
+def test_what_failed_goes_by_its_own_age_and_leaves_no_empty_folder(tmp_path: Path) -> None:
+    old, young = NOW - timedelta(days=31), NOW - timedelta(days=29)
+    kept = report(tmp_path / "1" / MONTHS, young)
+    gone = [failed(kept, old)]
+    good = report(tmp_path / "2" / MONTHS, old)
+    stays = failed(good, young)
+    variant = tmp_path / "3" / "variants" / "abc" / MONTHS
+    gone += [failed(variant, old)]
+    assert sorted(pruned(tmp_path, 30)) == sorted([*gone, good])
+    assert {entry.name for entry in (tmp_path / "1").iterdir()} == {MONTHS}
+    assert {path.name for path in stays.iterdir()} == {"manifest.json", "notebooks"}
+    assert not (tmp_path / "3").exists()
 
 
 @pytest.mark.parametrize("manifest", ["", "[]", "{}", '{"finished_at": "once"}', None])
@@ -73,14 +99,14 @@ def test_a_folder_without_a_readable_manifest_is_left_alone(
         (folder / "manifest.json").unlink()
     else:
         (folder / "manifest.json").write_text(manifest, encoding="utf-8")
-    assert prune_reports(tmp_path, timedelta(days=1), NOW) == []
+    assert pruned(tmp_path, 1) == []
     assert (folder / "report.html").exists()
 
 
 def test_nothing_is_pruned_while_a_run_writes(tmp_path: Path) -> None:
     folder = report(tmp_path / "1" / MONTHS, NOW - timedelta(days=99))
-    with locked(tmp_path), pytest.raises(ReportError, match="another run"):
-        prune_reports(tmp_path, timedelta(days=1), NOW)
+    with Outputs(tmp_path).locked(), pytest.raises(ReportError, match="another run"):
+        pruned(tmp_path, 1)
     assert (folder / "report.html").exists()
 
 
@@ -96,7 +122,7 @@ def test_a_report_that_is_pruned_is_never_half_there(
         remove(path, **options)
 
     monkeypatch.setattr(shutil, "rmtree", watched)
-    prune_reports(tmp_path, timedelta(days=1), NOW)
+    pruned(tmp_path, 1)
     assert seen == [False]
 
 
@@ -128,13 +154,10 @@ def place(ingested: Path, tmp_path: Path) -> Path:
     """The same with a report of each partner, to change."""
     shutil.copytree(ingested / "store", tmp_path / "store")
     for partner in PARTNERS:
-        spec = spec_of(tmp_path, partner)
-        held = partner_parts(spec.store, partner)
-        folder = report(tmp_path / "outputs" / partner / MONTHS, NOW)
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        manifest["fingerprint"] = fingerprint(spec, held, held.resolve(spec), ())
-        manifest["report_sha256"] = hashlib.sha256(b"content").hexdigest()
-        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        planned = planned_of(tmp_path, partner)
+        assert planned.folder
+        sha256 = hashlib.sha256(b"content").hexdigest()
+        report(planned.folder, NOW, fingerprint=planned.fingerprint, report_sha256=sha256)
     return tmp_path
 
 
@@ -144,9 +167,14 @@ def spec_of(place: Path, partner: str) -> ReportSpec:
     )
 
 
+def planned_of(place: Path, partner: str) -> PlannedReport:
+    [planned] = plan_reports([spec_of(place, partner)], Outputs(place / "outputs"))
+    return planned
+
+
 def state(place: Path, partner: str) -> tuple[str, str]:
-    found = report_status(spec_of(place, partner), place / "outputs", ())
-    return found.state, found.why
+    planned = planned_of(place, partner)
+    return planned.status, planned.reason
 
 
 def current(place: Path, partner: str) -> dict[date, int]:
@@ -206,11 +234,11 @@ def test_a_forgotten_customer_is_nowhere_and_all_others_are_where_they_were(plac
     accounts = {row[0] for row in in_store(place, "SELECT DISTINCT account FROM stored")}
     untouched = parts_of(place, *accounts - {"1234567"})
     before = {partner: current(place, partner) for partner in PARTNERS}
-    for name in ("report.html", "notebooks/01.ipynb", "data/summary.csv"):
+    for name in ("report.html", "notebooks/01_one.ipynb", "data/summary.csv"):
         (place / "outputs" / "1234567" / MONTHS / name).write_text(key, encoding="utf-8")
-    assert {"01.ipynb", "report.html", "summary.csv"} < {*files_with(key, place)}
+    assert {"01_one.ipynb", "report.html", "summary.csv"} < {*files_with(key, place)}
 
-    forgotten = forget(key, place / "store", place / "outputs")
+    forgotten = forget(key, place / "store", Outputs(place / "outputs"))
 
     assert forgotten.rows == {"tenant id": rows}
     assert forgotten.partners == ("1234567",)
@@ -230,7 +258,7 @@ def test_the_reports_of_its_partner_are_emptied_and_stale(place: Path) -> None:
     )
     variant = report(place / "outputs" / "1234567" / "variants" / "abc" / MONTHS, NOW)
     key = key_of(place, "tenant", "1234567")
-    forgotten = forget(key, place / "store", place / "outputs")
+    forgotten = forget(key, place / "store", Outputs(place / "outputs"))
     emptied = place / "outputs" / "1234567" / MONTHS
     assert set(forgotten.reports) == {emptied, variant}
     for folder in (emptied, variant):
@@ -238,6 +266,21 @@ def test_the_reports_of_its_partner_are_emptied_and_stale(place: Path) -> None:
     assert state(place, "1234567") == ("stale", "changed: data, report.html, which is gone")
     assert state(place, "2345678") == state(place, "3456789") == ("fresh", "")
     assert list((place / "outputs").glob(".run-*")) == []
+
+
+def test_what_failed_runs_of_its_partner_have_left_is_deleted(place: Path) -> None:
+    key = key_of(place, "tenant", "1234567")
+    reports = [place / "outputs" / partner / MONTHS for partner in PARTNERS]
+    reports += [place / "outputs" / "1234567" / "variants" / "abc" / MONTHS]
+    folders = [failed(folder, NOW) for folder in reports]
+    for folder in folders:
+        (folder / "notebooks" / "01_one.ipynb").write_text(key, encoding="utf-8")
+    assert state(place, "1234567")[0] == "failed"
+    forgotten = forget(key, place / "store", Outputs(place / "outputs"))
+    assert forgotten.reports == (place / "outputs" / "1234567" / MONTHS,)
+    assert [folder.exists() for folder in folders] == [False, True, True, False]
+    assert state(place, "1234567") == ("stale", "changed: data, report.html, which is gone")
+    assert Manifest.read(folders[1])
 
 
 def test_a_partner_of_which_only_locations_are_known_is_found_through_its_profile(
@@ -251,7 +294,7 @@ def test_a_partner_of_which_only_locations_are_known_is_found_through_its_profil
            GROUP BY account ORDER BY account LIMIT 1""",
     )
     key = key.partition(":")[2]
-    forgotten = forget(key, place / "store", place / "outputs")
+    forgotten = forget(key, place / "store", Outputs(place / "outputs"))
     assert forgotten.partners == (account, "3456789")
     assert state(place, "3456789")[0] == "stale"
     assert state(place, "1234567")[0] == "fresh"
@@ -261,7 +304,7 @@ def test_the_files_it_came_in_are_named_so_that_they_can_be_deleted(
     place: Path, ingested: Path
 ) -> None:
     key = key_of(place, "tenant", "1234567")
-    forgotten = forget(key, place / "store", place / "outputs")
+    forgotten = forget(key, place / "store", Outputs(place / "outputs"))
     held = [file.name for file in files_of([ingested / "exports"]) if holds(file, key)]
     assert sorted(forgotten.exports) == sorted(held)
     assert held
@@ -279,21 +322,21 @@ def test_an_unknown_customer_changes_nothing(place: Path) -> None:
     before = everything()
     for key in ("nobody", "", "%", "tpid:1000000", "' OR 1 = 1 --"):
         with pytest.raises(StoreError, match="no customer has the key") as refused:
-            forget(key, place / "store", place / "outputs")
+            forget(key, place / "store", Outputs(place / "outputs"))
         assert "\n" not in str(refused.value)
     assert everything() == before
 
 
 def test_without_a_store_none_is_made(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no store is here"):
-        forget("a", tmp_path / "store", tmp_path / "outputs")
+        forget("a", tmp_path / "store", Outputs(tmp_path / "outputs"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nobody_is_forgotten_while_a_run_writes(place: Path) -> None:
     key = key_of(place, "tenant", "1234567")
-    with locked(place / "outputs"), pytest.raises(ReportError, match="another run"):
-        forget(key, place / "store", place / "outputs")
+    with Outputs(place / "outputs").locked(), pytest.raises(ReportError, match="another run"):
+        forget(key, place / "store", Outputs(place / "outputs"))
     assert files_with(key, place)
 
 
@@ -309,7 +352,7 @@ def test_a_key_is_forgotten_in_all_its_kinds_and_others_with_it_inside_are_not(
         seats_row("2025-02", "421"),
     ]
     store = fill_store(tmp_path, {"Seats": rows})
-    forgotten = forget("42", store, tmp_path / "outputs")
+    forgotten = forget("42", store, Outputs(tmp_path / "outputs"))
     assert forgotten.rows == {"top parent id": 1, "tenant id": 2, "name": 1}
     assert in_store(tmp_path, "SELECT customer FROM stored ORDER BY 1") == [
         ("tpid:142",),
@@ -324,7 +367,7 @@ def test_months_without_the_customer_keep_their_hash_and_those_with_it_do_not(
     store = fill_store(tmp_path, {"Seats": rows})
     sql = "SELECT month, rows, subscription_ids, hash FROM parts ORDER BY month"
     [january, february] = catalog(tmp_path, sql)
-    forget("b", store, tmp_path / "outputs")
+    forget("b", store, Outputs(tmp_path / "outputs"))
     [changed, same] = catalog(tmp_path, sql)
     assert same == february
     assert changed[:3] == (january[0], 1, 1)
@@ -340,7 +383,7 @@ def test_a_month_of_which_nobody_is_left_is_not_covered_by_an_earlier_export(
     later = [seats_row("2025-02", "stays"), seats_row("2025-03", "gone")]
     store = fill_store(tmp_path, {"1": [profile], "2": [of_location], "3": later})
     assert [part.rows for part in partner_parts(store, "1").parts] == [1, 1]
-    forget("gone", store, tmp_path / "outputs")
+    forget("gone", store, Outputs(tmp_path / "outputs"))
     assert {part.month for part in partner_parts(store, "1").parts} == {date(2025, 2, 1)}
 
 
@@ -350,7 +393,7 @@ def test_usage_is_forgotten_too(tmp_path: Path) -> None:
         "Office": [usage_row("2025-01", "a"), usage_row("2025-01", "b")],
     }
     store = fill_store(tmp_path, data)
-    forgotten = forget("b", store, tmp_path / "outputs")
+    forgotten = forget("b", store, Outputs(tmp_path / "outputs"))
     assert forgotten.exports == ("Seats.tsv", "Office.tsv")
     sql = "SELECT dataset, rows, subscription_ids FROM parts ORDER BY dataset"
     assert catalog(tmp_path, sql) == [
@@ -364,7 +407,7 @@ def test_rows_of_earlier_exports_and_of_broken_ingests_go_as_well(tmp_path: Path
     ingest_file(write_tsv(tmp_path / "second.tsv", [seats_row("2025-01", "b")]), store)
     (store / ".ingest-killed").mkdir()
     (store / ".ingest-killed" / "export.tsv").write_text("Contoso AB", encoding="utf-8")
-    assert forget("Contoso AB", store, tmp_path / "outputs").exports == ("first.tsv",)
+    assert forget("Contoso AB", store, Outputs(tmp_path / "outputs")).exports == ("first.tsv",)
     assert files_with("Contoso AB", store) == []
     assert in_store(tmp_path, "SELECT customer FROM stored") == [("tpid:b",)]
 
@@ -375,7 +418,7 @@ def test_the_log_does_not_keep_the_name_in_the_names_of_files(tmp_path: Path) ->
     for name in ("Contosolution.tsv", "NeoContoso.tsv", "of Contoso.tsv"):
         ingest_file(write_tsv(tmp_path / name, other), tmp_path / "store")
     ingest_file(write_tsv(tmp_path / "Contoso (2025).tsv", rows), tmp_path / "store")
-    forgotten = forget("Contoso", tmp_path / "store", tmp_path / "outputs")
+    forgotten = forget("Contoso", tmp_path / "store", Outputs(tmp_path / "outputs"))
     assert forgotten.exports == ("Contoso (2025).tsv",)
     names = [Path(name).name for (name,) in catalog(tmp_path, "SELECT file FROM exports")]
     assert names == ["Contosolution.tsv", "NeoContoso.tsv", "of ….tsv", "… (2025).tsv"]
@@ -413,7 +456,7 @@ def die_in(place: Path, key: str, point: str, call: int) -> None:
 
     owner: Any = Path if point == "unlink" else retention
     setattr(owner, point, dying(getattr(owner, point)))
-    forget(key, place / "store", place / "outputs")
+    forget(key, place / "store", Outputs(place / "outputs"))
 
 
 @pytest.mark.parametrize(
@@ -439,8 +482,8 @@ def test_what_a_crash_has_left_is_finished_by_the_same_command(
     assert current(place, "1234567") == (fewer if done else before)
     assert files_with(key, place / "store")
     assert state(place, "1234567")[0] == "stale"
-    assert forget(key, place / "store", place / "outputs").partners == ("1234567",)
+    assert forget(key, place / "store", Outputs(place / "outputs")).partners == ("1234567",)
     assert current(place, "1234567") == fewer
     assert files_with(key, place) == []
     with pytest.raises(StoreError, match="no customer has the key"):
-        forget(key, place / "store", place / "outputs")
+        forget(key, place / "store", Outputs(place / "outputs"))
