@@ -1,66 +1,80 @@
-# Needs Python 3.11 or newer and make (3.81, the one of macOS, will do); no other tool.
+# Needs Python 3.11 or newer and make (macOS brings 3.81, which is enough), and no other tool.
 
 VENV := .venv
 BIN := $(VENV)/bin
 STORE := data/store/catalog.sqlite
-PLOTLY := insights_lib/page/files/plotly
-PAGE_FILES := "insights_lib/page/files/*.{js,css}" "tests/**/*.js"
-# The Node of the environment comes first on the path, where its programs look for it.
+PAGE := insights_lib/page/files
+PLOTLY := $(PAGE)/plotly
+PAGE_FILES := "$(PAGE)/{build,licenses}.js" "$(PAGE)/{script,style}/*" "tests/**/*.js"
+# Puts the Node of the environment first on the path, where its programs look for it.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 NPM := $(WITH_NODE) npm --no-fund --no-audit --loglevel=error
+PYTEST := $(BIN)/pytest -n auto --dist loadfile
 # Set PYTHON to use a certain Python: make install PYTHON=/opt/python3.13/bin/python3
 PYTHON := python3 python3.14 python3.13 python3.12 python3.11
+# Options for JupyterLab: make lab LAB="--port 9999 --allow-root"
+LAB :=
 
-.PHONY: help install report test deliveries faults lint lab lock plotly bench clean chromium demo
+.PHONY: help install report quick test test-slow deliveries faults lint lab lock page plotly bench
+.PHONY: clean chromium demo
 .DEFAULT_GOAL := help
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## Build .venv from requirements.lock
 
-report: install demo ## Render the reports of parameters/, of demo exports if there are none yet
+report: install demo ## Render the reports of parameters/; without any exports, those of demo exports
 	@$(BIN)/insights run
 
-test: install node_modules/.installed chromium ## Run all tests; a Chromium is installed if there is none
-	@$(BIN)/pytest -n auto --dist loadfile
+quick: install node_modules/.installed ## Run what needs no browser, kernel or cluster: under a minute
+	@$(PYTEST) -m "not (browser or kernels or cluster or slow)"
 
-deliveries: install ## Deliver 1,000 mails by processes and a server that fail at random
+test: install node_modules/.installed chromium ## Run all tests but the slow ones; installs a Chromium if there is none
+	@$(PYTEST) -m "not slow"
+
+test-slow: install node_modules/.installed chromium ## Run the slow tests
+	@$(PYTEST) -m slow
+
+deliveries: install ## Send 1,000 mails, with processes and a server that fail at random
 	@$(BIN)/python -m tests.sweeps.deliveries
+
+faults: install ## Kill runs at many points and finish them; takes half an hour
+	@$(BIN)/python -m tests.sweeps.faults
 
 lint: install node_modules/.installed ## Check style, formatting and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(WITH_NODE) node_modules/.bin/eslint insights_lib/page/files tests
+	@$(WITH_NODE) node_modules/.bin/eslint $(PAGE) tests
 	@$(WITH_NODE) node_modules/.bin/prettier --check --log-level=warn $(PAGE_FILES)
 
-lab: install demo ## Open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab notebooks
+lab: install demo ## Open the notebooks in JupyterLab; LAB="--port 9999" hands options on to it
+	@$(BIN)/jupyter lab notebooks $(LAB)
 
-lock: install ## Pin anew what pyproject.toml asks for; UPGRADE=--upgrade takes the newest of all
+lock: install ## Pin what pyproject.toml asks for; UPGRADE=--upgrade takes the newest versions
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 		--quiet --output-file requirements.lock $(UPGRADE)
 	@$(NPM) install --package-lock-only
 	@cd $(PLOTLY) && $(NPM) install --package-lock-only
 
-plotly: install ## Build the page's plotly.js from the packages pinned beside it
+page: node_modules/.installed ## Build the page's script and style sheet from their modules
+	@$(WITH_NODE) node $(PAGE)/build.js
+
+plotly: install ## Build the page's plotly.js from the packages that are pinned beside it
 	@cd $(PLOTLY) && $(NPM) ci && $(WITH_NODE) node build.js
 	@rm -rf $(PLOTLY)/node_modules
 
 bench: install ## Run the measurements of benchmarks/
 	@for program in benchmarks/*.py; do $(BIN)/python "$$program" || exit 1; done
 
-faults: install ## Kill runs at many points and finish them; takes half an hour
-	@$(BIN)/python -m tests.sweeps.faults
-
 clean: ## Remove the environment and all caches; data/ and outputs/ stay
 	rm -rf $(VENV) node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/screenshots dist
 	find insights_lib tests benchmarks notebooks \
 		\( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
-# The packages, anew and exactly as pinned whenever the lock file changes.
+# The packages exactly as pinned, built again whenever the lock file changes.
 $(VENV)/.packages: requirements.lock
 	@found=; for python in $(PYTHON); do \
 		if "$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' \
@@ -83,29 +97,32 @@ $(VENV)/.installed: $(VENV)/.packages pyproject.toml
 		--no-deps --no-build-isolation --editable .
 	@touch $@
 
-# What the page's JavaScript is checked with.
+# What the page's files are built and checked with.
 node_modules/.installed: package-lock.json $(VENV)/.installed
 	@$(NPM) ci
 	@touch $@
 
-# Only where nothing has been ingested so far; exports that are already there are not joined by
-# the demo's. The catalog is empty until an ingest has succeeded.
+# Only while nothing has been ingested: the catalog is empty until an ingest has succeeded. Where
+# there are exports already, no demo exports are added to them.
 demo: install
 	@if [ ! -s $(STORE) ]; then \
 		if [ -z "$$(ls data/exports 2>/dev/null)" ]; then $(BIN)/insights demo || exit 1; fi; \
 		$(BIN)/insights ingest data/exports; \
 	fi
 
-# The tests of the page drive a real browser.
+# The tests of the page drive a real browser. Without a terminal nobody can answer sudo, which then
+# must not ask: `nohup make test &` would wait for ever.
 chromium:
 	@for browser in chromium chromium-browser google-chrome google-chrome-stable; do \
 		if command -v $$browser >/dev/null; then exit 0; fi; \
 	done; \
 	echo "No Chromium is on the PATH; installing one through the system's package manager."; \
-	sudo=; if [ "$$(id -u)" != 0 ]; then sudo=sudo; fi; \
+	sudo=; if [ "$$(id -u)" != 0 ]; then \
+		if [ -t 0 ]; then sudo=sudo; else sudo="sudo -n"; fi; \
+	fi; \
 	if command -v apt-get >/dev/null; then \
-		$$sudo apt-get update -qq && \
-		$$sudo apt-get install -y -qq --no-install-recommends chromium; \
+		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends chromium; \
 	elif command -v dnf >/dev/null; then $$sudo dnf install -y chromium; \
 	elif command -v pacman >/dev/null; then $$sudo pacman -Sy --noconfirm chromium; \
 	elif command -v brew >/dev/null; then brew install --cask chromium; \

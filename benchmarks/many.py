@@ -1,8 +1,8 @@
-"""Whether a long run stays what it was at its beginning: memory, open files, rate.
+"""Whether a long run stays as it begins: memory, open files, rate.
 
-Hundreds of reports, of demo partners of 20 customers and of many ranges, are rendered by one
-`insights run`. All the while the memory and the open files of its process are looked at, and the
-open files of that worker which has most. Then the same command is given again, with nothing to do.
+One `insights run` renders hundreds of reports, of demo partners of 20 customers and of many ranges.
+Meanwhile the program watches the memory and the open files of its process, and the open files of
+the worker that has most. Then it gives the same command again, with nothing to do.
 
     python benchmarks/many.py [--reports 500]
 """
@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory() as name:
         folder = Path(name)
-        # What is left there would be seen, and nobody else's is.
+        # A folder for its temporary files alone, so that any that are left are its own.
         os.environ["TMPDIR"] = tempfile.tempdir = f"{name}/scratch"
         Path(tempfile.tempdir).mkdir()
         write_demo(folder / "exports", partners=20, customers=20, months=60, seed=1)
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def write_parameters(folder: Path, reports: int) -> None:
-    """Partners with as many ranges each as it takes, of two months and more."""
+    """List partners, each with as many ranges as it takes, of two to four months."""
     with reading(folder / "store") as catalog:
         rows = catalog.execute(
             "SELECT account, max(month) FROM parts WHERE NOT is_location GROUP BY account"
@@ -71,7 +71,11 @@ def write_parameters(folder: Path, reports: int) -> None:
 
 
 def run(folder: Path) -> tuple[list[tuple[float, int, int]], float]:
-    """Run the program; its memory in MB and its open files over time, and the seconds it took."""
+    """Run the program.
+
+    Returns:
+        Over time its memory in MB, its open files, and those of a worker; and its seconds.
+    """
     paths = ["--store", str(folder / "store"), "--outputs", str(folder / "outputs")]
     seen: list[tuple[float, int, int]] = []
     started = time.perf_counter()

@@ -1,11 +1,12 @@
 """How many reports a minute `insights run` makes, beside three other ways to make them.
 
-Demo partners of 400 customers are ingested into a temporary store. Compared are, each per report:
+The program ingests demo partners of 400 customers into a temporary store. It compares, for each
+report:
 
 - the loop that one would write by hand: `papermill.execute_notebook` for each notebook, and
-  nbconvert for its HTML; for a few partners only, as each takes it the better part of a minute;
-- two such loops as processes side by side;
-- the least that a report takes, in one warm process without any notebook: one slice, its tables,
+  nbconvert for its HTML. It takes a few partners only, because each takes most of a minute;
+- two such loops side by side, each in a process;
+- the least that a report needs, in one warm process without any notebook: one slice, its tables,
   figures and page.
 
     python benchmarks/run.py [--partners 20] [--looped 2]
@@ -26,27 +27,19 @@ from nbconvert import HTMLExporter
 
 from insights_lib import charts, metrics
 from insights_lib.exports.demo import write_demo
+from insights_lib.outputs import Outputs
 from insights_lib.page.rows import compact_rows
 from insights_lib.page.sections import read_report
 from insights_lib.page.write import write_page
 from insights_lib.parameters.spec import report_spec
 from insights_lib.presentation.language import Language
-from insights_lib.run.plan import notebooks
+from insights_lib.run.plan import notebooks, plan_reports
+from insights_lib.run.request import RenderRequest
 from insights_lib.run.warm_up import warm_up
 from insights_lib.store.catalog import reading
 from insights_lib.store.ingest import files_of, ingest_file
-from insights_lib.store.slice import open_slice
-
-# What each section shows: its tables, and the chart of each.
-SECTIONS = (
-    (("summary", None), ("summary_products", "product_bars"), ("summary_trend", None)),
-    (("geographical_spread", "world_map"),),
-    (("adds_and_churns", "adds_and_churns"),),
-    (("distribution", "distribution"),),
-    (("products", "products"),),
-    (("distribution_trend", "distribution_trend"),),
-    (("active_customers", "active_customers"),),
-)
+from insights_lib.store.slice import Slice, open_slice
+from insights_lib.tables import TABLES
 
 
 def main() -> None:
@@ -89,13 +82,20 @@ def insights_run(folder: Path, partners: list[str]) -> float:
 def plain_loop(folder: Path, partners: list[str]) -> float:
     started = time.perf_counter()
     for partner in partners:
+        parameters = notebook_parameters(folder, partner)
         for source in notebooks():
             executed = folder / f"{partner}-{source.name}"
-            parameters = {"partner": partner, "store": str(folder / "store")}
             papermill.execute_notebook(source, executed, parameters, progress_bar=False)
             page, _ = HTMLExporter().from_filename(str(executed))
             executed.with_suffix(".html").write_text(page, encoding="utf-8")
     return time.perf_counter() - started
+
+
+def notebook_parameters(folder: Path, partner: str) -> dict[str, object]:
+    """What `insights run` gives the notebooks of the same report."""
+    spec = report_spec(partner=partner, store=folder / "store")
+    [planned] = plan_reports([spec], Outputs(folder / "outputs"))
+    return RenderRequest(planned, notebooks(), folder, 600, 1800).notebook_parameters
 
 
 def side_by_side(folder: Path, partners: list[str]) -> float:
@@ -106,7 +106,7 @@ def side_by_side(folder: Path, partners: list[str]) -> float:
 
 
 def without_notebooks(folder: Path, partners: list[str]) -> float:
-    """The least that a report takes: one slice, whose tables build on each other, no notebook."""
+    """The least that a report needs: one slice, its tables, figures and page, no notebook."""
     warm_up()
     reports = {p: next((folder / "outputs" / p).glob("*/notebooks")) for p in partners}
     one_report(folder, partners[0], reports[partners[0]])
@@ -118,16 +118,17 @@ def without_notebooks(folder: Path, partners: list[str]) -> float:
 
 def one_report(folder: Path, partner: str, executed: Path) -> None:
     data = open_slice(report_spec(partner=partner, store=folder / "store"))
-    words = Language("en")
-    for section in SECTIONS:
-        for table_name, chart_name in section:
-            table = getattr(metrics, table_name)(data)
-            table.to_html()
-            if table_name == "summary":
-                charts.summary_cards(table, metrics.summary_trend(data), words).to_json()
-            elif chart_name:
-                getattr(charts, chart_name)(table, words).to_json()
+    for name in TABLES:
+        one_table(name, data)
     write_page(read_report(executed), compact_rows(data), folder / "page.html")
+
+
+def one_table(name: str, data: Slice) -> None:
+    declared = TABLES[name]
+    table, *others = (getattr(metrics, each)(data) for each in (name, *declared.drawn_with))
+    table.to_html()
+    if declared.chart:
+        getattr(charts, declared.chart)(table, *others, Language("en")).to_json()
 
 
 if __name__ == "__main__":

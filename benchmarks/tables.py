@@ -30,8 +30,9 @@ from pandas.testing import assert_frame_equal
 from insights_lib import metrics
 from insights_lib.exports.demo import write_demo
 from insights_lib.parameters.spec import DateRange, ReportSpec
-from insights_lib.store.catalog import Part, partner_parts
+from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import ingest_file
+from insights_lib.store.parts import Part
 from insights_lib.store.slice import open_slice
 
 PARTNER = "1234567"

@@ -1,4 +1,8 @@
-"""The charts: a table in, a plotly figure out, one function per chart. They compute nothing."""
+"""The charts: a table in, a plotly figure out, one function for each chart. They compute nothing.
+
+Each takes its table, then the tables that `drawn_with` of its declaration in `tables` names, then
+the reader's language. A chart may put small values together; the table holds all of them.
+"""
 
 from itertools import cycle
 from math import log10
@@ -16,37 +20,31 @@ from insights_lib.presentation.figures import (
     escaped,
     figure,
     horizontal_bars,
-    hover_of_shares,
     labels,
+    month_area,
     month_axes,
     month_columns,
+    month_line,
+    powers_of_ten,
+    ring,
     tabs_menu,
     to_list,
+    to_records,
+    world_axes,
 )
 from insights_lib.presentation.language import Language
 from insights_lib.tables import ALL, TABLES
 from insights_lib.timing import timed
 
 MOST_TABS = 20  # products with a tab of their own
-BESIDE_BARS = 48  # pixels for the count at the end of the longest one
-WORLD = {
-    "projection": {"type": "natural earth"},
-    "fitbounds": False,
-    "lataxis": {"range": [-57, 84]},
-    "showland": True,
-    "landcolor": theme.LAND,
-    "showcountries": True,
-    "countrycolor": "white",
-    **dict.fromkeys(("showcoastlines", "showlakes", "showframe", "showocean"), False),
-    "bgcolor": "rgba(0,0,0,0)",
-}
+BESIDE_BARS = 48  # pixels for the count at the end of the longest bar
 SPREAD = ("current_customers", "active_customers", "new_customers")
 
 
 @timed("figures")
 def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, language: Language) -> go.Figure:
-    """Five cards: a number, its growth over the range, and a small area chart by month."""
-    cards = {row["metric"]: row for row in _records(summary)}
+    """The key figures: each a number, its growth over the range, and its months as a small area."""
+    cards = {row["metric"]: row for row in to_records(summary)}
     months = [language.month(month) for month in trend["month"]]
     names = [column for column in trend.columns if column != "month"]
     traces, texts = [], []
@@ -57,7 +55,7 @@ def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, language: Language
         hidden = {"visible": False, "type": "category", "anchor": f"y{axis}", "domain": place}
         below = {"visible": False, "rangemode": "tozero", "domain": [0, 0.42]}
         axes |= {f"xaxis{axis}": hidden, f"yaxis{axis}": {**below, "anchor": f"x{axis}"}}
-        area = _area(months, to_list(trend[name]), language)
+        area = month_area(months, to_list(trend[name]), language)
         traces.append({**area, "xaxis": f"x{axis}", "yaxis": f"y{axis}"})
         for text, y, size in (
             (language.name(name), 1.0, 13),
@@ -70,24 +68,9 @@ def summary_cards(summary: pd.DataFrame, trend: pd.DataFrame, language: Language
     return figure(traces, language, height=190, annotations=texts, **axes)
 
 
-def _area(months: list[str], counts: list[Any], language: Language) -> Trace:
-    return {
-        "type": "scatter",
-        "x": months,
-        "y": counts,
-        "fill": "tozeroy",
-        "fillcolor": theme.PALE_BLUE,
-        "mode": "lines",
-        "line": {"color": theme.BLUE, "width": 2},
-        "hovertext": [f"{m}: {language.count(n)}" for m, n in zip(months, counts, strict=True)],
-        "hovertemplate": HOVER,
-        "showlegend": False,
-    }
-
-
 @timed("figures")
 def product_bars(table: pd.DataFrame, language: Language) -> go.Figure:
-    """Current customers by product, a bar each, the largest on top."""
+    """Current customers by product: a bar for each, the largest on top."""
     numbers = to_list(table["customers"]), to_list(table["share_pct"])
     trace = horizontal_bars(
         labels(table["product"]), *numbers, language, marker={"color": theme.BLUE}
@@ -98,10 +81,10 @@ def product_bars(table: pd.DataFrame, language: Language) -> go.Figure:
 
 @timed("figures")
 def world_map(table: pd.DataFrame, language: Language) -> go.Figure:
-    """The world by the customers' country, with tabs for current, active and new customers."""
-    # Several spellings of one country share a shape; its hover tells them apart.
+    """The world by customer market, with a tab for current, active and new customers."""
+    # Several names of one country share its shape; the hover text lists them all.
     countries: dict[str, list[dict[str, Any]]] = {}
-    for row in _records(table[table["country_code"] != ""]):
+    for row in to_records(table[table["country_code"] != ""]):
         countries.setdefault(row["country_code"], []).append(row)
     told = {code: _spread_of(rows, language) for code, rows in countries.items()}
     traces = []
@@ -118,19 +101,19 @@ def world_map(table: pd.DataFrame, language: Language) -> go.Figure:
                 "colorscale": theme.MAP_SCALE,
                 "marker": {"line": {"color": "white", "width": 0.5}},
                 "zmin": 0,
-                "colorbar": _powers_of_ten(max(shown.values(), default=1), language),
+                "colorbar": powers_of_ten(max(shown.values(), default=1), language),
             }
         )
     menu = tabs_menu(traces, {language.name(kind): [i] for i, kind in enumerate(SPREAD)})
     margin = {"t": BELOW_TABS}
-    return figure(traces, language, 460, geo=WORLD, updatemenus=menu, margin=margin)
+    return figure(traces, language, 460, geo=world_axes(), updatemenus=menu, margin=margin)
 
 
 @timed("figures")
 def adds_and_churns(table: pd.DataFrame, language: Language) -> go.Figure:
-    """Existing and added customers stacked by month, churned below zero; a tab per product."""
-    # Rows of a product stand together, the totals first: a product that is itself called All is
-    # another block. The largest products get a tab.
+    """Existing and added customers stacked by month, churned below zero; a tab for each product."""
+    # The rows of a product stand together, the totals first. So a product that is itself called
+    # All is another block. The largest products get a tab.
     starts = table["month"] <= table["month"].shift()
     total, *others = [rows for _, rows in table.groupby(starts.cumsum())] or [table]
     others.sort(key=lambda rows: -rows[["existing", "added"]].sum().sum())
@@ -151,7 +134,7 @@ def adds_and_churns(table: pd.DataFrame, language: Language) -> go.Figure:
 
 @timed("figures")
 def distribution(table: pd.DataFrame, language: Language) -> go.Figure:
-    """Current customers by the values of a dimension, the largest ten; a tab per dimension."""
+    """Current customers by value, the largest ten; a tab for each dimension."""
     traces: list[Trace] = []
     tabs = {}
     for dimension, rows in table.groupby("dimension", sort=False):
@@ -170,7 +153,7 @@ def distribution(table: pd.DataFrame, language: Language) -> go.Figure:
 
 @timed("figures")
 def products(table: pd.DataFrame, language: Language) -> go.Figure:
-    """A pie of the products, and beside it the SKUs of the product chosen in its tabs."""
+    """A pie of the products, and beside it the SKUs of the product that its tabs choose."""
     whole = table[table["sku"] == ""]
     skus = table[table["sku"] != ""]
     largest = skus.sort_values("customers", ascending=False, kind="stable")
@@ -186,37 +169,21 @@ def products(table: pd.DataFrame, language: Language) -> go.Figure:
 
 
 def _pie(whole: pd.DataFrame, language: Language) -> Trace:
-    """A slice per product; small ones are one slice, which adds up their customers."""
+    """A piece for each product; the small ones share one, which adds up their customers."""
     most = TABLES["products"].values_shown
     top, rest = whole.head(most), whole.iloc[most:]
-    names, counts, shares = (
-        labels(top["product"]),
-        to_list(top["customers"]),
-        to_list(top["share_pct"]),
-    )
+    names, counts = labels(top["product"]), to_list(top["customers"])
+    shares = to_list(top["share_pct"])
     if len(rest):
         names.append(_others(len(rest), language))
         counts.append(int(rest["customers"].sum()))
         shares.append(float(rest["share_pct"].sum()))
-    return {
-        "type": "pie",
-        "labels": names,
-        "values": counts,
-        "hole": 0.55,
-        "sort": False,
-        "marker": {
-            "colors": [*theme.CATEGORIES[: len(top)], theme.OTHERS],
-            "line": {"color": "white", "width": 1},
-        },
-        "domain": {"x": [0, 0.3]},
-        "textinfo": "none",
-        "hovertext": hover_of_shares(names, counts, shares, language),
-        "hovertemplate": HOVER,
-    }
+    colors = [*theme.CATEGORIES[: len(top)], theme.OTHERS]
+    return ring(names, counts, shares, language, colors=colors)
 
 
 def _sku_bars(skus: pd.DataFrame, language: Language) -> Trace:
-    """The largest SKUs, a bar each."""
+    """A bar for each of the largest SKUs."""
     top = skus.head(TABLES["products"].values_shown)
     numbers = to_list(top["customers"]), to_list(top["share_pct"])
     marker = {"color": theme.BLUE}
@@ -225,7 +192,7 @@ def _sku_bars(skus: pd.DataFrame, language: Language) -> Trace:
 
 @timed("figures")
 def distribution_trend(table: pd.DataFrame, language: Language) -> go.Figure:
-    """Current customers stacked by month and value, small values together; a tab a dimension."""
+    """Current customers stacked by value, month by month; a tab for each dimension."""
     months = sorted(table["month"].unique())
     told = [language.month(month) for month in months]
     traces: list[Trace] = []
@@ -250,9 +217,9 @@ def distribution_trend(table: pd.DataFrame, language: Language) -> go.Figure:
 
 
 def _series(table: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
-    """Customers by dimension, value and month."""
+    """Customers by dimension, then value, then month."""
     series: dict[str, dict[str, dict[str, int]]] = {}
-    for row in _records(table):
+    for row in to_records(table):
         by_value = series.setdefault(row["dimension"], {})
         by_value.setdefault(row["value"], {})[row["month"]] = row["customers"]
     return series
@@ -260,37 +227,19 @@ def _series(table: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
 
 @timed("figures")
 def active_customers(table: pd.DataFrame, language: Language) -> go.Figure:
-    """Columns of active customers by month, and a line of all customers."""
+    """Columns of active customers by month, and a line of all current customers."""
     months = [language.month(month) for month in table["month"]]
     active, everyone = to_list(table["active_customers"]), to_list(table["current_customers"])
     name, of_all = language.name("active_customers"), language.name("current_customers")
-    line = {
-        "type": "scatter",
-        "x": months,
-        "y": everyone,
-        "name": of_all,
-        "mode": "lines+markers",
-        "line": {"color": theme.QUIET, "width": 2},
-        "hovertext": [
-            f"{month}<br>{of_all}: {language.count(n)}"
-            for month, n in zip(months, everyone, strict=True)
-        ],
-        "hovertemplate": HOVER,
-    }
-    traces = [month_columns(months, active, language, name=name, color=theme.BLUE), line]
+    traces = [
+        month_columns(months, active, language, name=name, color=theme.BLUE),
+        month_line(months, everyone, language, name=of_all, color=theme.QUIET),
+    ]
     return figure(traces, language, 380, **month_axes(slider=False))
 
 
 def _others(count: int, language: Language) -> str:
     return language("{count} others").format(count=language.count(count))
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    month_columns = {str(name): to_list(table[name]) for name in table.columns}
-    return [
-        dict(zip(month_columns, row, strict=True))
-        for row in zip(*month_columns.values(), strict=True)
-    ]
 
 
 def _spread_of(rows: list[dict[str, Any]], language: Language) -> str:
@@ -301,17 +250,3 @@ def _spread_of(rows: list[dict[str, Any]], language: Language) -> str:
             share = language.percent(row[kind.replace("customers", "pct")])
             lines.append(f"{language.name(kind)}: {language.count(row[kind])} ({share})")
     return "<br>".join(lines)
-
-
-def _powers_of_ten(most: int, language: Language) -> dict[str, Any]:
-    """A colour bar for logarithms that is labelled with the counts."""
-    counts = [*(10**power for power in range(int(log10(most)) + 1)), most]
-    return {
-        "tickvals": [log10(count) for count in counts],
-        "ticktext": [language.short(count) for count in counts],
-        "thickness": 8,
-        "len": 0.5,
-        "x": 0,
-        "xanchor": "left",
-        "outlinewidth": 0,
-    }

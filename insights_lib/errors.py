@@ -1,23 +1,23 @@
-"""The errors of this library: one base, so that a caller can show any of them as a sentence.
+"""The errors of this library. They have one base, so that a caller can show any as a sentence.
 
-Every message says what failed, where, what was allowed and what to do about it.
+Every message says what failed, where, what was allowed and what to do.
 """
 
 
 class InsightsError(Exception):
-    """Something the user can understand and mend; its text is one readable sentence."""
+    """Something that the user can understand and mend. Its text is one readable sentence."""
 
     def _render_traceback_(self) -> list[str]:
-        """Show the sentence alone in a notebook: IPython asks an exception for this first."""
+        """Show only the sentence in a notebook: IPython calls this in place of the traceback."""
         return [f"{type(self).__name__}: {self}"]
 
 
 class ParameterError(InsightsError, ValueError):
-    """A parameter, an option or a parameter file is wrong; nothing was run."""
+    """A parameter, an option or a parameter file is wrong. Nothing was run."""
 
 
 class ExportError(InsightsError):
-    """An export file is refused as a whole; the store is as it was before."""
+    """An export is refused as a whole. The store stays as it was."""
 
 
 class NotAnExport(ExportError):  # noqa: N818 - it tells what the file is not
@@ -25,15 +25,15 @@ class NotAnExport(ExportError):  # noqa: N818 - it tells what the file is not
 
 
 class StoreError(InsightsError):
-    """The store is missing, or holds nothing for what was asked."""
+    """The store is missing, or holds nothing of what was asked for."""
 
 
 class ReportError(InsightsError):
-    """A report could not be rendered; the message names the section and the reason."""
+    """A report could not be rendered. The message names the section and the reason."""
 
 
 class BusyError(ReportError):
-    """Somebody else is at work there; what is to be done may be done by that one."""
+    """Another process is at work there, and may do what was asked for."""
 
 
 class MailError(InsightsError):

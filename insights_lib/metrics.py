@@ -2,7 +2,8 @@
 
 What each number means is written in docs/definitions.md. Months are texts `YYYY-MM`, counts are
 whole numbers, percentages are of 100. A null means that a number cannot be known, never zero.
-The SQL speaks of the tables that `slices.Slice` describes.
+The SQL speaks of the tables that `store.slice.Slice` describes. An absent dimension, null
+throughout, has no rows.
 """
 
 from typing import Any
@@ -14,10 +15,7 @@ from insights_lib.store.slice import Slice
 from insights_lib.tables import ALL, TABLES
 from insights_lib.timing import timed
 
-_SERIES = (
-    *("current_customers", "active_customers", "subscriptions"),
-    *("customers_added", "customers_churned"),
-)
+_SERIES = tuple(TABLES["summary_trend"].columns)[1:]
 
 # The months that breakdowns speak of, L of the current and LA of the active customers, and how
 # many customers of each kind there are in all: null, so that no share is given, if none.
@@ -38,41 +36,39 @@ LEFT JOIN (SELECT month, count(*) AS n FROM active GROUP BY month) a USING (mont
 LEFT JOIN (
     SELECT month, count(*) AS n
     FROM (
-        SELECT bit_or(month_bits) AS month_bits FROM subscription_spans WHERE subscription IS NOT NULL GROUP BY subscription
+        SELECT bit_or(month_bits) AS month_bits FROM subscription_spans
+        WHERE subscription IS NOT NULL GROUP BY subscription
     )
     JOIN months ON (month_bits >> month_index) & 1 = 1 GROUP BY month
 ) s USING (month)
-WHERE in_range
+WHERE in_range ORDER BY month
 """
 
 # Existing customers are those held in the month before as well. The others of this month were
-# added, the others of the month before churned. Products are told apart without case, as in F;
-# the customers of all products together stand under key 0.
-_FLOWS = f"""
-WITH products AS (
-    SELECT product, dense_rank() OVER (ORDER BY lower(product)) AS key
-    FROM (SELECT DISTINCT product FROM subscription_spans)
-),
-customers AS (
-    SELECT 0 AS key, bit_or(month_bits) AS month_bits FROM subscription_spans GROUP BY customer
+# added, the others of the month before churned. All products together have no product here.
+_FLOWS = """
+WITH customers AS (
+    SELECT product, bit_or(month_bits) AS month_bits FROM subscription_spans
+    WHERE product IS NOT NULL GROUP BY product, customer
     UNION ALL
-    SELECT key, bit_or(month_bits) FROM subscription_spans JOIN products USING (product) GROUP BY key, customer
+    SELECT NULL, bit_or(month_bits) FROM subscription_spans GROUP BY customer
 ),
 counted AS (
-    SELECT key, month, count(*) AS n,
+    SELECT product, month, count(*) AS n,
         count(*) FILTER (month_index > 0 AND (month_bits >> (month_index - 1)) & 1 = 1) AS kept
-    FROM customers JOIN months ON (month_bits >> month_index) & 1 = 1 GROUP BY key, month
+    FROM customers JOIN months ON (month_bits >> month_index) & 1 = 1 GROUP BY product, month
 )
-SELECT key, product, strftime(m.month, '%Y-%m') AS month,
+SELECT p.product, strftime(m.month, '%Y-%m') AS month,
     CASE WHEN has_flows THEN coalesce(this.kept, 0) END AS existing,
     CASE WHEN has_flows THEN coalesce(this.n, 0) - coalesce(this.kept, 0) END AS added,
     CASE WHEN has_flows THEN coalesce(before.n, 0) - coalesce(this.kept, 0) END AS churned
 FROM months m
-CROSS JOIN (SELECT 0 AS key, '{ALL}' AS product UNION ALL SELECT key, product FROM products) p
-LEFT JOIN counted this USING (key, month)
-LEFT JOIN counted before
-    ON before.key = p.key AND before.month = (m.month - INTERVAL 1 MONTH)::DATE
+CROSS JOIN (SELECT NULL AS product UNION SELECT product FROM customers) p
+LEFT JOIN counted this ON this.product IS NOT DISTINCT FROM p.product AND this.month = m.month
+LEFT JOIN counted before ON before.product IS NOT DISTINCT FROM p.product
+    AND before.month = (m.month - INTERVAL 1 MONTH)::DATE
 WHERE in_range
+ORDER BY p.product NULLS FIRST, month
 """
 
 _SPREAD = f"""
@@ -102,19 +98,20 @@ SELECT customer_market,
     active_customers, 100 * active_customers / {_ACTIVE} AS active_pct,
     new_customers, 100 * new_customers / {_ADDED} AS new_pct
 FROM counted
+WHERE customer_market IS NOT NULL
 ORDER BY current_customers DESC, customer_market
 """
 
 _PRODUCTS = f"""
-WITH held AS (SELECT product, sku, customer FROM subscriptions WHERE month = {_L}),
-counted AS (
-    SELECT product, sku, count(DISTINCT customer) AS customers
-    FROM held GROUP BY GROUPING SETS ((product), (product, sku))
+WITH counted AS (
+    SELECT product, sku, count(DISTINCT customer) AS customers, grouping(sku) AS of_product
+    FROM subscriptions WHERE month = {_L} AND product IS NOT NULL
+    GROUP BY GROUPING SETS ((product), (product, sku))
 )
 SELECT product, coalesce(sku, '') AS sku, customers, 100 * customers / {_CURRENT} AS share_pct
-FROM counted
+FROM counted WHERE of_product = 1 OR sku IS NOT NULL
 ORDER BY max(customers) FILTER (sku IS NULL) OVER (PARTITION BY product) DESC, product,
-    sku IS NOT NULL, customers DESC, sku
+    of_product DESC, customers DESC, sku
 """
 
 # A row for each dimension that is asked for, instead of a column.
@@ -154,7 +151,8 @@ def summary(data: Slice) -> pd.DataFrame:
     flows = trend[["customers_added", "customers_churned"]].dropna().astype(int)
     month, last_churn = _last(flows["customers_churned"])
     added, churned = (int(n) for n in flows.sum())
-    base = _customers_before(data, flows.index[0]) if len(flows) else 0
+    before = f"DATE '{flows.index[0]}-01' - INTERVAL 1 MONTH" if len(flows) else "NULL"
+    base = len(data.query(f"SELECT month FROM current WHERE month = {before}"))
     rows = [
         *((name, _last(trend[name])[1], name) for name in _SERIES[:3]),
         ("customers_added", added if month else None, "customers_added"),
@@ -183,9 +181,8 @@ def summary_trend(data: Slice) -> pd.DataFrame:
         One row per month of the range: month, current_customers, active_customers,
         subscriptions, customers_added, customers_churned. Null where unknown.
     """
-    flows = _flows(data)
-    total = flows[flows["key"] == 0]  # first, and month by month as the levels are
-    table = _levels(data)
+    table, flows = data.query_once(_LEVELS), _flows(data)
+    total = flows[flows["product"].isna()]  # first, and month by month as the levels are
     table["customers_added"], table["customers_churned"] = total["added"], total["churned"]
     return _whole(table, *_SERIES)
 
@@ -198,14 +195,13 @@ def summary_products(data: Slice) -> pd.DataFrame:
         One row per product of the last covered month, the largest first: product, customers,
         share_pct of all current customers, growth_pct of the product's series of customers.
     """
-    table = _by_dimension(data, _DISTRIBUTION, "product").drop(columns="dimension")
-    table = table.rename(columns={"value": "product"})
+    table = _by_dimension(data, _DISTRIBUTION, "product").rename(columns={"value": "product"})
     counts = _by_dimension(data, _TREND, "product")
     trend = counts.pivot(index="month", columns="value", values="customers")
     covered = data.query("SELECT strftime(month, '%Y-%m') FROM months WHERE in_range AND covered")
     series = trend.reindex(sorted(covered.iloc[:, 0])).fillna(0)
     growth = [_growth(series[product]) for product in table["product"]]
-    return table.assign(growth_pct=pd.array(growth, "Float64"))
+    return table.drop(columns="dimension").assign(growth_pct=pd.array(growth, "Float64"))
 
 
 @timed("metrics")
@@ -231,7 +227,7 @@ def adds_and_churns(data: Slice) -> pd.DataFrame:
         One row per product and month of the range: product (`All` first), month, existing,
         added, churned. Null where the month or the one before it is not covered.
     """
-    return _flows(data).drop(columns="key")
+    return _flows(data).fillna({"product": ALL})
 
 
 @timed("metrics")
@@ -277,28 +273,17 @@ def active_customers(data: Slice) -> pd.DataFrame:
         unknown.
     """
     columns = ["active_customers", "current_customers"]
-    return _whole(_levels(data)[["month", *columns]], *columns)
-
-
-def _levels(data: Slice) -> pd.DataFrame:
-    return data.query_once(f"{_LEVELS} ORDER BY month")
+    return _whole(data.query_once(_LEVELS)[["month", *columns]], *columns)
 
 
 def _flows(data: Slice) -> pd.DataFrame:
-    table = data.query_once(f"{_FLOWS} ORDER BY key > 0, product, month")
-    return _whole(table, "existing", "added", "churned")
+    return _whole(data.query_once(_FLOWS), "existing", "added", "churned")
 
 
 def _by_dimension(data: Slice, query: str, *dimensions: str) -> pd.DataFrame:
     columns = ", ".join(dimensions)
     names = ", ".join(f"'{name}'" for name in dimensions)
     return _whole(data.query(query.format(columns=columns, names=names)), "customers")
-
-
-def _customers_before(data: Slice, month: str) -> int:
-    """Current customers of the month before."""
-    before = f"DATE '{month}-01' - INTERVAL 1 MONTH"
-    return len(data.query(f"SELECT month FROM current WHERE month = {before}"))
 
 
 def _last(series: "pd.Series[Any]") -> tuple[str | None, int | None]:

@@ -106,6 +106,30 @@ class Outputs:
             finally:
                 shutil.rmtree(work, ignore_errors=True)
 
+    @contextmanager
+    def mailing(self) -> Iterator[None]:
+        """Keep what reports say from being forgotten while a message is made of one and sent."""
+        make_folder(self.folder)
+        with locked(self._forgetting):  # whoever forgets goes first
+            pass
+        with locked(self._mailing):
+            yield
+
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """Forget something after the message that is being sent, and before the next is made."""
+        make_folder(self.folder)
+        with locked(self._forgetting), locked(self._mailing):
+            yield
+
+    @property
+    def _mailing(self) -> Path:
+        return self.folder / ".mailing.lock"
+
+    @property
+    def _forgetting(self) -> Path:
+        return self.folder / ".forgetting.lock"
+
 
 def failed_folder(report: Path) -> Path:
     """Where a failed run of a report leaves its manifest and notebooks, beside the last good one.

@@ -10,15 +10,17 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-# What can be filtered, in the order of the page; and by what else customers are counted.
-FACETS = (
-    "product",
-    "customer_market",
-    "partner_attribution",
-    "partner_location",
-    "sales_channel",
-    "customer_segment",
-)
+# What can be filtered, in the order of the page, and what a reader calls several values of it.
+PLURALS = {
+    "product": "Products",
+    "customer_market": "Markets",
+    "partner_attribution": "Attributions",
+    "partner_location": "Locations",
+    "sales_channel": "Channels",
+    "customer_segment": "Segments",
+}
+FACETS = tuple(PLURALS)
+# By what else customers are counted.
 DIMENSIONS = (*FACETS, "sku", "pricing_model")
 ALL = "All"  # what a table by product calls the rows of all products together
 
@@ -43,6 +45,8 @@ class Table:
         drawn_with: The tables that the chart takes beside this one.
         dimensions: The dimensions that it counts by, one tab each.
         values_shown: How many values the chart shows one by one; the table holds all.
+        counted: Whether the page counts it for the reader's filters (page/files/script/tables.js)
+            and draws it itself; of others it shows what the notebook computed and drew.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Table:
     drawn_with: tuple[str, ...] = ()
     dimensions: tuple[str, ...] = ()
     values_shown: int = 10
+    counted: bool = False
 
 
 _DECLARED = (
@@ -59,11 +64,13 @@ _DECLARED = (
         {"metric": "name", "value": "number", "growth_pct": "percent", "month": "month"},
         chart="summary_cards",
         drawn_with=("summary_trend",),
+        counted=True,
     ),
     Table(
         "summary_products",
         {"product": "text", "customers": "count", "share_pct": "percent", "growth_pct": "percent"},
         chart="product_bars",
+        counted=True,
     ),
     Table(
         "summary_trend",
@@ -75,6 +82,7 @@ _DECLARED = (
             "customers_added": "count",
             "customers_churned": "count",
         },
+        counted=True,
     ),
     Table(
         "geographical_spread",
@@ -89,6 +97,7 @@ _DECLARED = (
             "new_pct": "percent",
         },
         chart="world_map",
+        counted=True,
     ),
     Table(
         "adds_and_churns",
@@ -100,6 +109,7 @@ _DECLARED = (
             "churned": "count",
         },
         chart="adds_and_churns",
+        counted=True,
     ),
     Table(
         "distribution",
@@ -112,11 +122,13 @@ _DECLARED = (
             "pricing_model",
             "partner_attribution",
         ),
+        counted=True,
     ),
     Table(
         "products",
         {"product": "text", "sku": "text", "customers": "count", "share_pct": "percent"},
         chart="products",
+        counted=True,
     ),
     Table(
         "distribution_trend",
@@ -131,11 +143,13 @@ _DECLARED = (
             "pricing_model",
             "partner_attribution",
         ),
+        counted=True,
     ),
     Table(
         "active_customers",
         {"month": "month", "active_customers": "count", "current_customers": "count"},
         chart="active_customers",
+        counted=True,
     ),
 )
 TABLES: Mapping[str, Table] = MappingProxyType({table.name: table for table in _DECLARED})
@@ -145,6 +159,7 @@ def declarations() -> dict[str, Any]:
     """All of this as data for the page."""
     return {
         "facets": FACETS,
+        "plurals": PLURALS,
         "dimensions": DIMENSIONS,
         "all": ALL,
         "tables": {name: asdict(table) for name, table in TABLES.items()},

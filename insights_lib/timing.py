@@ -1,4 +1,4 @@
-"""What time it is, and where the seconds of a notebook go: data, metrics, figures."""
+"""The clock, and where the seconds of a notebook go: data, metrics, figures."""
 
 import time
 from collections import defaultdict
@@ -11,13 +11,13 @@ from typing import ParamSpec, TypeVar
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
-# Of this process, which is a kernel's own.
+# A kernel is a process of its own, so these are the seconds of one notebook.
 _seconds: defaultdict[str, float] = defaultdict(float)
 _under_way: list[str] = []
 
 
 def timed(stage: str) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
-    """Count the seconds that a function takes, unless a function that calls it counts them."""
+    """Count a function's seconds for a stage, unless the function that calls it counts its own."""
 
     def decorate(function: Callable[Given, Result]) -> Callable[Given, Result]:
         @wraps(function)
@@ -38,7 +38,7 @@ def timed(stage: str) -> Callable[[Callable[Given, Result]], Callable[Given, Res
 
 
 def seconds_by_stage() -> dict[str, float]:
-    """The seconds that each stage took since this was called last."""
+    """The seconds of each stage since the last call of this."""
     seconds = {stage: round(value, 4) for stage, value in _seconds.items()}
     _seconds.clear()
     return seconds
@@ -50,7 +50,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class Clock:
-    """What time it is (UTC), and how to wait for some seconds."""
+    """Tells the time (UTC) and waits for a number of seconds; tests hand in their own."""
 
     now: Callable[[], datetime] = _now
     sleep: Callable[[float], None] = time.sleep

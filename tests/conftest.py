@@ -1,5 +1,6 @@
 """The fixtures of the tests."""
 
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,14 @@ import pytest
 from tests.support.rows import Rows, fill_store
 
 pytest_plugins = ["tests.support.mailing", "tests.support.notebooks"]
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the programs under test, also of tests that a shell started with `&`.
+
+    Such a shell has them ignore SIGINT, and every process that they start, too.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

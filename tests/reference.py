@@ -5,6 +5,7 @@ and is meant to be read beside the page of definitions, term by term, not to be 
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -32,7 +33,9 @@ DIMENSIONS = {
     "sales_channel": ("saleschannel", "salesmodel"),
     "pricing_model": ("pricinglevel",),
     "partner_attribution": ("partnerattributiontype", "partnerattachtype"),
+    "sku": ("sku",),
 }
+TRENDS = [dimension for dimension in DIMENSIONS if dimension != "sku"]
 DISTRIBUTION = "partner_location customer_segment sales_channel pricing_model partner_attribution"
 USAGE = {
     "OfficeUsage": ("Office 365", ("monthlyactiveusers",)),
@@ -53,13 +56,13 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class SubscriptionRow:
-    """A subscription row, with its dimension values as shown."""
+    """A subscription row, with its dimension values; None where its export has no such column."""
 
     month: str
     customer: Customer
     active: bool
     subscription: str | None
-    values: dict[str, str]
+    values: dict[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ def cleaned(row: Row) -> Row:
     return {"".join(k.split()).replace("_", "").lower(): text.strip() for k, text in row.items()}
 
 
+def lowered(text: str) -> str:
+    """Simple Unicode lower case: every character by itself, whatever stands beside it."""
+    return "".join("i" if character == "İ" else character.lower() for character in text)
+
+
 def cell(row: Row, names: Iterable[str]) -> str | None:
     """Read the first of these columns that the row has; None when it has none of them."""
     return next((row[name] for name in names if name in row), None)
@@ -88,10 +96,10 @@ def known_text(text: str | None) -> str | None:
 
 
 def month_of(text: str) -> str:
-    """Month: 20220601, 202206, 2022-06, 2022-06-01T00:00:00Z, 6/1/2022 0:00 … as YYYY-MM."""
+    """Month: 20220601, 202206, 2022-06, 2022-06-30T00:00:00Z, 6/1/2022 0:00 … as YYYY-MM."""
     if found := re.fullmatch(r"(\d{4})-?(\d\d)(-?\d\d)?([T ].*)?", text):
         year, month = found[1], found[2]
-    elif found := re.fullmatch(r"(\d{1,2})/\d{1,2}/(\d{4})( .*)?", text):
+    elif found := re.fullmatch(r"(\d{1,2})/0?1/(\d{4})( .*)?", text):
         year, month = found[2], found[1]
     else:
         message = f"not a month: {text!r}"
@@ -104,9 +112,20 @@ def previous(month: str) -> str:
     return f"{date.fromisoformat(f'{month}-01') - timedelta(days=1):%Y-%m}"
 
 
+def months_of(first: str, last: str) -> list[str]:
+    """List the months of a range, both ends included."""
+    months = [last]
+    while months[0] > first:
+        months.insert(0, previous(months[0]))
+    return months
+
+
 def customer_of(row: Row) -> Customer | None:
     """Customer: the first key that is not missing, with its kind, so that kinds never mix."""
-    return next(((key, row[key]) for key in CUSTOMER_KEYS if known_text(row.get(key))), None)
+    key = next((key for key in CUSTOMER_KEYS if known_text(row.get(key))), None)
+    if key is None:
+        return None
+    return (key, lowered(row[key]) if key == "customertenantid" else row[key])
 
 
 def partner_rows(datasets: Datasets, name: str, partner: str) -> Iterator[tuple[Customer, Row]]:
@@ -123,9 +142,12 @@ def partner_rows(datasets: Datasets, name: str, partner: str) -> Iterator[tuple[
             yield customer, row
 
 
-def shown(row: Row, dimension: str) -> str:
+def value_of(row: Row, dimension: str) -> str | None:
     """Missing is shown as Unknown; spellings of a product fold into its family."""
-    text = known_text(cell(row, DIMENSIONS.get(dimension, (dimension,)))) or "Unknown"
+    text = cell(row, DIMENSIONS[dimension])
+    if text is None:
+        return None
+    text = known_text(text) or "Unknown"
     if dimension == "product":
         spelling = "".join(text.lower().split())
         return next((name for name, known in FAMILIES.items() if spelling in known.split()), text)
@@ -143,9 +165,32 @@ def subscription_rows(
         status, active = "customer_status", {"active"}
     for customer, row in rows:
         is_active = (cell(row, ALIASES[status]) or "").lower() in active
-        subscription = known_text(cell(row, ALIASES["subscription"]))
-        values = {dimension: shown(row, dimension) for dimension in (*DIMENSIONS, "sku")}
+        subscription = lowered(known_text(cell(row, ALIASES["subscription"])) or "") or None
+        values = {dimension: value_of(row, dimension) for dimension in DIMENSIONS}
         yield SubscriptionRow(month_of(row["month"]), customer, is_active, subscription, values)
+
+
+def spelt(rows: list[SubscriptionRow], months: list[str]) -> list[SubscriptionRow]:
+    """Spelling and absent dimension: one spelling of each value, that of most rows of the months.
+
+    A dimension that no export of the months has is None in every row.
+    """
+    read = [row for row in rows if row.month in {previous(months[0]), *months}]
+    inside = [row for row in read if row.month in months]
+    for dimension in DIMENSIONS:
+        absent = inside != [] and all(row.values[dimension] is None for row in inside)
+        counts = Counter(row.values[dimension] or "Unknown" for row in inside)
+        spellings: dict[str, set[str]] = {}
+        for row in read:
+            text = row.values[dimension] or "Unknown"
+            spellings.setdefault(lowered(text), set()).add(text)
+        shown = {
+            key: min(s, key=lambda text: (-counts[text], text)) for key, s in spellings.items()
+        }
+        for row in read:
+            text = lowered(row.values[dimension] or "Unknown")
+            row.values[dimension] = None if absent else shown[text]
+    return read
 
 
 def usage_rows(datasets: Datasets, partner: str) -> Iterator[UsageRow]:
@@ -168,7 +213,8 @@ def holders(rows: Iterable[SubscriptionRow], dimension: str) -> dict[str, set[Cu
     """Group the distinct customers of rows by the value the rows hold."""
     found: dict[str, set[Customer]] = {}
     for row in rows:
-        found.setdefault(row.values[dimension], set()).add(row.customer)
+        if (value := row.values[dimension]) is not None:
+            found.setdefault(value, set()).add(row.customer)
     return found
 
 
@@ -181,9 +227,9 @@ class Reference:
     months: list[str]
     filters: dict[str, set[str]]
 
-    def passes(self, facet: str, value: str) -> bool:
+    def passes(self, facet: str, value: str | None) -> bool:
         """F: the facet has no values, or this value is one of them, compared without case."""
-        return not self.filters.get(facet) or value.lower() in self.filters[facet]
+        return not self.filters.get(facet) or lowered(value or "") in self.filters[facet]
 
     def covered(self, month: str) -> bool:
         """Covered: the partner has a subscription row in m, before any filter."""
@@ -229,7 +275,7 @@ class Reference:
 
     def of_product(self, product: str) -> "Reference":
         """Put `product = that` into F; covered stays the partner's."""
-        return replace(self, filters={**self.filters, "product": {product.lower()}})
+        return replace(self, filters={**self.filters, "product": {lowered(product)}})
 
     def count(self, members: Callable[[str], set[Customer] | set[str] | None]) -> Series:
         """Series of a set: its size in every month of the range, None where unknown."""
@@ -341,7 +387,7 @@ def geographical_spread(ref: Reference) -> Rows:
 def adds_and_churns(ref: Reference) -> Rows:
     """Existing, added and churned: of all customers, then with each product put into F."""
     seen = [previous(ref.months[0]), *ref.months]
-    products = {row.values["product"] for month in seen for row in ref.active_rows(month)}
+    products = holders([row for month in seen for row in ref.active_rows(month)], "product")
     parts = [("All", ref), *((product, ref.of_product(product)) for product in sorted(products))]
     for name, part in parts:
         flows = [part.count(members) for members in (part.existing, part.added, part.churned)]
@@ -359,7 +405,7 @@ def distribution(ref: Reference) -> Rows:
 
 def distribution_trend(ref: Reference) -> Rows:
     """Customers by value in every covered month, by dimension, value and month."""
-    for dimension in DIMENSIONS:
+    for dimension in TRENDS:
         by_month = {month: holders(ref.active_rows(month), dimension) for month in ref.months}
         for value in sorted({value for values in by_month.values() for value in values}):
             for month in ref.months:
@@ -398,6 +444,7 @@ def tables(
     last: str,
     filters: Mapping[str, list[str]] | None = None,
     active_states: tuple[str, ...] = ("Active",),
+    report: tuple[str, str] | None = None,
 ) -> dict[str, list[dict[str, object]]]:
     """Work out every table of a report.
 
@@ -408,21 +455,21 @@ def tables(
         last: Last month of the range, YYYY-MM.
         filters: Values by facet; a facet without values lets everything pass.
         active_states: The subscription states that make a row active.
+        report: First and last month of the report in which a reader looks at this range; it
+            decides on spellings and absent dimensions. None for the range itself.
 
     Returns:
         The rows by table name; None is null. Country codes are left to the library.
     """
     subscriptions: dict[str, list[SubscriptionRow]] = {}
-    for row in subscription_rows(datasets, partner, active_states):
+    rows = list(subscription_rows(datasets, partner, active_states))
+    for row in spelt(rows, months_of(*(report or (first, last)))):
         subscriptions.setdefault(row.month, []).append(row)
     usage: dict[str, list[UsageRow]] = {}
     for used in usage_rows(datasets, partner):
         usage.setdefault(used.month, []).append(used)
-    months = [last]
-    while months[0] > first:
-        months.insert(0, previous(months[0]))
-    wanted = {facet: {v.strip().lower() for v in vs} for facet, vs in (filters or {}).items()}
-    ref = Reference(subscriptions, usage, months, wanted)
+    wanted = {facet: {lowered(v.strip()) for v in vs} for facet, vs in (filters or {}).items()}
+    ref = Reference(subscriptions, usage, months_of(first, last), wanted)
     return {
         table.__name__: [dict(zip(names.split(), row, strict=True)) for row in table(ref)]
         for table, names in TABLES.items()

@@ -7,7 +7,7 @@ import typer
 
 from insights_lib.commands import options
 from insights_lib.errors import ExportError
-from insights_lib.store.ingest import files_of, ingest_file
+from insights_lib.store.ingest import files_of, ingest_files
 
 
 def demo(
@@ -29,17 +29,23 @@ def demo(
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Export files, or folders of them.")],
     store: options.Store = options.STORE,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="The files are parts of one export.")
+    ] = False,
+    reassign: Annotated[
+        bool, typer.Option("--reassign", help="A Profile may give a location to another account.")
+    ] = False,
     debug: options.Debug = False,
 ) -> None:
     """Check exports and take them into the store; a later file wins over an earlier one."""
     with options.sentences(debug):
         refused = 0
-        for file in files_of(paths):
-            try:
-                options.show_lines(ingest_file(file, store).lines())
-            except ExportError as error:
+        for result in ingest_files(files_of(paths), store, parts, reassign):
+            if isinstance(result, ExportError):
                 if debug:
-                    raise
+                    raise result
                 refused += 1
-                options.errors.print(f"refused: {error}")
+                options.errors.print(f"refused: {result}")
+            else:
+                options.show_lines(result.lines())
         options.exit_unless(not refused)

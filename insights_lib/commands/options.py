@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from insights_lib.errors import InsightsError
+from insights_lib.errors import InsightsError, StoreError
+from insights_lib.store.catalog import refuse_url
 
 out = Console(highlight=False, markup=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
@@ -22,7 +23,18 @@ STORE, OUTPUTS, PARAMETERS = Path("data/store"), Path("outputs"), Path("paramete
 CORES = os.cpu_count() or 1
 _WIDEST = 2000  # characters of a line that no screen has to show
 
-Store = Annotated[Path, typer.Option(help="Folder of the store.", file_okay=False)]
+
+def _folder(store: Path) -> Path:
+    try:
+        refuse_url(store)
+    except StoreError as error:
+        raise typer.BadParameter(str(error)) from error
+    return store
+
+
+Store = Annotated[
+    Path, typer.Option(help="Folder of the store.", file_okay=False, callback=_folder)
+]
 StoreToRead = Annotated[str, typer.Option(help="Folder or URL of the store.")]
 Outputs = Annotated[Path, typer.Option(help="Folder of the reports.", file_okay=False)]
 Parameters = Annotated[Path, typer.Option(help="Folder of the parameter files.", file_okay=False)]

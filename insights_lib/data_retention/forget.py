@@ -73,7 +73,8 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
     """Delete a customer from the store, and all but the manifests of its partners' reports.
 
     The same call finishes what a crash has interrupted: reports are deleted before rows, and
-    files that the catalog no longer names are searched, too.
+    files that the catalog no longer names are searched, too. A message that is being sent is
+    waited for.
 
     Args:
         key: Top parent id, tenant id or name, as the exports spell it.
@@ -87,7 +88,7 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
     with reading(store):
         pass  # there is a store, and it is not made by looking for it
     try:
-        with outputs.locked() as work:
+        with outputs.locked() as work, outputs.forgetting():
             forget_dry_run(outputs)
             with writing(store) as db:
                 found = _find(key, store)

@@ -1,14 +1,16 @@
 """What Partner Center exports contain: the datasets, their columns, and how names changed.
 
-Facts only. Column names are compared without regard to case, blanks and underscores, so one
-spelling stands for `PGAMpnId`, `PGA_MPNId` and `pga mpn id` alike.
+Facts only. Column names are compared without regard to case, blanks, underscores and characters
+that nobody sees, so one spelling stands for `PGAMpnId`, `PGA_MPNId` and `pga mpn id` alike.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
 from types import MappingProxyType
+from unicodedata import category, normalize
 
 SEATS = "SeatsSubscriptionsAndRevenue"
 CUSTOMERS = "CustomersAndTenants"
@@ -47,8 +49,8 @@ PRODUCT_SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 _PRODUCTS = {spelt: name for name, spellings in PRODUCT_SPELLINGS.items() for spelt in spellings}
 
-# The six dimensions that a page filter can name, and the one more that a breakdown can.
-FACET_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+# By the names of `tables.DIMENSIONS`: of several columns the first that an export has counts.
+DIMENSION_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "product": ("Product", "ProductFamily"),
         "customer_market": ("CustomerMarket",),
@@ -56,9 +58,10 @@ FACET_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "partner_location": ("PartnerLocation", "PartnerLocationID"),
         "sales_channel": ("SalesChannel", "SalesModel"),
         "customer_segment": ("CustomerSegment",),
+        "sku": ("SKU",),
+        "pricing_model": ("PricingLevel",),
     }
 )
-DIMENSION_COLUMNS = {**FACET_COLUMNS, "sku": ("SKU",), "pricing_model": ("PricingLevel",)}
 
 MONTH = ("Month",)
 GLOBAL_ACCOUNT = ("PGAMpnId", "PGAPartnerID")
@@ -70,6 +73,9 @@ STATUS = ("CustomerStatus",)
 WORKLOAD = ("WorkloadName",)
 USERS, SEATS_IN_USE = ("MonthlyActiveUsers",), ("ActiveSeats",)
 AZURE_MEASURES = ("UsageQuantity", "TotalACR", "ACR_USD", "MonthlySubscriptionLevelACR")
+
+_UNSEEN = {"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"}  # controls, invisible characters, marks, blanks
+_SHORTEST = 4  # letters of a name that is taken for part of another
 
 _EMS_WORKLOAD = re.compile(
     r"intune|azure ?ad|azure active directory|entra|\baadp?\b|\baz?ip\b|information protection"
@@ -85,79 +91,57 @@ class Dataset:
 
     Attributes:
         name: The name Partner Center gives it.
-        marks: Whether a header, as a set of folded names, is of this dataset.
-        required: Groups of column names; one column of every group must be there.
+        marks: Groups of column names that tell it; one column of every group must be there.
+        others: Columns that tell another dataset.
+        required: Groups of columns that it must have besides, like the marks.
         measures: Columns of which any above zero makes a usage row; empty if none is counted.
     """
 
     name: str
-    marks: Callable[[frozenset[str]], bool]
-    required: tuple[tuple[str, ...], ...]
+    marks: tuple[tuple[str, ...], ...]
+    others: tuple[str, ...] = ()
+    required: tuple[tuple[str, ...], ...] = (MONTH, GLOBAL_ACCOUNT + LOCATION_ID, CUSTOMER_KEYS)
     measures: tuple[str, ...] = ()
+
+    def fits(self, names: Collection[str]) -> bool:
+        """Whether a header, as folded names, has the marks of this dataset."""
+        return all(_has(names, group) for group in self.marks) and not _has(names, self.others)
 
 
 def folded(column: str) -> str:
-    """The spelling by which column names are compared."""
-    return re.sub(r"[\s_]", "", column).casefold()
+    """The spelling by which column names are compared: nobody sees what it leaves out."""
+    text = normalize("NFKC", column).casefold()
+    return "".join(c for c in text if c != "_" and category(c) not in _UNSEEN)
 
 
-def _has(header: frozenset[str], *names: str) -> bool:
-    return any(folded(name) in header for name in names)
+def _has(names: Collection[str], columns: Iterable[str]) -> bool:
+    return any(folded(column) in names for column in columns)
 
-
-def _is_seats(header: frozenset[str]) -> bool:
-    measured = _has(header, *USERS, *SEATS_IN_USE, "ServiceName", "ServiceLevel")
-    return (
-        not measured
-        and _has(header, *STATE)
-        and _has(header, "PartnerLocation", "PartnerLocationID")
-    )
-
-
-_COUNTED = (MONTH, GLOBAL_ACCOUNT + LOCATION_ID, CUSTOMER_KEYS)
 
 # In the order in which a header is held against them: the first that fits is the dataset.
 DATASETS = (
+    Dataset(PROFILE, (GLOBAL_ACCOUNT, ("Country",)), MONTH, (GLOBAL_ACCOUNT, LOCATION_ID)),
+    Dataset(CUSTOMERS, (STATUS,)),
+    Dataset(AZURE, (("MeterCategory", "ServiceLevel1"),), measures=AZURE_MEASURES),
+    Dataset(EMS, (("AADPPaidAvailableUnits",),), measures=USERS),
+    Dataset(OFFICE, (WORKLOAD, USERS), measures=USERS),
+    Dataset(DYNAMICS, (SEATS_IN_USE, ("RevSumDivisionName",)), measures=SEATS_IN_USE),
+    Dataset(POWER_BI, (SEATS_IN_USE,), measures=SEATS_IN_USE),
     Dataset(
-        PROFILE,
-        lambda h: _has(h, *GLOBAL_ACCOUNT) and _has(h, "Country") and not _has(h, *MONTH),
-        (GLOBAL_ACCOUNT, LOCATION_ID),
+        SEATS,
+        (STATE, DIMENSION_COLUMNS["partner_location"]),
+        (*USERS, *SEATS_IN_USE, "ServiceName", "ServiceLevel"),
     ),
-    Dataset(CUSTOMERS, lambda h: _has(h, *STATUS), (*_COUNTED, STATUS)),
-    Dataset(
-        AZURE,
-        lambda h: _has(h, "MeterCategory", "ServiceLevel1"),
-        (*_COUNTED, AZURE_MEASURES),
-        AZURE_MEASURES,
-    ),
-    Dataset(EMS, lambda h: _has(h, "AADPPaidAvailableUnits"), (*_COUNTED, USERS), USERS),
-    Dataset(OFFICE, lambda h: _has(h, *WORKLOAD) and _has(h, *USERS), (*_COUNTED, USERS), USERS),
-    Dataset(
-        DYNAMICS,
-        lambda h: _has(h, *SEATS_IN_USE) and _has(h, "RevSumDivisionName"),
-        (*_COUNTED, SEATS_IN_USE),
-        SEATS_IN_USE,
-    ),
-    Dataset(POWER_BI, lambda h: _has(h, *SEATS_IN_USE), (*_COUNTED, SEATS_IN_USE), SEATS_IN_USE),
-    Dataset(SEATS, _is_seats, (*_COUNTED, STATE)),
 )
-BY_NAME: Mapping[str, Dataset] = MappingProxyType({d.name: d for d in DATASETS})
 
 # Columns that no vintage of a dataset has, so that their absence is no news.
 _NEVER_THERE = {(CUSTOMERS, "pricing_model")}
-
-# What a header must hold to be taken for each dataset, in words for an error message.
-MARKS: Mapping[str, str] = MappingProxyType(
-    {
-        SEATS: "SubscriptionState and PartnerLocation",
-        CUSTOMERS: "CustomerStatus",
-        OFFICE: "WorkloadName and MonthlyActiveUsers",
-        EMS: "AADPPaidAvailableUnits, or an OfficeUsage layout with EMS workloads",
-        DYNAMICS: "ActiveSeats and RevSumDivisionName",
-        POWER_BI: "ActiveSeats",
-        AZURE: "MeterCategory or ServiceLevel1",
-        PROFILE: "PGA_MPNId and Country, without Month",
-    }
+# All columns that are read.
+KNOWN = (
+    *chain.from_iterable(
+        chain(*dataset.marks, *dataset.required, dataset.measures) for dataset in DATASETS
+    ),
+    *chain(*DIMENSION_COLUMNS.values(), SUBSCRIPTION_ID),
 )
 
 
@@ -168,8 +152,8 @@ def fold_product(text: str) -> str:
 
 def recognise(header: list[str]) -> Dataset | None:
     """The dataset whose marks the header bears, or None."""
-    names = frozenset(map(folded, header))
-    return next((dataset for dataset in DATASETS if dataset.marks(names)), None)
+    names = set(map(folded, header))
+    return next((dataset for dataset in DATASETS if dataset.fits(names)), None)
 
 
 def find(header: list[str], names: tuple[str, ...]) -> int | None:
@@ -178,49 +162,85 @@ def find(header: list[str], names: tuple[str, ...]) -> int | None:
     return next((positions[folded(n)] for n in names if folded(n) in positions), None)
 
 
-def near_misses(header: list[str]) -> list[tuple[str, str]]:
-    """Unknown columns of a header that look like a known one: (as it stands, the known name)."""
-    known = {folded(name): name for group in _known_groups() for name in group}
-    pairs = []
+def near_misses(header: list[str], known: Iterable[str], cutoff: float = 0.8) -> dict[str, str]:
+    """Columns of a header that nobody knows but that look like a known one.
+
+    Args:
+        header: The column names as they stand in the file.
+        known: The names that they are compared with.
+        cutoff: How alike two names must be, from 0 to 1; also what ends another is like it.
+
+    Returns:
+        The known name by the name in the header.
+    """
+    spelt = {folded(name): name for name in known}
+    all_known = set(map(folded, KNOWN))
+    found = {}
     for column in header:
-        match = get_close_matches(folded(column), known, n=1, cutoff=0.85)
-        if match and match[0] != folded(column):
-            pairs.append((column, known[match[0]]))
-    return pairs
+        name = folded(column)
+        if name in all_known or len(name) < _SHORTEST:
+            continue
+        ends = [k for k in spelt if k.endswith(name) or name.endswith(k)]
+        match = get_close_matches(name, spelt, n=1, cutoff=cutoff) or ends
+        if match:
+            found[column] = spelt[match[0]]
+    return found
 
 
-def _known_groups() -> list[tuple[str, ...]]:
-    required = [group for dataset in DATASETS for group in dataset.required]
-    return [*required, *DIMENSION_COLUMNS.values(), SUBSCRIPTION_ID, WORKLOAD]
+def nearest(header: list[str]) -> dict[str, str]:
+    """Unknown columns of a header that look like a known one: what they may stand for."""
+    return near_misses(header, KNOWN)
 
 
 def absent_dimensions(dataset: Dataset, header: list[str]) -> list[str]:
-    """A note for every dimension that subscription rows of this file cannot show."""
+    """The dimensions that no row of this file can have a value of."""
     if dataset.name not in SUBSCRIPTION_DATASETS:
         return []
-    near = {known: column for column, known in near_misses(header)}
-    return [
-        f"no column {names[0]}: {dimension} is shown as Unknown"
-        + "".join(f" (nearest: {near[name]!r})" for name in names if name in near)
-        for dimension, names in DIMENSION_COLUMNS.items()
-        if find(header, names) is None and (dataset.name, dimension) not in _NEVER_THERE
-    ]
+    return [name for name, columns in DIMENSION_COLUMNS.items() if find(header, columns) is None]
+
+
+def notes_on_absence(dataset: Dataset, header: list[str]) -> list[str]:
+    """What to tell of the dimensions that are absent, unless no such export has them."""
+    notes = []
+    for name in absent_dimensions(dataset, header):
+        if (dataset.name, name) not in _NEVER_THERE:
+            columns = DIMENSION_COLUMNS[name]
+            near = "".join(f" (nearest: {c!r})" for c in near_misses(header, columns))
+            notes.append(f"no column {columns[0]}{near}: {name} is not known of these rows")
+    return notes
 
 
 def missing_columns(dataset: Dataset, header: list[str]) -> list[str]:
     """Required columns the header lacks, each with the nearest name it does hold."""
-    spelt = {folded(column): column for column in header}
     lacking = []
-    for group in dataset.required:
+    for group in (*dataset.required, *filter(None, (dataset.measures,))):
         if find(header, group) is None:
-            wanted = " or ".join(group)
-            near = [
-                spelt[match]
-                for name in group
-                for match in get_close_matches(folded(name), spelt, n=1, cutoff=0.75)
-            ]
-            lacking.append(f"{wanted} (nearest: {near[0]!r})" if near else wanted)
+            near = "".join(f" (nearest: {c!r})" for c in [*near_misses(header, group, 0.75)][:1])
+            lacking.append(f"{' or '.join(group)}{near}")
     return lacking
+
+
+def misspelt_identities(dataset: Dataset, header: list[str]) -> dict[str, str]:
+    """Columns that look like one that says whose a row is, which the header lacks.
+
+    Without it the rows would be taken for those of a location, or of another customer.
+
+    Returns:
+        The known name by the name in the header.
+    """
+    groups: list[tuple[str, ...]] = [GLOBAL_ACCOUNT]
+    if dataset.name != PROFILE:
+        groups += [(key,) for key in CUSTOMER_KEYS]
+    if dataset.name in SUBSCRIPTION_DATASETS:
+        groups.append(SUBSCRIPTION_ID)
+    found: dict[str, str] = {}
+    for group in groups:
+        if find(header, group) is None:
+            found |= near_misses(header, group, cutoff=0.85)
+    if find(header, GLOBAL_ACCOUNT) is None:
+        of_account = (c for c in header if re.match("pga|.*globalaccount", folded(c)))
+        found |= {c: GLOBAL_ACCOUNT[0] for c in of_account if folded(c) != "pgapartnername"}
+    return found
 
 
 def is_ems_workload(name: str) -> bool:

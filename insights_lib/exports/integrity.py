@@ -11,6 +11,8 @@ from pathlib import Path
 
 from insights_lib.errors import ExportError
 
+LONGEST_RECORD = 1 << 20  # bytes of a row
+
 
 @dataclass
 class LineCounter:
@@ -18,6 +20,7 @@ class LineCounter:
 
     A quote splits a text into what is outside and what is inside quotes, in turn; a delimiter
     or a line end counts outside only. Lines and records differ where a field holds a line end.
+    In a TSV a quote is an ordinary character, unless a spreadsheet has put them around fields.
     """
 
     file: Path
@@ -29,6 +32,10 @@ class LineCounter:
     quoted: bool = False
     inside: bool = False
     ended: bool = True
+    begun: int = 0  # bytes of a record that has not ended yet …
+    begun_at: int = 1  # … and the line it begins on
+    quoted_comma: int = 0  # the first line of a TSV with a comma in quotes
+    bare_comma: bool = False
 
     def add(self, block: bytes) -> None:
         """Count the next block, which ends with a line end unless it is the last."""
@@ -37,7 +44,9 @@ class LineCounter:
         block = block if self.lines else block.removeprefix(codecs.BOM_UTF8)
         inside = self.inside
         outside = block
-        if self.delimiter == b"," and (self.inside or b'"' in block):
+        if self.delimiter == b"\t":
+            self._look_for_commas(block)
+        elif self.inside or b'"' in block:
             outside = self._outside_quotes(block)
         crlf = outside.count(b"\r\n")
         if outside.count(b"\r") != crlf:
@@ -50,9 +59,16 @@ class LineCounter:
         self.lines += block.count(b"\n")
         self.records += outside.count(b"\n") + (not self.ended)
         self.delimiters += outside.count(self.delimiter)
+        self._refuse_long_record(block, outside)
 
     def fits(self, fields: int) -> bool:
         """Whether the counts allow every record to have that many fields."""
+        if self.quoted_comma and not self.bare_comma:
+            raise ExportError(
+                f"{self.file}, line {self.quoted_comma}: all values with a comma stand in quotes, "
+                "as Excel writes them in “Unicode text”. Save it as “CSV UTF-8 (Comma delimited)” "
+                "there, or export it again."
+            )
         lf_alone = self.records - (not self.ended) - self.crlf
         if self.crlf and lf_alone:
             raise ExportError(
@@ -72,6 +88,28 @@ class LineCounter:
             line = self._line(block[:position])
             raise ExportError(f"{self.file}, line {line}: {what}. Export it again as UTF-8.")
 
+    def _look_for_commas(self, block: bytes) -> None:
+        """Whether the fields of a TSV that hold a comma stand in quotes, which is Excel's way."""
+        if self.bare_comma or b"," not in block:
+            return
+        for number, line in enumerate(block.split(b"\n"), self.lines + 1):
+            for field in line.rstrip(b"\r").split(b"\t") if b"," in line else ():
+                if b"," not in field:
+                    continue
+                if len(field) < 2 or field[:1] != b'"' or field[-1:] != b'"':
+                    self.bare_comma = True
+                    return
+                self.quoted_comma = self.quoted_comma or number
+
+    def _refuse_long_record(self, block: bytes, outside: bytes) -> None:
+        """Refuse a quote that is not closed before it has swallowed a whole file."""
+        self.begun = 0 if not self.inside or b"\n" in outside else self.begun + len(block)
+        if self.begun > LONGEST_RECORD:
+            raise ExportError(
+                f"{self.file}, line {self.begun_at}: a quote is not closed within "
+                f"{LONGEST_RECORD >> 20} MiB. Export it again."
+            )
+
     def _line(self, before: bytes) -> int:
         return self.lines + before.count(b"\n") + 1
 
@@ -81,8 +119,8 @@ class LineCounter:
         first = 1 if self.inside else 0
         for i in range(first, len(pieces), 2):
             piece = pieces[i]
-            opens = i + 1 < len(pieces) and not piece.endswith((b",", b"\n"))
-            closes = i > 0 and not piece.startswith((b",", b"\r\n", b"\n"))
+            opens = i + 1 < len(pieces) and not piece.endswith((self.delimiter, b"\n"))
+            closes = i > 0 and not piece.startswith((self.delimiter, b"\r\n", b"\n"))
             # An empty piece within a field is a doubled quote, which stands for one quote.
             if piece and (opens or closes):
                 line = self._line(b'"'.join(pieces[: i + opens]))
@@ -92,13 +130,17 @@ class LineCounter:
                     "are doubled (RFC 4180)."
                 )
         self.inside = (len(pieces) - first) % 2 == 0
+        if self.inside:
+            ends = (i for i in range(len(pieces) - 2, -1, -2) if b"\n" in pieces[i])
+            if (last := next(ends, None)) is not None:
+                self.begun_at = self._line(b'"'.join(pieces[: last + 1]))
         return b"".join(pieces[first::2])
 
 
 def _lone_cr(block: bytes, inside: bool, delimiter: bytes) -> int:
     """The position of the first CR outside quotes that no LF follows."""
     position = 0
-    for piece in block.split(b'"') if delimiter == b"," else [block]:
+    for piece in [block] if delimiter == b"\t" else block.split(b'"'):
         found = None if inside else re.search(rb"\r(?!\n)", piece)
         if found:
             return position + found.start()

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from insights_lib.page.sections import Report
-from insights_lib.parameters.addresses import is_unseen
+from insights_lib.parameters.addresses import visible
 from insights_lib.presentation.language import UNKNOWN, Language
+from insights_lib.tables import ALL, TABLES, records
 
 MOST_ROWS = 10
 MOST_MONTHS = 12
 LONGEST_CELL = 60
 LONGEST_LINE = 300
 MOST_WARNINGS = 10
-ALL = "All"  # what adds_and_churns calls the rows of all products together
 
 # The charts of a message, in its order: the table behind each, and the columns that it shows.
 CHARTS = {
@@ -80,10 +80,7 @@ class Contents:
 
 def contents_of(report: Report, language: Language) -> Contents:
     """What a message says of a report, in the reader's language."""
-    tables = {
-        name: [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
-        for name, table in report.tables().items()
-    }
+    tables = {name: records(table) for name, table in report.tables().items()}
     tables["adds_and_churns"] = [r for r in tables["adds_and_churns"] if r["product"] == ALL]
     titles = {card.name: card.title for section in report.sections for card in section.cards}
     short = [
@@ -100,11 +97,11 @@ def contents_of(report: Report, language: Language) -> Contents:
 
 def _figures(summary: list[Row], language: Language) -> Iterator[Figure]:
     metric = {row["metric"]: row for row in summary}
+    net = language.count(metric["net_customers_added"]["value"])
+    churn_rate = language.percent(metric["churn_rate_pct"]["value"])
     asides = {
-        "customers_added": f"{language('Net')} {language.count(metric['net_customers_added']['value'])}",
-        "customers_churned": (
-            f"{language('churn rate')} {language.percent(metric['churn_rate_pct']['value'])}"
-        ),
+        "customers_added": f"{language('Net')} {net}",
+        "customers_churned": f"{language('churn rate')} {churn_rate}",
     }
     names = ("current_customers", "active_customers", "subscriptions")
     for name in (*names, "customers_added", "customers_churned"):
@@ -162,18 +159,18 @@ def _signed(number: int, language: Language) -> str:
 
 def _table(name: str, title: str, rows: list[Row], language: Language) -> Table:
     """The first rows, or the last months, with texts in place of values."""
-    columns = CHARTS.get(name, PRODUCTS)
+    columns, kinds = CHARTS.get(name, PRODUCTS), TABLES[name].columns
     shown = rows[-MOST_MONTHS:] if columns[0] == "month" else rows[:MOST_ROWS]
     return Table(
         name,
         title,
         tuple(language.name(column) for column in columns),
-        tuple(tuple(cut(language.cell(row[c], c)) for c in columns) for row in shown),
+        tuple(tuple(cut(language.cell(row[c], kinds[c])) for c in columns) for row in shown),
         more=len(rows) - len(shown),
     )
 
 
 def cut(text: str, longest: int = LONGEST_CELL) -> str:
     """A text of a stranger in one line that has an end."""
-    line = "".join(" " if is_unseen(character) else character for character in text)
+    line = visible(text).strip()
     return line if len(line) <= longest else f"{line[: longest - 1]}…"

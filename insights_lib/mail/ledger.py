@@ -90,7 +90,7 @@ class Entry:
         next_try: The earliest moment of another try (UTC), if there is to be one.
         message_id: Of the message that it was, or is to be, part of.
         changed_at: Since when it has stood so (UTC).
-        reason: Why it mail_statuses so, in one line; of one that was sent, the server's answer.
+        reason: Why it stands so, in one line; of one that was sent, the server's answer.
     """
 
     delivery: Delivery
@@ -124,7 +124,7 @@ class Ledger:
         self._db = db
 
     def entry(self, delivery: Delivery) -> Entry | None:
-        """How a delivery mail_statuses; None if it was never claimed."""
+        """How a delivery stands; None if it was never claimed."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM deliveries WHERE key = ?", [delivery.key])
         return next((_entry(delivery, *row) for row in rows.fetchall()), None)
 
@@ -139,10 +139,7 @@ class Ledger:
         return [_entry(Delivery(*row[:5]), *row[5:]) for row in rows.fetchall()]
 
     def earlier(self, delivery: Delivery) -> dict[State, datetime]:
-        """The states of other versions of the same report to the same person, and since when.
-
-        What was pruned is among them.
-        """
+        """The states of other versions of a report to a person, pruned ones too, and since when."""
         rows = self._db.execute(
             """SELECT state, max(changed_at) FROM deliveries WHERE report = ? AND key <> ?
             GROUP BY state""",
@@ -159,8 +156,8 @@ class Ledger:
     ) -> list[Entry]:
         """Note that deliveries are about to be sent: all that may be, or after an error none.
 
-        Not to be claimed are those claimed already, sent or deferred to a later moment, and failed
-        or uncertain ones unless that state is among those to be claimed `again`.
+        Not claimed are those that are claimed already, sent, or deferred to a later moment, nor
+        failed or uncertain ones unless `again` names that state.
 
         Returns:
             Those claimed, as they stood before; settled so, they are as if never claimed.
@@ -209,26 +206,16 @@ class Ledger:
                     )
 
     def settle(self, entry: Entry) -> None:
-        """Note how a claimed delivery mail_statuses now."""
+        """Note how a claimed delivery stands now."""
+        key, due = entry.delivery.key, entry.next_try and _text(entry.next_try)
         self._db.execute(
             """UPDATE deliveries SET state = ?, tries = ?, next_try = ?, changed_at = ?, reason = ?
             WHERE key = ? AND state IN ('claimed', 'sending')""",
-            [
-                entry.state,
-                entry.tries,
-                entry.next_try and _text(entry.next_try),
-                _text(entry.changed_at),
-                entry.reason,
-                entry.delivery.key,
-            ],
+            [entry.state, entry.tries, due, _text(entry.changed_at), entry.reason, key],
         )
 
     def recover(self, now: datetime) -> None:
-        """Settle what a process has left that is no longer there.
-
-        What was only claimed stands again as before the claim, a new one as deferred and due;
-        what was being sent is uncertain.
-        """
+        """Settle what a dead process left: as before the claim, or uncertain if being sent."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute(
@@ -243,12 +230,9 @@ class Ledger:
             )
 
     def prune(self, before: datetime) -> int:
-        """Forget who and what the deliveries last changed before a moment were.
+        """Forget who and what the deliveries last changed before a moment were; returns how many.
 
         What remains of them keeps them from being sent twice.
-
-        Returns:
-            How many were pruned.
         """
         changed = self._db.execute(
             """UPDATE deliveries SET partner = NULL, months = NULL, variant = NULL,

@@ -60,7 +60,7 @@ class Enclosed:
         report: What the report says.
         page: Its page, as bytes; it is attached unless there is a link.
         link: Where the report is served; None to attach it.
-        pictures: Charts by the names of their tables; a table mail_statuses in for one that is missing.
+        pictures: Charts by the names of their tables; a table stands for each that is missing.
     """
 
     report: Report
@@ -77,7 +77,7 @@ def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
     """
     facts = enclosed.report.facts
     language = Language(facts["locale"])
-    name = cut(clean_name(facts["partner_name"]), LONGEST_NAME)
+    name = cut(facts["partner_name"], LONGEST_NAME) or facts["partner"]
     months = f"{language.month(facts['first'])} – {language.month(facts['last'])}"
     subject = clean_text(f"{envelope.mark}{name}: {language('Customers')}, {months}", "the subject")
     file_name = f"customers-{facts['partner']}-{facts['first']}_{facts['last']}.html"

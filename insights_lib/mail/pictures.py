@@ -4,10 +4,12 @@ They are taken of the report's own page, by one Chromium for many reports, which
 network: the page needs none.
 """
 
+import hashlib
 import logging
 import os
+import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,13 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 WIDTH = 600  # pixels of a message; pictures have twice as many, for screens that are so fine
 _HEIGHT = 900
 _PATIENCE = 30_000  # milliseconds
+_KEPT = 8  # reports whose pictures are at hand for the next message
+# Of our environment, what a browser needs; the rest may hold secrets, such as the mail login.
+_ENVIRONMENT = re.compile(
+    r"PATH|HOME|USER|TZ|LANG|LC_\w+|TMPDIR|TEMP|TMP|LD_LIBRARY_PATH|XDG_\w+|FONTCONFIG_\w+"
+    r"|PLAYWRIGHT_NODEJS_PATH|SYSTEMROOT|WINDIR|USERPROFILE|LOCALAPPDATA|APPDATA|PROGRAMFILES.*",
+    re.IGNORECASE,
+)
 _ARGUMENTS = ("--disable-gpu", "--disable-background-networking", "--disable-component-update")
 # Of a card, what a picture needs: neither what a reader would click nor what the message says.
 _STYLE = """
@@ -68,11 +77,13 @@ class Pictures:
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self._told = False
+        self._drawn: dict[tuple[bytes, tuple[str, ...]], dict[str, Picture]] = {}
 
-    def of(self, page_file: Path, names: Iterable[str]) -> dict[str, Picture]:
+    def of(self, page_file: Path, names: Iterable[str]) -> Mapping[str, Picture]:
         """Pictures of charts of a report, by name; none if there is no browser, or if it fails.
 
-        The log tells so: of a missing browser once, of one that fails for each report.
+        They are drawn once for a page, however many messages bring it. The log tells of a missing
+        browser once, and of one that fails for each report.
 
         Args:
             page_file: The report's page.
@@ -86,6 +97,14 @@ class Pictures:
                 )
             self._told = True
             return {}
+        key = (hashlib.sha256(page_file.read_bytes()).digest(), tuple(names))
+        if key not in self._drawn:
+            while len(self._drawn) >= _KEPT:
+                del self._drawn[next(iter(self._drawn))]
+            self._drawn[key] = self._draw(page_file, key[1])
+        return self._drawn[key]
+
+    def _draw(self, page_file: Path, names: tuple[str, ...]) -> dict[str, Picture]:
         try:
             return {picture.name: picture for picture in self._taken(page_file, names)}
         except (Error, OSError) as error:
@@ -116,8 +135,12 @@ class Pictures:
             page.wait_for_selector("html[data-ready]", state="attached")
             page.add_style_tag(content=_STYLE)
             for name in names:
-                sentence = page.locator(f"#{name}-sentence").text_content() or ""
-                png = page.locator(f"#{name}-panel").screenshot(animations="disabled")
+                card = page.locator(f'[data-card="{name}"]')
+                panel = card.locator('.panel, [id$="-panel"]').first
+                if not panel.count():
+                    continue
+                sentence = " ".join(card.locator(".sentence").all_text_contents())
+                png = panel.screenshot(animations="disabled")
                 width, height = struct.unpack(">II", png[16:24])
                 yield Picture(name, sentence.strip(), png, width // 2, height // 2)
 
@@ -130,10 +153,27 @@ class Pictures:
 
     def _started(self) -> Browser:
         if self._playwright is None:
-            self._playwright = sync_playwright().start()
+            with _little_environment():
+                self._playwright = sync_playwright().start()
         if self._browser is None or not self._browser.is_connected():
             sandbox = ("--no-sandbox",) if os.name == "posix" and os.geteuid() == 0 else ()
             self._browser = self._playwright.chromium.launch(
                 executable_path=self._program, args=[*_ARGUMENTS, *sandbox]
             )
         return self._browser
+
+
+@contextmanager
+def _little_environment() -> Iterator[None]:
+    """Let a program that is started meanwhile, and those that it starts, have what they need.
+
+    Playwright takes no environment for its Node, which hands its own on to the browser.
+    """
+    whole = dict(os.environ)
+    for name in whole:
+        if not _ENVIRONMENT.fullmatch(name):
+            del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(whole)

@@ -7,13 +7,14 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from insights_lib.disk import make_folder, write_whole
-from insights_lib.errors import InsightsError
+from insights_lib.errors import InsightsError, ParameterError
 from insights_lib.mail.delivery import deliver_messages
 from insights_lib.mail.ledger import ledger
 from insights_lib.mail.plan import PlannedMail
 from insights_lib.mail.send import mail_settings, mail_statuses_now, open_messages
 from insights_lib.mail.writer import Writer
 from insights_lib.outputs import Outputs
+from insights_lib.parameters.addresses import check_address, is_allowed
 
 
 class Line(NamedTuple):
@@ -39,13 +40,14 @@ def dry_run(
         # Each address has a name of its own.
         name = f"{quote(first.recipient, safe='@+')}{first.variant and '-'}{first.variant}.eml"
         try:
-            content = message.build()
+            with message.alone():
+                content = message.build()
+                make_folder(folder)
+                write_whole(folder / name, content)
         except InsightsError as error:
             yield Line(f"would be withheld: {first.recipient}: {error}", well=False)
-            continue
-        make_folder(folder)
-        write_whole(folder / name, content)
-        yield Line(str(folder / name), well=True)
+        else:
+            yield Line(str(folder / name), well=True)
 
 
 def forget_dry_run(outputs: Outputs) -> None:
@@ -61,7 +63,16 @@ def send_all(
 
     Yields:
         What became of each message, and what keeps others from being sent.
+
+    Raises:
+        ParameterError: Mail cannot, or may not, be sent to the address.
     """
+    to, domains = check_address(writer.test_to or ""), writer.recipients.allowed_domains
+    if not is_allowed(to, domains):
+        raise ParameterError(
+            f"--test-to {to} is in none of the allowed_domains of recipients.yml: "
+            f"{', '.join(domains)}."
+        )
     for one in planned:
         if one.blocked_by:
             place = f"partner {one.spec.partner}, {one.months}"

@@ -19,7 +19,7 @@ from insights_lib.mail.delivery import MailSettings, OutgoingMessage, Result, de
 from insights_lib.mail.ledger import Ledger, State, ledger
 from insights_lib.mail.login import read_login
 from insights_lib.mail.plan import PlannedMail
-from insights_lib.mail.smtp import Connection
+from insights_lib.mail.smtp import Connection, Offer
 from insights_lib.mail.writer import Writer
 from insights_lib.outputs import Outputs
 from insights_lib.parameters.addresses import clean_text, is_allowed
@@ -182,8 +182,10 @@ def send_note(
 ) -> None:
     """Send a short message, subject and text, at once; the ledger is for reports.
 
+    A message whose answer is lost counts as sent: else it would be sent again and again.
+
     Raises:
-        MailError: It cannot be sent.
+        MailError: It was not sent.
     """
     subject, text = note
     if not is_allowed(address, settings.allowed_domains):
@@ -197,8 +199,6 @@ def send_note(
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     with Connection(settings.server, settings.login) as connection:
-        answers = connection.deliver(
-            settings.sender, (address,), message.as_bytes(), lambda _: None
-        )
-    if answers[address].outcome != "sent":
+        answers = connection.deliver(Offer(settings.sender, (address,), message.as_bytes()))
+    if answers[address].outcome not in {"sent", "uncertain"}:
         raise MailError(f"{address} was not mailed: {answers[address].reason}.")

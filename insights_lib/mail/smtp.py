@@ -1,49 +1,83 @@
-"""The dialogue with a mail server: encrypted or not at all, and exact about what is known.
+"""A connection for many messages, exact about what is known of each recipient.
 
-A message is offered up to its final dot. Before the dot, a lost connection means that nothing
-was sent; between the dot and its answer nobody can know. That is why commands are given here
-one by one, where `smtplib.SMTP.sendmail` would hide which of the two it was.
+Before the final dot of a message, a lost connection means that nothing was sent. Between the dot
+and its answer nobody can know. `smtplib.SMTP.sendmail` would hide which of the two it was.
 """
 
 import re
 import smtplib
-import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from threading import Timer
-from types import TracebackType
 from typing import Literal, Self
 
 from insights_lib.errors import MailError
+from insights_lib.mail.dialogue import Dialogue, Reply, reason_of, text_of
 from insights_lib.mail.login import FILE, PASSWORD, USER, Login
 from insights_lib.parameters.addresses import check_address
 from insights_lib.parameters.recipients_yml import SmtpServer
 
-_PIECE = 1 << 16  # bytes that are sent within one timeout
 _LONGEST = 10  # timeouts that a message may take in all
-_LONGEST_REASON = 200  # characters
-_NO_LOGIN = {530, 534, 535, 538}  # by RFC 4954; other refusals are of this message alone
+_LOGIN_WANTED = {530, 534, 535, 538}  # see RFC 4954
+_TOO_LARGE = re.compile(r"552|55\d 5\.(3\.4|2\.3)\b")
+# How Postfix, Exim, Exchange and others refuse a sender, a login or a network. They often say so
+# when they are told the recipients, who are not the reason.
+_NOT_OURS = re.compile(
+    r"relay(ing)? (is |access )?(denied|disallowed|prohibited|not (permitted|allowed))"
+    r"|unable to relay|authentication (is )?(required|needed)|not authenticated"
+    r"|^5.*(sender address rejected|not owned by|client host rejected|as this sender"
+    r"|sender verify failed|send ?as ?denied)",
+    re.IGNORECASE,
+)
 
-RenderResult = Literal["sent", "later", "refused", "uncertain"]
+Outcome = Literal["sent", "later", "refused", "not ours", "uncertain"]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a message for one recipient, and the server's words in one line."""
+    """What became of a message for one recipient, and the server's words in one line.
 
-    outcome: RenderResult
+    `not ours` is a refusal of our sender, login or network, and says nothing of the recipient.
+    """
+
+    outcome: Outcome
     reason: str
 
 
-class _Settled(Exception):  # noqa: N818 - no error: the answer for all who have none yet
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
+@dataclass(frozen=True)
+class Offer:
+    """One message for the server.
+
+    Attributes:
+        sender: Address for the envelope.
+        recipients: Addresses for the envelope.
+        message: Its bytes; line ends become CRLF.
+        before_data: Called right before DATA. If it raises, nobody gets the message.
+        before_dot: Called with the recipients whom the server has accepted, right before it may
+            take the message. If it raises, nobody gets the message.
+    """
+
+    sender: str
+    recipients: tuple[str, ...]
+    message: bytes
+    before_data: Callable[[], object] = lambda: None
+    before_dot: Callable[[tuple[str, ...]], None] = lambda _accepted: None
+
+
+class _Settled(Exception):  # noqa: N818 - not an error: the answer for all who have none yet
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        self.answer = Answer(outcome, reason)
+
+
+class _Lost(Exception):  # noqa: N818 - not an error: a new connection may do
+    def __init__(self, answers: dict[str, Answer]) -> None:
+        self.answers = answers
 
 
 class Connection:
-    """A connection for many messages; opened when the first comes, and anew after it was lost.
+    """A connection for many messages; opened when the first comes, and again after it was lost.
 
     Attributes:
         failures: For how many messages in a row it was lost, or could not be opened.
@@ -54,172 +88,136 @@ class Connection:
         self._server = server
         self._login = login
         self._name = f"mail server {server.host}:{server.port}"
-        self._smtp: smtplib.SMTP | None = None
+        self._smtp: Dialogue | None = None
         try:
             self._context = ssl.create_default_context(cafile=server.ca_file)
         except OSError as error:
             raise MailError(
-                f"{server.ca_file}: holds no certificates that can be read ({_reason(error)}); "
+                f"{server.ca_file}: holds no certificates that can be read ({reason_of(error)}); "
                 "ca_file must name a PEM file."
             ) from error
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._smtp is not None:
-            with suppress(OSError), self._time_limit():
+            self._smtp.until = time.monotonic() + self._server.timeout_seconds
+            with suppress(OSError):
                 self._smtp.docmd("QUIT")
             self._hang_up()
 
-    def deliver(
-        self,
-        sender: str,
-        recipients: tuple[str, ...],
-        data: bytes,
-        before_final_dot: Callable[[tuple[str, ...]], None],
-    ) -> dict[str, Answer]:
-        """Offer one message to the server.
-
-        Args:
-            sender: Address for the envelope.
-            recipients: Addresses for the envelope.
-            data: The message; its line ends become CRLF.
-            before_final_dot: Called with the recipients whom the server has accepted, right
-                before it may take the message. If it raises, nobody gets the message.
-
-        Returns:
-            The answer for each recipient.
+    def deliver(self, offer: Offer) -> dict[str, Answer]:
+        """Offer one message to the server; returns the answer for each recipient.
 
         Raises:
-            MailError: The server cannot be used as it is, or an address is none; nothing was sent.
+            MailError: The server cannot be used as it is; nothing was sent.
+            ParameterError: An address is not one; nothing was sent.
         """
-        for address in (sender, *recipients):
+        for address in (offer.sender, *offer.recipients):
             check_address(address)
-        lines = re.sub(rb"\r\n|\r|\n", b"\r\n", data).removesuffix(b"\r\n") + b"\r\n"
-        answers: dict[str, Answer] = {}
+        until = time.monotonic() + _LONGEST * self._server.timeout_seconds
+        was_open = self._smtp is not None
         try:
-            with self._time_limit():
-                with self._loss_means("later"):
-                    smtp = self._ready()
-                    accepted = self._offer(smtp, (sender, *recipients), lines, answers)
-                if accepted:
-                    before_final_dot(accepted)
-                    with self._loss_means("uncertain"):
-                        smtp.send(b".\r\n")
-                        answer = Answer("sent", self._expect(2, smtp.getreply()))
-                        answers |= dict.fromkeys(accepted, answer)
-        except _Settled as settled:
-            answers = dict.fromkeys(recipients, settled.answer) | answers
+            try:
+                answers = self._deliver(offer, until)
+            except _Lost:
+                if not was_open:
+                    raise
+                # Servers end connections after some time, or a number of messages.
+                answers = self._deliver(offer, until)
+        except _Lost as lost:
+            answers = lost.answers
         except BaseException:
             self._hang_up()  # without a dot the server forgets what it was offered
             raise
         self.failures = 0 if self._smtp is not None else self.failures + 1
         return answers
 
-    def _offer(
-        self,
-        smtp: smtplib.SMTP,
-        addresses: tuple[str, ...],
-        lines: bytes,
-        answers: dict[str, Answer],
-    ) -> tuple[str, ...]:
-        """Say all but the final dot, and note who is not accepted; returns who is."""
-        sender, *recipients = addresses
-        reply = smtp.docmd("MAIL", f"FROM:<{sender}>{self._size(smtp, len(lines))}")
-        if reply[0] in _NO_LOGIN:
-            raise MailError(
-                f"{self._name}: takes no mail from this sender ({_answered(reply)}), so nothing "
-                "was sent; see that sender and login are right."
-            )
-        self._expect(2, reply)
-        for recipient in recipients:
+    def _deliver(self, offer: Offer, until: float) -> dict[str, Answer]:
+        lines = re.sub(rb"\r\n|\r|\n", b"\r\n", offer.message).removesuffix(b"\r\n") + b"\r\n"
+        answers: dict[str, Answer] = {}
+        dotted = False
+        try:
+            with self._loss_means("later"):
+                smtp = self._ready(until)
+                self._address(smtp, offer, len(lines), answers)
+            accepted = tuple(one for one in offer.recipients if one not in answers)
+            if accepted:
+                offer.before_data()
+                with self._loss_means("later"):
+                    self._expect(3, smtp.data(lines))
+                offer.before_dot(accepted)
+                dotted = True
+                with self._loss_means("uncertain"):
+                    answer = Answer("sent", self._expect(2, smtp.docmd(".")))
+                answers |= dict.fromkeys(accepted, answer)
+        except _Settled as settled:
+            answers = dict.fromkeys(offer.recipients, settled.answer) | answers
+            if self._smtp is None and not dotted:
+                raise _Lost(answers) from None
+        return answers
+
+    def _address(self, smtp: Dialogue, offer: Offer, size: int, answers: dict[str, Answer]) -> None:
+        """Say sender and recipients, and note who is not accepted."""
+        told = self._size(smtp, size)
+        try:
+            self._expect(2, smtp.docmd("MAIL", f"FROM:<{offer.sender}>{told}"))
+        except _Settled as settled:
+            reason = settled.answer.reason
+            if settled.answer.outcome != "refused" or _TOO_LARGE.match(reason):
+                raise
+            raise _Settled("not ours", reason) from None  # it knows nothing but the sender yet
+        for recipient in offer.recipients:
             try:
                 self._expect(2, smtp.docmd("RCPT", f"TO:<{recipient}>"))
             except _Settled as settled:
                 if self._smtp is None:
                     raise
                 answers[recipient] = settled.answer
-        accepted = tuple(recipient for recipient in recipients if recipient not in answers)
-        if accepted:
-            self._expect(3, smtp.docmd("DATA"))
-            stuffed = re.sub(rb"(?m)^\.", b"..", lines)
-            for start in range(0, len(stuffed), _PIECE):
-                smtp.send(stuffed[start : start + _PIECE])
-        return accepted
 
-    def _size(self, smtp: smtplib.SMTP, size: int) -> str:
+    def _size(self, smtp: Dialogue, size: int) -> str:
         """How to tell the size of a message to a server that asks for it; see RFC 1870."""
         if not smtp.has_extn("size"):
             return ""
         most = smtp.esmtp_features["size"]
         if most.isdecimal() and 0 < int(most) < size:
             reason = f"the message has {size:,} bytes, and the server takes {int(most):,} at most"
-            raise _Settled(Answer("refused", reason))
+            raise _Settled("refused", reason)
         return f" SIZE={size}"
 
-    def _ready(self) -> smtplib.SMTP:
-        """A connection where a message can begin: the one at hand if it still answers."""
+    def _ready(self, until: float) -> Dialogue:
+        """A dialogue where a message can begin: the one at hand if it still answers."""
         if self._smtp is not None:
+            self._smtp.until = until
             with suppress(OSError):  # the server may not have waited for this message
                 if self._smtp.rset()[0] == 250:
                     return self._smtp
             self._hang_up()
+        self._smtp = Dialogue(self._server, self._context, until)
         try:
-            return self._open()
+            self._begin(self._smtp)
         except BaseException:
             self._hang_up()
             raise
+        return self._smtp
 
-    def _open(self) -> smtplib.SMTP:
-        server = self._server
-        name = socket.gethostname()  # getfqdn, which smtplib would ask, may wait for a name server
-        self._smtp = smtp = smtplib.SMTP(
-            local_hostname=name if "." in name else "[127.0.0.1]", timeout=server.timeout_seconds
-        )
-        plain = socket.create_connection((server.host, server.port), server.timeout_seconds)
-        # Else the final dot would wait until the other side has confirmed what came before it.
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        smtp.sock = self._encrypted(plain) if server.security == "tls" else plain
-        self._expect_welcome(smtp.getreply())
+    def _begin(self, smtp: Dialogue) -> None:
+        self._expect_welcome(smtp.open())
         self._expect_welcome(smtp.ehlo())
-        if server.security == "starttls":
+        if self._server.security == "starttls":
             if not smtp.has_extn("starttls"):
                 raise MailError(
                     f"{self._name}: offers no STARTTLS, and nothing is sent unencrypted; set "
                     "`security: tls` if the port is meant for that, or ask whoever runs the server."
                 )
             self._expect_welcome(smtp.docmd("STARTTLS"))
-            smtp.sock = self._encrypted(plain)
-            smtp.file = None  # what was read ahead was not encrypted
+            smtp.encrypt()
             self._expect_welcome(smtp.ehlo())
         if self._login is not None:
             self._log_in(smtp, self._login)
-        return smtp
 
-    def _encrypted(self, plain: socket.socket) -> ssl.SSLSocket:
-        try:
-            return self._context.wrap_socket(plain, server_hostname=self._server.host)
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            raise
-        except ssl.SSLCertVerificationError as error:
-            raise MailError(
-                f"{self._name}: its certificate is not trusted ({error.verify_message}), so "
-                "nothing was sent; see that host is the name in the certificate, or let ca_file "
-                "name the authority that has issued it."
-            ) from error
-        except ssl.SSLError as error:
-            raise MailError(
-                f"{self._name}: no encrypted connection comes about ({_reason(error)}), so "
-                "nothing was sent; see that security and port fit together."
-            ) from error
-
-    def _log_in(self, smtp: smtplib.SMTP, login: Login) -> None:
+    def _log_in(self, smtp: Dialogue, login: Login) -> None:
         try:
             smtp.login(login.user, login.password)
         except smtplib.SMTPServerDisconnected:
@@ -228,80 +226,56 @@ class Connection:
             # The server's words stay out of this: they may repeat what it was told.
             answer = f"answers {error.smtp_code} to the login"
             if error.smtp_code // 100 != 5:
-                raise _Settled(Answer("later", f"the server {answer}")) from None
+                raise _Settled("later", f"the server {answer}") from None
             raise MailError(
                 f"{self._name}: {answer}, so nothing was sent; see that {USER} and {PASSWORD}, "
                 f"or the file {FILE}, are right."
             ) from None
-        except (smtplib.SMTPException, ValueError):  # of a challenge that is no base64
+        except (smtplib.SMTPException, ValueError):  # of a challenge that is not base64
             raise MailError(
                 f"{self._name}: offers no login with a password; set `login: false` if it wants "
                 "none, or ask whoever runs it."
             ) from None
 
-    def _expect_welcome(self, reply: tuple[int, bytes]) -> None:
+    def _expect_welcome(self, reply: Reply) -> None:
         if reply[0] // 100 == 5:
             raise MailError(
-                f"{self._name}: refuses the connection ({_answered(reply)}), so nothing was sent; "
+                f"{self._name}: refuses the connection ({text_of(reply)}), so nothing was sent; "
                 "ask whoever runs it."
             )
         self._expect(2, reply)
 
-    def _expect(self, digit: int, reply: tuple[int, bytes]) -> str:
+    def _expect(self, digit: int, reply: Reply) -> str:
         """The reply in one line, if its code begins with a digit; else it settles the message."""
-        code, text = reply[0], _answered(reply)
+        code, text = reply[0], text_of(reply)
         if code // 100 == digit:
             return text
+        if code in _LOGIN_WANTED:
+            raise MailError(self.unwelcome(text))
         if code == 421:
             self._hang_up()
         if code // 100 not in {4, 5}:
             raise smtplib.SMTPResponseException(*reply)
-        raise _Settled(Answer("later" if code // 100 == 4 else "refused", text))
+        if _NOT_OURS.search(text):
+            raise _Settled("not ours", text)
+        raise _Settled("later" if code // 100 == 4 else "refused", text)
+
+    def unwelcome(self, reason: str) -> str:
+        """A sentence for a server that takes nothing from this sender."""
+        return (
+            f"{self._name}: takes no mail from this sender ({reason}), so nothing was sent; see "
+            "that sender and login are right, and that `login` is not false if it wants one."
+        )
 
     @contextmanager
-    def _loss_means(self, outcome: RenderResult) -> Iterator[None]:
+    def _loss_means(self, outcome: Outcome) -> Iterator[None]:
         try:
             yield
         except OSError as error:  # which those of smtplib are, too
             self._hang_up()
-            raise _Settled(Answer(outcome, _reason(error))) from error
-
-    @contextmanager
-    def _time_limit(self) -> Iterator[None]:
-        """Cut the connection if it takes too long: each byte that drips in restarts a timeout."""
-        timer = Timer(_LONGEST * self._server.timeout_seconds, self._cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-    def _cut(self) -> None:
-        if self._smtp is not None and self._smtp.sock is not None:
-            with suppress(OSError):
-                # SSLSocket's own would drop the encryption first, and something may be being sent.
-                socket.socket.shutdown(self._smtp.sock, socket.SHUT_RDWR)
+            raise _Settled(outcome, reason_of(error)) from error
 
     def _hang_up(self) -> None:
         if self._smtp is not None:
             self._smtp.close()
             self._smtp = None
-
-
-def _answered(reply: tuple[int, bytes]) -> str:
-    code, text = reply
-    return _line(f"{code} {text.decode('ascii', 'replace')}")
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, smtplib.SMTPResponseException):
-        return _line(f"no answer of SMTP: {error.smtp_code} {error.smtp_error!r}")
-    return _line(error.strerror or str(error))
-
-
-def _line(text: str) -> str:
-    """A text of a stranger as one short line without addresses."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    without = re.sub(r"[^\s<>]+@[^\s<>]+", "…", printable)
-    return " ".join(without.split())[:_LONGEST_REASON]

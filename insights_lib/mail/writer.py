@@ -1,7 +1,7 @@
 """The writer: from the mail plan to messages, each of a report that is checked right before."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -66,9 +66,15 @@ class Writer:
             message_id = (
                 f"{uuid4().hex}@{domain}"  # tests are to come as often as they are asked for
             )
-            # Told apart by what mail_statuses for the data, as they all go to one address.
+            # Told apart by the version, as they all go to one address.
             deliveries = (replace(deliveries[0], recipient=self.test_to, version=message_id),)
-        return OutgoingMessage(deliveries, message_id, partial(self._build, people, message_id))
+        return OutgoingMessage(
+            deliveries,
+            message_id,
+            build=partial(self._build, people, message_id),
+            check=partial(checked_page, people[0]),
+            alone=self.outputs.mailing,
+        )
 
     def _build(self, people: list[PlannedMail], message_id: str) -> bytes:
         """The message, from a report that has just been checked.
@@ -145,38 +151,61 @@ class Writer:
         return f"{self.recipients.base_url.rstrip('/')}/{name}"
 
 
-def checked_report(planned: PlannedMail) -> "tuple[Report, bytes]":
-    """A report and the bytes of its page, right before they are sent.
+def checked_page(planned: PlannedMail) -> bytes:
+    """The page of a report that is as it was planned.
 
     Raises:
-        MailError: It is not complete, not of this partner, months, filters or data, or its page
-            is not the one that was rendered.
+        MailError: The report is not complete, not of this partner, months, filters or data, or
+            its page is not the one that was rendered.
     """
-    from insights_lib.page.sections import read_report, tables_digest  # noqa: PLC0415 - as above
-
     spec, manifest = planned.spec, Manifest.read(planned.folder)
+    try:
+        page = (planned.folder / "report.html").read_bytes()
+    except OSError:
+        page = b""
     if manifest is None:
         raise MailError(f"{planned.folder}: has no manifest; `insights run` makes the report.")
-    report = read_report(planned.folder / "notebooks")
-    page = (planned.folder / "report.html").read_bytes()
-    facts = report.facts
     checks = {
         "status": (manifest.status, "complete"),
         "partner": (manifest.partner, spec.partner),
         "months": (manifest.months, planned.months),
         "tables": (manifest.tables_sha256, planned.version),
-        "filters": (manifest.parameters["filters"], spec.filters.texts()),
-        "locale": (manifest.parameters["locale"], spec.locale),
-        "page": (manifest.report_sha256, hashlib.sha256(page).hexdigest()),
+        "filters": (manifest.parameters.get("filters"), spec.filters.texts()),
+        "locale": (manifest.parameters.get("locale"), spec.locale),
+        "page": (hashlib.sha256(page).hexdigest(), manifest.report_sha256),
+    }
+    _refuse_others(planned, checks)
+    return page
+
+
+def checked_report(planned: PlannedMail) -> "tuple[Report, bytes]":
+    """A report that is as it was planned, its notebooks too, and the bytes of its page.
+
+    Raises:
+        MailError: See `checked_page`; or the notebooks tell something else.
+    """
+    from insights_lib.page.sections import read_report, tables_digest  # noqa: PLC0415 - as above
+
+    page, report, spec = (
+        checked_page(planned),
+        read_report(planned.folder / "notebooks"),
+        planned.spec,
+    )
+    facts = report.facts
+    checks = {
         "tables of the notebooks": (tables_digest(report), planned.version),
         "partner of the notebooks": (facts["partner"], spec.partner),
         "months of the notebooks": (f"{facts['first']}_{facts['last']}", planned.months),
         "filters of the notebooks": (facts["filters"], spec.filters.chosen()),
     }
+    _refuse_others(planned, checks)
+    return report, page
+
+
+def _refuse_others(planned: PlannedMail, checks: Mapping[str, tuple[object, object]]) -> None:
     for what, (found, expected) in checks.items():
         if found != expected:
             raise MailError(
                 f"{planned.folder}: the {what} is {found}, not {expected}; it is not sent. "
                 "Render it again with `insights run --force`."
             )
-    return report, page

@@ -14,8 +14,16 @@ PAGE_FILES = Path(__file__).parent / "files"
 # The kinds of traces in files/plotly/plotly.min.js; see the entry.js beside it.
 BUNDLED_TRACES = frozenset({"bar", "choropleth", "pie", "scatter"})
 
-_IMPORT = re.compile(r'^import (?:\* as )?(.+?) from "\./(.+?)";\n', re.MULTILINE | re.DOTALL)
-_EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
+# What plotly.js would share with the whole document, and what each has for itself instead.
+_SHARED = {
+    "window.PlotlyGeoAssets": "PlotlyGeoAssets",
+    '"js-plotly-tester"': "testerId",
+    "window.Plotly = ": "module.Plotly = ",
+    **{
+        f"window.{name}": f"module.{name}"
+        for name in ("PolyBool", "sprintf", "vsprintf", "__TYPEDARRAY_POOL")
+    },
+}
 
 
 def text_of(name: str) -> str:
@@ -24,28 +32,23 @@ def text_of(name: str) -> str:
 
 
 @cache
-def script() -> str:
-    """The modules of the page as one script: each a function that returns what it exports."""
-    done: dict[str, str] = {}
-
-    def add(name: str) -> None:
-        if name in done:
-            return
-        source = text_of(name)
-        for _, needed in _IMPORT.findall(source):
-            add(needed)
-        exported = ", ".join(name for _, name in _EXPORT.findall(source))
-        body = _EXPORT.sub(r"\1", _IMPORT.sub(r'const \1 = modules["\2"];\n', source))
-        done[name] = f'modules["{name}"] = (() => {{\n{body}return {{ {exported} }};\n}})();\n'
-
-    add("page.js")
-    return f"const modules = {{}};\n{''.join(done.values())}"
-
-
-@cache
 def plotly(kinds: frozenset[str]) -> str:
-    """A plotly.js that can draw these kinds of traces: the small one wherever it can."""
-    return text_of("plotly/plotly.min.js") if kinds <= BUNDLED_TRACES else str(get_plotlyjs())
+    """A plotly.js that can draw these kinds of traces: the small one wherever it can.
+
+    Returns:
+        A script that leaves no trace in the document. It gives its own element a function `plotly`
+        that makes a plotly of one's own, of the shapes of countries and an id for the element by
+        which it measures texts.
+    """
+    small = f"{text_of('plotly/plotly.min.js')}\nmodule.exports = Plotly;"
+    source = small if kinds <= BUNDLED_TRACES else str(get_plotlyjs())
+    for shared, own in _SHARED.items():
+        source = source.replace(shared, own)
+    # In parentheses, because browsers then compile all of it at once.
+    return (
+        "document.currentScript.plotly = ((PlotlyGeoAssets, testerId) => {\n"
+        f"const module = {{ exports: {{}} }};\n{source}\nreturn module.exports;\n}});\n"
+    )
 
 
 def packed(text: str, level: int = 6) -> str:

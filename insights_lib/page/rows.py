@@ -1,7 +1,7 @@
 """The rows behind a report, small enough to travel in its page and be counted again there.
 
-What is in them is what the filters of the report let through, and nothing of it names a
-customer: customers and subscriptions are numbers, given in the order of their rows.
+They are the rows that the filters of the report let through. Nothing in them names a customer:
+customers and subscriptions are numbers, given in the order of their rows.
 """
 
 from typing import Any
@@ -12,7 +12,6 @@ import pandas as pd
 from insights_lib.exports.countries import country_codes
 from insights_lib.exports.datasets import DIMENSION_COLUMNS
 from insights_lib.store.slice import Slice
-from insights_lib.tables import FACETS
 
 # The months of a row are bits; browsers compute with 32 of them at a time. Each window shares
 # its first month with the one before, because added and churned compare two months.
@@ -27,11 +26,11 @@ def compact_rows(data: Slice) -> dict[str, Any]:
     Returns:
         `months`: from the month before the range to its end, as `2025-01`; `covered`, `has_usage`
         and `has_ids` of each, 0 or 1; `values`: the texts of each dimension, in the order of
-        their UTF-8 bytes; `same`: for each text of a facet the first one that equals it without
-        case; `countries`: the country code of each market, or empty; `patterns`: sets of months
-        as 32-bit windows, bit 0 of window k is month 31k; `rows`: customer and subscription (as
-        differences from the row before; subscription 0 is unknown), a code for each dimension,
-        and `held`, the code of the pattern; `usage`: customer (differences), product, held.
+        their UTF-8 bytes, none of an absent one; `countries`: the country code of each market, or
+        empty; `patterns`: sets of months as 32-bit windows, bit 0 of window k is month 31k; `rows`:
+        customer and subscription (as differences from the row before; subscription 0 is unknown), a
+        code for each dimension that is not absent, and `pattern`, the code of its set of months;
+        `usage`: customer (differences), product, pattern.
     """
     months = data.query("SELECT * EXCLUDE (month), strftime(month, '%Y-%m') AS month FROM months")
     windows = range(0, max(len(months) - 1, 1), WINDOW)
@@ -42,35 +41,35 @@ def compact_rows(data: Slice) -> dict[str, Any]:
         f"""SELECT customer, product, {_windows("bit_or(1::HUGEINT << month_index)", windows)}
             FROM usage JOIN months USING (month) GROUP BY customer, product"""
     )
-    values = {name: sorted(rows[name].unique()) for name in DIMENSION_COLUMNS}
+    values = {name: sorted(rows[name].dropna().unique()) for name in DIMENSION_COLUMNS}
+    present = [name for name in DIMENSION_COLUMNS if values[name]]
     values["product"] = sorted({*values["product"], *usage["product"]})
     for table in (rows, usage):
         for name in table.columns.intersection(list(DIMENSION_COLUMNS)):
             table[name] = pd.Categorical(table[name], values[name]).codes
-    patterns, rows["held"], usage["held"] = _patterns(rows, usage, len(windows))
+    patterns, rows["pattern"], usage["pattern"] = _patterns(rows, usage, len(windows))
     rows, usage = _renumbered(rows, usage)
     return {
         "months": months["month"].tolist(),
         **{flag: months[flag].astype(int).tolist() for flag in ("covered", "has_usage", "has_ids")},
         "values": values,
-        "same": {facet: _same(data, values[facet]) for facet in FACETS},
         "countries": country_codes(values["customer_market"]),
         "patterns": patterns,
         "rows": {
             "customer": _differences(rows["customer"]),
             "subscription": _differences(rows["subscription"]),
-            **{name: rows[name].tolist() for name in (*DIMENSION_COLUMNS, "held")},
+            **{name: rows[name].tolist() for name in (*present, "pattern")},
         },
         "usage": {
             "customer": _differences(usage["customer"]),
-            **{name: usage[name].tolist() for name in ("product", "held")},
+            **{name: usage[name].tolist() for name in ("product", "pattern")},
         },
     }
 
 
-def _windows(held: str, windows: range) -> str:
+def _windows(bits: str, windows: range) -> str:
     return ", ".join(
-        f"(({held} >> {start}) & 4294967295)::BIGINT AS window{i}"
+        f"(({bits} >> {start}) & 4294967295)::BIGINT AS window{i}"
         for i, start in enumerate(windows)
     )
 
@@ -78,24 +77,24 @@ def _windows(held: str, windows: range) -> str:
 def _patterns(
     rows: pd.DataFrame, usage: pd.DataFrame, windows: int
 ) -> tuple[list[list[int]], "pd.Series[int]", "pd.Series[int]"]:
-    """The different sets of months, and which of them each row has."""
+    """The different sets of months, and the code of the one that each row has."""
     columns = [f"window{i}" for i in range(windows)]
     both = pd.concat([rows[columns], usage[columns]])
     codes, patterns = pd.factorize(pd.MultiIndex.from_frame(both), sort=True)
-    held = pd.Series(codes)
+    of_rows = pd.Series(codes)
     return (
         [[int(bits) for bits in pattern] for pattern in patterns],
-        held[: len(rows)],
-        held[len(rows) :].reset_index(drop=True),
+        of_rows[: len(rows)],
+        of_rows[len(rows) :].reset_index(drop=True),
     )
 
 
 def _renumbered(rows: pd.DataFrame, usage: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows of like customers together, for they pack best, and customers numbered in that order.
+    """Put rows of like customers together, which pack best, and number customers in that order.
 
     The same rows come out in the same order, so that the same data makes the same page.
     """
-    alike = [*DIMENSION_COLUMNS, "held"]
+    alike = [*DIMENSION_COLUMNS, "pattern"]
     rows = rows.sort_values([*alike, "customer", "subscription"])
     number = pd.Series({key: i for i, key in enumerate(rows["customer"].unique())}, dtype="int64")
     rows["customer"] = rows["customer"].map(number)
@@ -108,10 +107,3 @@ def _renumbered(rows: pd.DataFrame, usage: pd.DataFrame) -> tuple[pd.DataFrame, 
 def _differences(numbers: "pd.Series[int]") -> Codes:
     differences: Codes = np.diff(numbers.to_numpy(dtype="int64"), prepend=0).tolist()
     return differences
-
-
-def _same(data: Slice, values: list[str]) -> Codes:
-    """Which texts are one to a filter: those that the database finds equal without case."""
-    lowered = data.database.execute("SELECT lower(unnest($1::VARCHAR[]))", [values]).fetchall()
-    first: dict[str, int] = {}
-    return [first.setdefault(text, i) for i, (text,) in enumerate(lowered)]

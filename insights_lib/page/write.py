@@ -1,6 +1,6 @@
 """The page: the sections of a report and the rows behind them in, one HTML file out.
 
-What a reader sees is counted in the page from its rows, by page_files/count.js, so that it can
+What a reader sees is counted in the page from its rows (files/script/tables.js), so that it can
 follow the reader's filters. Browsers that cannot unpack them see the notebooks' tables as text.
 """
 
@@ -17,22 +17,10 @@ from insights_lib.page.sections import Card, Report
 from insights_lib.presentation import theme
 from insights_lib.presentation.figures import world_shapes
 from insights_lib.presentation.language import Language
+from insights_lib.tables import TABLES, Kind, declarations, records
 
-# The tables that page_files/count.js counts; others are shown as their notebook left them.
-COUNTED = frozenset(
-    {
-        "summary",
-        "summary_products",
-        "summary_trend",
-        "geographical_spread",
-        "adds_and_churns",
-        "distribution",
-        "products",
-        "distribution_trend",
-        "active_customers",
-    }
-)
 PLAIN_ROWS = 20  # rows of a table that a browser sees which is too old to count
+PALETTES = {"light": theme.LIGHT, "dark": theme.DARK}
 # Run before anything is shown: whether this browser can unpack the rows.
 _GATE = 'if ("DecompressionStream" in window) document.documentElement.className = "live";'
 
@@ -42,24 +30,27 @@ def write_page(report: Report, rows: dict[str, Any], file: Path) -> None:
 
     Args:
         report: What the executed notebooks say.
-        rows: The rows behind it, as of `rows.compact_rows`.
+        rows: The rows behind it, see `rows.compact_rows`.
         file: The file to write.
     """
     language = Language(report.facts["locale"])
-    plotly = assets.plotly(_kinds(report))
-    script = assets.script()
+    plotly = assets.plotly(_traces(report))
+    script = assets.text_of("page.min.js")
     tables = report.tables()
     page = _template().render(
         facts=report.facts,
-        sections=report.sections,
-        plain_tables=[(card, tables[card.name]) for card in _cards(report) if card.table],
-        latest={row[0]: row[3] for row in tables["summary"]["rows"]},
+        plain_tables=[
+            (card.title, _typed(card.name, tables[card.name]))
+            for card in _cards(report)
+            if card.table
+        ],
+        latest={row["metric"]: row["month"] for row in records(tables["summary"])},
         language=language,
         policy=assets.content_security_policy([_GATE, script, plotly]),
         gate=assets.markup(_GATE),
         script=assets.markup(script),
-        style=assets.markup(assets.text_of("page.css")),
-        palettes={"light": theme.LIGHT, "dark": theme.DARK},
+        style=assets.markup(assets.text_of("page.min.css")),
+        palettes=PALETTES,
         content=assets.packed(json.dumps(_content(report, rows, language), separators=(",", ":"))),
         world=assets.packed_once(world_shapes()),
         plotly=assets.packed_once(plotly),
@@ -74,24 +65,56 @@ def _cards(report: Report) -> list[Card]:
 
 
 def _content(report: Report, rows: dict[str, Any], language: Language) -> dict[str, Any]:
-    """What the page counts and shows: the rows, its language, and what does not follow filters."""
+    """All that files/script/mount.js shows a report of."""
+    facts = ("partner", "partner_name", "locale", "filters", "warnings")
     return {
-        "partner": report.facts["partner"],
-        "partner_name": report.facts["partner_name"],
-        "locale": report.facts["locale"],
+        **{name: report.facts[name] for name in facts},
         "texts": language.texts,
+        "palettes": PALETTES,
+        "declared": declarations(),
+        "sections": [
+            {
+                "name": section.name,
+                "title": section.title,
+                "question": section.question,
+                "cards": [_card(card) for card in section.cards],
+            }
+            for section in report.sections
+        ],
         "rows": rows,
-        "fixed": {
-            card.name: {"figure": card.figure, "table": card.table}
-            for card in _cards(report)
-            if card.name not in COUNTED
-        },
     }
 
 
-def _kinds(report: Report) -> frozenset[str]:
+def _card(card: Card) -> dict[str, Any]:
+    """A card of the page, with its figure and table unless the page counts and draws them."""
+    said = {"name": card.name, "title": card.title, "note": card.note}
+    if _is_counted(card) or card.table is None:
+        return said
+    return {**said, "figure": card.figure, "table": _typed(card.name, card.table)}
+
+
+def _is_counted(card: Card) -> bool:
+    return card.name in TABLES and TABLES[card.name].counted
+
+
+def _typed(name: str, table: dict[str, Any]) -> dict[str, Any]:
+    """A published table as `rows` by the names of their `columns`, of which it gives the kinds.
+
+    The kinds of a table that is not declared follow from its values.
+    """
+    rows = records(table)
+    declared = TABLES[name].columns if name in TABLES else {}
+
+    def kind(column: str) -> Kind:
+        is_text = any(isinstance(row[column], str) for row in rows)
+        return declared.get(column) or ("text" if is_text else "number")
+
+    return {"columns": {column: kind(column) for column in table["columns"]}, "rows": rows}
+
+
+def _traces(report: Report) -> frozenset[str]:
     """The kinds of traces in figures that are drawn as their notebook made them."""
-    figures = [card.figure for card in _cards(report) if card.name not in COUNTED and card.figure]
+    figures = [card.figure for card in _cards(report) if card.figure and not _is_counted(card)]
     return frozenset(trace.get("type", "scatter") for figure in figures for trace in figure["data"])
 
 

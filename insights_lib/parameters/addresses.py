@@ -1,34 +1,40 @@
 """Addresses and names that may stand in a mail."""
 
-import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Annotated
 
-from insights_lib.errors import MailError
+import email_validator
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator
+
+from insights_lib.errors import ParameterError
 
 LONGEST_NAME = 80  # characters of a name in a header; a line there has an end
+# Characters that hide in a line, turn its direction or cannot be written, and those that end it.
+_HIDDEN, _ENDS = {"Cf", "Cs"}, {"Cc", "Zl", "Zp"}
 
 
-# Characters that end a header, hide in it, turn its direction, or cannot be written.
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-def is_unseen(character: str) -> bool:
-    """Whether a character ends a line, hides in it, turns its direction, or cannot be written."""
-    return unicodedata.category(character) in _UNSEEN
+def visible(text: str) -> str:
+    """A text of a stranger in one line, without what nobody sees, and which nothing decodes."""
+    line = ""
+    for character in text:
+        kind = unicodedata.category(character)
+        line += "" if kind in _HIDDEN else " " if kind in _ENDS else character
+    return line.replace("=?", "= ?")
 
 
 def clean_text(text: str, what: str) -> str:
     """A text that may stand in a header or a file name, as it is.
 
     Raises:
-        MailError: It holds a character that no name has, such as a line feed, or looks encoded.
+        ParameterError: It holds an unseen character, such as a line feed, or looks encoded.
     """
     if "=?" in text:  # whoever reads the header would decode it, to anything
-        raise MailError(f"{what} holds '=?', which begins an encoded text; write it without.")
+        raise ParameterError(f"{what} holds '=?', which begins an encoded text; write it without.")
     for character in text:
-        if is_unseen(character):
-            raise MailError(
+        if unicodedata.category(character) in _HIDDEN | _ENDS:
+            raise ParameterError(
                 f"{what} holds the character {character!a}, which cannot stand in a mail's "
                 "header; write it without."
             )
@@ -39,38 +45,47 @@ def clean_name(name: str) -> str:
     """A display name that cannot be taken for an address.
 
     Raises:
-        MailError: It holds an `@`, or a character that no name has.
+        ParameterError: It holds an `@` or an unseen character.
     """
     what = f"the name {name[:LONGEST_NAME]!r}"
     if "@" in unicodedata.normalize("NFKC", name):
-        raise MailError(f"{what} holds an '@' and could be taken for an address.")
+        raise ParameterError(f"{what} holds an '@' and could be taken for an address.")
     return clean_text(name, what)
 
 
-_ADDRESS = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")  # printable ASCII without space, < and >
+def check_address(address: str) -> str:
+    """The address, if it is one to a mail server and in a header, and brings nothing else along.
 
-
-_LONGEST_ADDRESS, _LONGEST_NAME = 254, 64  # characters, by RFC 5321
-
-
-def check_address(address: str) -> None:
-    """See that an address can be given to a server without becoming a command of its own.
+    It is `name@domain` in ASCII, since not every server on the way can take more: a domain with
+    other letters is written as `xn--…`. Domains are not looked up; local ones are taken, too.
 
     Raises:
-        MailError: It cannot.
+        ParameterError: It is not one.
     """
-    if not _ADDRESS.fullmatch(address):
-        raise MailError(
-            f"{address!r} is no address that mail can be sent to; write name@domain in ASCII "
-            "letters, without spaces, line breaks and angle brackets."
+    email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()  # or .local is refused, which companies use
+    try:
+        found = validate_email(
+            address,
+            allow_smtputf8=False,
+            check_deliverability=False,
+            globally_deliverable=False,
+            strict=True,
         )
-    if len(address) > _LONGEST_ADDRESS or address.index("@") > _LONGEST_NAME:
-        raise MailError(
-            f"{address!r} is too long for an address; it has {_LONGEST_ADDRESS} characters at "
-            f"most, of them {_LONGEST_NAME} before the @."
-        )
+    except EmailNotValidError as error:
+        reason = str(error).rstrip(".")
+    else:
+        if str(found.ascii_email).lower() == address.lower():
+            return address
+        reason = f"a server would be told {found.ascii_email}"
+    raise ParameterError(
+        f"{address!r} is not an address that mail can be sent to ({reason}); write name@domain in "
+        "ASCII letters, without spaces, commas, quotes and brackets"
+    )
 
 
 def is_allowed(address: str, domains: Iterable[str]) -> bool:
     """Whether an address is of one of some domains, which have no case."""
     return address.rpartition("@")[2].lower() in {domain.lower() for domain in domains}
+
+
+Address = Annotated[str, AfterValidator(check_address)]

@@ -11,13 +11,13 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from insights_lib.errors import ParameterError
+from insights_lib.parameters.addresses import Address
 from insights_lib.parameters.spec import PartnerId, RangeText
 from insights_lib.parameters.validation import Strict, read_yaml, validated
 
 STEPS = ("ingest", "run", "send")
 LONGEST_CATCH_UP = 31 * 24  # hours; a window of last month is better asked for by hand
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ADDRESS = re.compile(r"[!-~]+@[!-~]+")
 
 
 def wall_times(cron: str, after: datetime) -> CronSim:
@@ -87,12 +87,6 @@ def _listed(value: object) -> object:
     raise ParameterError(f"{value!r} is neither all nor a list of partner ids")
 
 
-def _address(text: str) -> str:
-    if not _ADDRESS.fullmatch(text):
-        raise ParameterError(f"{text!r} is no address such as ops@example.com")
-    return text
-
-
 class Group(Strict):
     """Partners that are due at the same moments.
 
@@ -117,7 +111,7 @@ class Group(Strict):
     )
     incoming: Path = Field(default=Path("data/incoming"), strict=False)
     catch_up_hours: int = Field(default=24, gt=0, le=LONGEST_CATCH_UP)
-    alert_to: Annotated[str, AfterValidator(_address)]
+    alert_to: Address
     grace_hours: int = Field(default=6, gt=0)
 
 

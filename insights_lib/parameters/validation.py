@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, TypeVar, get_args
 
 import yaml
@@ -16,6 +17,13 @@ from insights_lib.errors import ParameterError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+LARGEST = 1 << 20  # bytes of a YAML file
+MOST_NODES = 50_000  # values and keys in it, with what its aliases repeat
+DEEPEST = 20  # levels of lists and mappings
+_LONGEST_NUMBER = 30  # digits
+_shortener = Repr()
+_shortener.maxstring = _shortener.maxother = 60
+
 
 class Strict(BaseModel):
     """A frozen model that takes no unknown key and no value of another type."""
@@ -26,9 +34,9 @@ class Strict(BaseModel):
 def unknown(name: str, known: Iterable[str]) -> str:
     """Half a sentence: the name is not a known one, and which one may be meant."""
     known = tuple(known)
-    near = get_close_matches(name, known, n=1)
+    near = get_close_matches(name[:100], known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{name!r} is none of: {', '.join(known)}{hint}"
+    return f"{_short(name)} is none of: {', '.join(known)}{hint}"
 
 
 def validated(model: type[Model], values: dict[str, Any], where: str = "") -> Model:
@@ -51,7 +59,8 @@ def validated(model: type[Model], values: dict[str, Any], where: str = "") -> Mo
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     """The first thing that is wrong, its place, and what was allowed."""
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])  # empty, if it is the whole
+    # Empty, if it is the whole.
+    place = ".".join(_short(part) if len(str(part)) > 60 else str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         *above, name = first["loc"]
         return _ended(unknown(str(name), _fields_at(model, tuple(above))))
@@ -59,7 +68,7 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "too_short":
         reason = "is empty; it needs at least one entry"
     if first["type"] == "string_type":
-        reason += f", not {first['input']!r}; put it in quotes"
+        reason += f", not {_short(first['input'])}; put it in quotes"
     return _ended(f"{place}: {reason}" if place else reason)
 
 
@@ -78,17 +87,58 @@ def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str
     return list(inside.model_fields)
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML whose mappings have each key once; without this the last of them would win."""
+class _Loader(yaml.SafeLoader):
+    """YAML within limits, whose mappings have each key once: else the last of them would win."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.depth = 0
+        self.size = 0  # nodes, with what aliases repeat
+        self.sizes: dict[str, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        anchor, before = getattr(event, "anchor", None), self.size
+        if isinstance(event, yaml.AliasEvent):
+            # What is within itself has no size yet, and no end.
+            self.size += self.sizes.get(str(anchor), MOST_NODES)
+        self.depth, self.size = self.depth + 1, self.size + 1
+        if self.depth > DEEPEST or self.size > MOST_NODES:
+            what = f"more than {MOST_NODES:,} values, or values more than {DEEPEST} levels deep"
+            raise yaml.MarkedYAMLError(problem=f"it has {what}", problem_mark=event.start_mark)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        if anchor and not isinstance(event, yaml.AliasEvent):
+            self.sizes[anchor] = self.size - before
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if node.tag.endswith(":int") and len(node.value) > _LONGEST_NUMBER:
+            raise self._wrong(node)
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # a day that is in no calendar, for example
+            raise self._wrong(node) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key, (place, _) in zip(keys, node.value, strict=True):
-            if keys.count(key) > 1:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key!r} is there twice", problem_mark=place.start_mark
-                )
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable):  # else the loader itself tells it
+                if key in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key {_short(key)} stands twice",
+                        problem_mark=key_node.start_mark,
+                    )
+                seen.add(key)
         return super().construct_mapping(node, deep)
+
+    def _wrong(self, node: yaml.Node) -> yaml.MarkedYAMLError:
+        kind = node.tag.rpartition(":")[2].replace("timestamp", "date").replace("int", "number")
+        return yaml.MarkedYAMLError(
+            problem=f"{_short(node.value)} is not a usable {kind}; a text stands in quotes",
+            problem_mark=node.start_mark,
+        )
 
 
 def read_yaml(file: Path, what_for: str) -> dict[str, Any]:
@@ -99,10 +149,14 @@ def read_yaml(file: Path, what_for: str) -> dict[str, Any]:
         what_for: What one would write into it, as the end of a sentence.
 
     Raises:
-        ParameterError: The file is missing, is not YAML, has a key twice, or holds no settings.
+        ParameterError: The file is missing, too large, not YAML, has a key twice, or no settings.
     """
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - is safe
+        if file.stat().st_size > LARGEST:
+            raise ParameterError(f"{file}: has more than {LARGEST >> 20} MB; shorten it.")
+        if not (file.is_file() or file.is_dir()):
+            raise ParameterError(f"{file}: is not a regular file; {what_for}.")
+        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - is safe
     except FileNotFoundError as error:
         raise ParameterError(f"{file}: no such file; {what_for}.") from error
     except OSError as error:
@@ -110,8 +164,15 @@ def read_yaml(file: Path, what_for: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ParameterError(f"{file}: is not written in UTF-8; save it so.") from error
     except yaml.YAMLError as error:
-        why = " ".join(str(error).replace('in "<unicode string>", ', "at ").split())
+        why, mark = " ".join(str(error).split()), getattr(error, "problem_mark", None)
+        if isinstance(error, yaml.MarkedYAMLError) and mark:
+            why = f"{error.problem} at line {mark.line + 1}, column {mark.column + 1}"
         raise ParameterError(f"{file}: cannot be read as YAML ({why}).") from error
     if not isinstance(content, dict):
         raise ParameterError(f"{file}: holds no settings; {what_for}.")
     return content
+
+
+def _short(value: object) -> str:
+    """A value as Python writes it, but no longer than a line can be."""
+    return _shortener.repr(value)

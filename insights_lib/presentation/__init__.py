@@ -1,1 +1,1 @@
-"""Language, colours and the parts of figures."""
+"""How a report is shown: language, colours and the parts of charts."""

@@ -1,16 +1,17 @@
-"""What the charts are made of: traces and layouts as to_list dictionaries, and safe labels.
+"""The parts of a chart: traces and layouts as plain dictionaries, and labels that are safe.
 
-They become a figure when all of it is known: plotly checks every change of a figure anew, which
-takes several times as long.
+A figure is made in one step when all of it is known. Plotly checks a figure again at every change,
+which takes several times as long.
 
-Text from data reaches plotly escaped, since plotly reads a little HTML in every label, and as
-categories, since it would take some names for numbers or dates. Hover texts are handed over
-whole, in the reader's language.
+Text from data reaches plotly escaped, because plotly reads a little HTML in every label, and as
+categories, because plotly would take some names for numbers or dates. Hover texts are complete, in
+the reader's language.
 """
 
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from math import log10
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from insights_lib.presentation import theme
 from insights_lib.presentation.language import Language
 
 LONGEST_LABEL = 40
-# Plotly looks labels up in JavaScript objects, in which these are always found.
+# Plotly looks labels up in JavaScript objects, and every object has these names.
 _OWN_NAMES = re.compile(
     "__proto__|constructor|hasOwnProperty|isPrototypeOf|propertyIsEnumerable|toLocaleString"
     "|toString|valueOf|__(define|lookup)[GS]etter__"
@@ -33,7 +34,14 @@ Trace = dict[str, Any]
 
 
 def figure(traces: Iterable[Trace], language: Language, height: int, **layout: Any) -> go.Figure:
-    """A figure in the theme, with a height in pixels and the width of its place."""
+    """A figure in the theme, as wide as its place allows.
+
+    Args:
+        traces: What it draws.
+        language: The reader's language.
+        height: Pixels.
+        **layout: More of plotly's layout.
+    """
     whole = {"template": theme.template(language), "height": height, **layout}
     return go.Figure(data=list(traces), layout=whole)
 
@@ -46,12 +54,12 @@ def world_shapes() -> str:
 
 
 def escaped(text: str) -> str:
-    """A text that plotly shows as it is."""
+    """The text as plotly has to get it to show it unchanged."""
     return html.escape(text, quote=False)
 
 
 def labels(names: Iterable[str]) -> list[str]:
-    """Names as labels: shortened, escaped, and still different where the names are."""
+    """Names as labels: shortened, escaped, and different wherever the names differ."""
     seen: dict[str, int] = {}
     result = []
     for name in names:
@@ -70,12 +78,18 @@ def to_list(series: "pd.Series[Any]") -> list[Any]:
     return [None if missing else value for value, missing in values]
 
 
+def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table, each by the names of its columns; null as None."""
+    columns = {str(name): to_list(table[name]) for name in table.columns}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
 def month_columns(
     months: Sequence[str], counts: Sequence[Any], language: Language, **style: Any
 ) -> Trace:
-    """A column by month; `style` has the name and the color.
+    """A column for each month; `style` has its `name` and `color`.
 
-    A negative count hangs below zero, and its hover tells how many there are.
+    A negative count is drawn below zero; its hover text gives it without the sign.
     """
     name = style["name"]
     return {
@@ -84,12 +98,51 @@ def month_columns(
         "y": list(counts),
         "name": name,
         "marker": {"color": style["color"]},
-        "hovertext": [
-            f"{month}<br>{name}: {language.count(None if n is None else abs(n))}"
-            for month, n in zip(months, counts, strict=True)
-        ],
+        "hovertext": hover_of_months(name, months, counts, language),
         "hovertemplate": HOVER,
     }
+
+
+def month_line(
+    months: Sequence[str], counts: Sequence[Any], language: Language, **style: Any
+) -> Trace:
+    """A line with a point for each month; `style` has its `name` and `color`."""
+    return {
+        "type": "scatter",
+        "x": list(months),
+        "y": list(counts),
+        "name": style["name"],
+        "mode": "lines+markers",
+        "line": {"color": style["color"], "width": 2},
+        "hovertext": hover_of_months(style["name"], months, counts, language),
+        "hovertemplate": HOVER,
+    }
+
+
+def month_area(months: Sequence[str], counts: Sequence[Any], language: Language) -> Trace:
+    """A small area over the months."""
+    return {
+        "type": "scatter",
+        "x": list(months),
+        "y": list(counts),
+        "fill": "tozeroy",
+        "fillcolor": theme.PALE_BLUE,
+        "mode": "lines",
+        "line": {"color": theme.BLUE, "width": 2},
+        "hovertext": [f"{m}: {language.count(n)}" for m, n in zip(months, counts, strict=True)],
+        "hovertemplate": HOVER,
+        "showlegend": False,
+    }
+
+
+def hover_of_months(
+    name: str, months: Sequence[str], counts: Sequence[Any], language: Language
+) -> list[str]:
+    """What is said of each month: how many there are, without a sign."""
+    return [
+        f"{month}<br>{name}: {language.count(None if n is None else abs(n))}"
+        for month, n in zip(months, counts, strict=True)
+    ]
 
 
 def horizontal_bars(
@@ -99,7 +152,7 @@ def horizontal_bars(
     language: Language,
     **style: Any,
 ) -> Trace:
-    """A lying bar for each label, with its count beside it; `style` goes to the trace."""
+    """A horizontal bar for each label, with its count beside it; `style` goes to the trace."""
     return {
         "type": "bar",
         "x": list(counts),
@@ -114,10 +167,33 @@ def horizontal_bars(
     }
 
 
+def ring(
+    names: Sequence[str],
+    counts: Sequence[Any],
+    shares: Sequence[Any],
+    language: Language,
+    *,
+    colors: Sequence[str],
+) -> Trace:
+    """A pie with a hole, in the left third of the chart."""
+    return {
+        "type": "pie",
+        "labels": list(names),
+        "values": list(counts),
+        "hole": 0.55,
+        "sort": False,
+        "marker": {"colors": list(colors), "line": {"color": "white", "width": 1}},
+        "domain": {"x": [0, 0.3]},
+        "textinfo": "none",
+        "hovertext": hover_of_shares(names, counts, shares, language),
+        "hovertemplate": HOVER,
+    }
+
+
 def hover_of_shares(
     names: Sequence[str], counts: Sequence[Any], shares: Sequence[Any], language: Language
 ) -> list[str]:
-    """What is told of each label's customers."""
+    """What is said of each label: how many customers, and their share."""
     return [
         f"{name}<br>{language('Customers')}: {language.count(n)} ({language.percent(share)})"
         for name, n, share in zip(names, counts, shares, strict=True)
@@ -125,7 +201,7 @@ def hover_of_shares(
 
 
 def bar_axes(**x: Any) -> dict[str, Any]:
-    """The layout of lying bars: names down the side, the first on top, no scale."""
+    """The layout of horizontal bars: names down the side, the first on top, no scale."""
     return {
         "yaxis": {"type": "category", "autorange": "reversed", "showgrid": False},
         "xaxis": {"visible": False, "rangemode": "tozero", **x},
@@ -133,8 +209,23 @@ def bar_axes(**x: Any) -> dict[str, Any]:
     }
 
 
+def world_axes() -> dict[str, Any]:
+    """The layout of a map of the world."""
+    return {
+        "projection": {"type": "natural earth"},
+        "fitbounds": False,
+        "lataxis": {"range": [-57, 84]},
+        "showland": True,
+        "landcolor": theme.LAND,
+        "showcountries": True,
+        "countrycolor": "white",
+        **dict.fromkeys(("showcoastlines", "showlakes", "showframe", "showocean"), False),
+        "bgcolor": "rgba(0,0,0,0)",
+    }
+
+
 def month_axes(*, slider: bool) -> dict[str, Any]:
-    """The layout of columns by month, with a slider to zoom in on a period if asked for."""
+    """The layout of columns by month; the slider zooms in on a period."""
     months: dict[str, Any] = {"type": "category", "showgrid": False}
     if slider:
         frame = {"visible": True, "thickness": 0.09, "bordercolor": theme.HAIRLINE}
@@ -143,9 +234,13 @@ def month_axes(*, slider: bool) -> dict[str, Any]:
 
 
 def tabs_menu(traces: Sequence[Trace], tabs: Mapping[str, Sequence[int]]) -> list[dict[str, Any]]:
-    """The menu of the tabs; of the traces, those of the first tab alone are made visible.
+    """The menu of the tabs. It also hides the traces of all tabs but the first.
 
-    Buttons in a row while they are few, a list to choose from when they are many.
+    A few tabs are buttons in a row, many are a list to choose from.
+
+    Args:
+        traces: All traces of the figure.
+        tabs: The numbers of the traces that each tab shows, by its label.
     """
     every = range(len(traces))
     for i, trace in enumerate(traces):
@@ -171,3 +266,17 @@ def tabs_menu(traces: Sequence[Trace], tabs: Mapping[str, Sequence[int]]) -> lis
         ],
     }
     return [menu]
+
+
+def powers_of_ten(most: int, language: Language) -> dict[str, Any]:
+    """The colour bar of a chart of logarithms, labelled with the counts themselves."""
+    counts = [*(10**power for power in range(int(log10(most)) + 1)), most]
+    return {
+        "tickvals": [log10(count) for count in counts],
+        "ticktext": [language.short(count) for count in counts],
+        "thickness": 8,
+        "len": 0.5,
+        "x": 0,
+        "xanchor": "left",
+        "outlinewidth": 0,
+    }

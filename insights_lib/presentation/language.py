@@ -1,9 +1,10 @@
-"""Fixed text, numbers and dates in the reader's language.
+"""Fixed texts, numbers and dates in the reader's language.
 
-A language is a file, `locale/<code>.po`, whose message ids are the English texts. English itself
-needs none.
+A language is a file, `locale/<code>.po`, whose message ids are the English texts. English has one,
+too, for the names that read better another way.
 """
 
+from collections.abc import Callable
 from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from babel import Locale
 from babel.dates import format_date, format_skeleton
 from babel.messages.pofile import read_po
 from babel.numbers import format_compact_decimal, format_decimal
+
+from insights_lib.tables import Kind
 
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 UNKNOWN = "–"  # what a reader sees where a number cannot be known
@@ -31,32 +34,32 @@ class Language:
         self._texts = _catalogue(locale)
 
     def __call__(self, text: str) -> str:
-        """The text in the reader's language; as it is where the language file lacks it."""
+        """The text in the reader's language; in English if the language file lacks it."""
         return self._texts.get(" ".join(text.split()), text)
 
     @property
     def texts(self) -> dict[str, str]:
-        """What the language file writes in place of the English, by the English."""
+        """The texts of the language file, by the English ones."""
         return self._texts
 
     def name(self, identifier: str) -> str:
-        """A metric, dimension or column as a reader calls it, such as `Partner location`."""
+        """The reader's name for a metric, dimension or column, such as `Partner location`."""
         return self(identifier.replace("_", " ").capitalize())
 
     def count(self, number: float | None) -> str:
-        """A whole number, exactly."""
+        """A number in full."""
         if number is None:
             return UNKNOWN
         return _decimal(number, "#,##0.##", self._babel)
 
     def short(self, number: float | None) -> str:
-        """A number shortened as on the cards: 5.12K."""
+        """A number in short, as on the cards: 5.12K."""
         if number is None or abs(number) < 1000:
             return self.count(number)
         return format_compact_decimal(number, locale=self._babel, fraction_digits=2)
 
     def percent(self, number: float | None, *, signed: bool = False) -> str:
-        """A percentage of 100 with at most two decimals."""
+        """A percentage, which is of 100, with at most two decimals."""
         if number is None:
             return UNKNOWN
         pattern = "+#,##0.00;-#,##0.00" if signed else "#,##0.##"
@@ -68,26 +71,28 @@ class Language:
             return UNKNOWN
         return _month(month, self._babel)
 
-    def cell(self, value: Any, column: str) -> str:
-        """A value of a table's column as a reader sees it."""
-        if value is None or column == "month":
-            return self.month(value)
-        if isinstance(value, str):
-            return self.name(value) if column in {"metric", "dimension"} else value
-        return self.percent(value) if column.endswith("_pct") else self.count(value)
+    def cell(self, value: Any, kind: Kind) -> str:
+        """A value of a table as a reader sees it, by the kind of its column."""
+        writers: dict[str, Callable[[Any], str]] = {
+            "text": str,
+            "name": self.name,
+            "month": self.month,
+            "percent": self.percent,
+        }
+        return UNKNOWN if value is None else writers.get(kind, self.count)(value)
 
     def day(self, day: date) -> str:
-        """A day, written out."""
+        """A day with its month written out."""
         return format_date(day, format="long", locale=self._babel)
 
     @property
     def separators(self) -> str:
-        """The decimal and the group separator, as plotly wants them."""
+        """The decimal separator and the group separator, as plotly wants them."""
         symbols = self._babel.number_symbols["latn"]
         return str(symbols["decimal"] + symbols["group"])
 
 
-# Charts write the same numbers and months over and over.
+# The charts of a report write the same numbers and months many times.
 @lru_cache(maxsize=10_000)
 def _decimal(number: float, pattern: str, locale: Locale) -> str:
     return format_decimal(number, format=pattern, locale=locale)

@@ -1,4 +1,4 @@
-"""How everything looks: the colours, the type, and the plotly template made of them."""
+"""The look of everything: colours, type, and the plotly template made of them."""
 
 from functools import cache
 
@@ -6,8 +6,8 @@ import plotly.graph_objects as go
 
 from insights_lib.presentation.language import Language
 
-# What each colour is for, and what it is on light and on dark ground. Categories come in the order
-# of their importance and differ in lightness as well as in hue. tests/test_theme.py holds texts
+# Each colour by its purpose, on light ground and on dark ground. Categories stand in the order of
+# their importance, and differ in lightness as well as in hue. tests/page/test_theme.py holds texts
 # to a contrast of 4.5 and everything drawn to 3, as WCAG 2.2 asks.
 LIGHT = {
     "ground": "#f5f5f4",
@@ -71,7 +71,7 @@ DARK = {
 }
 FONT = "'Segoe UI', system-ui, -apple-system, 'Helvetica Neue', Arial, sans-serif"
 
-# The same for the figures of notebooks, which are light.
+# The colours of the figures in notebooks, which are light.
 BLUE, PALE_BLUE, INK = LIGHT["accent"], LIGHT["pale"], LIGHT["ink"]
 QUIET, HAIRLINE, LAND = LIGHT["quiet"], LIGHT["hairline"], LIGHT["land"]
 FLOWS = {name: LIGHT[name] for name in ("existing", "added", "churned")}

@@ -11,13 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 
 from insights_lib.disk import make_file, make_folder, move_to_free_name, sync
 from insights_lib.errors import ExportError, NotAnExport
-from insights_lib.exports.reader import LONGEST_LINE, read_export
+from insights_lib.exports.header import LONGEST
+from insights_lib.exports.reader import check
 from insights_lib.store.ingest import Look, ingest_file, look_at
 
 STABLE_SECONDS = 5.0
@@ -84,19 +84,15 @@ def _growing(file: Path) -> Arrival:
 
 
 def _may_be_export(file: Path) -> bool:
-    """Whether a file may be, or become, an export, by its first lines."""
-    with TemporaryDirectory() as folder:
-        head = Path(folder) / "head"
-        try:
-            with file.open("rb") as source:
-                lines, line_end, _ = source.read(LONGEST_LINE).rpartition(b"\n")
-            head.write_bytes(lines + line_end)
-            if line_end:
-                read_export(head, head.parent)
-        except NotAnExport:
-            return False
-        except (ExportError, OSError):
-            pass  # it can be read when it is whole
+    """Whether a file is an export, or may become one: by its first line, if that is whole."""
+    try:
+        with file.open("rb") as source:
+            if b"\n" in source.read(LONGEST):
+                check(file)
+    except NotAnExport:
+        return False
+    except (ExportError, OSError):
+        pass  # it can be read when it is whole
     return True
 
 

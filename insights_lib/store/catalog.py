@@ -13,17 +13,23 @@ A store that is only read may also lie at a URL; see `remote`.
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from insights_lib.disk import make_file, make_folder, move_file, sync
 from insights_lib.errors import StoreError
-from insights_lib.exports.datasets import CUSTOMERS, SEATS, SUBSCRIPTION_DATASETS
+from insights_lib.exports.datasets import (
+    CUSTOMERS,
+    DIMENSION_COLUMNS,
+    SEATS,
+    SUBSCRIPTION_DATASETS,
+)
 from insights_lib.parameters.spec import PRESETS, DateRange, ReportSpec
 from insights_lib.store import remote
 from insights_lib.store.parts import Part
+from insights_lib.tables import DIMENSIONS
 
 _PARTNERS_SHOWN = 10
 _SCHEMA = """
@@ -34,39 +40,50 @@ CREATE TABLE IF NOT EXISTS exports (      -- the log: one row per ingested file
 CREATE TABLE IF NOT EXISTS rejects (export INTEGER, line INTEGER, reason TEXT);
 CREATE TABLE IF NOT EXISTS parts (        -- one row per export, account, month and file
     export INTEGER, dataset TEXT, account TEXT, is_location INTEGER, month TEXT, file TEXT,
-    rows INTEGER, subscription_ids INTEGER, hash TEXT
+    rows INTEGER, subscription_ids INTEGER, hash TEXT, absent_dimensions TEXT
 );
 CREATE INDEX IF NOT EXISTS parts_of_account ON parts (account, is_location);
 CREATE TABLE IF NOT EXISTS accounts (     -- locations of a global account, from Profile exports
     location TEXT PRIMARY KEY, account TEXT, name TEXT, export INTEGER
 );
+CREATE INDEX IF NOT EXISTS locations_of_account ON accounts (account);
 """
+# Of the schema and of what the rows mean: 2 knows which dimensions an export lacks, and keeps
+# tenant and subscription ids in lower case.
+_VERSION = 2
 
 # Parts of the partner itself, and of the locations that Profile maps to it. A location id that
 # no Profile maps is a partner of its own.
 _PARTS_OF = """
-SELECT p.export, p.dataset, p.month, p.file, p.rows, p.subscription_ids, p.hash
-FROM parts p WHERE p.account = :partner AND NOT p.is_location
-UNION ALL
-SELECT p.export, p.dataset, p.month, p.file, p.rows, p.subscription_ids, p.hash
-FROM parts p JOIN accounts a ON p.account = a.location
-WHERE p.is_location AND a.account = :partner
-UNION ALL
-SELECT p.export, p.dataset, p.month, p.file, p.rows, p.subscription_ids, p.hash
-FROM parts p WHERE p.is_location AND p.account = :partner
-AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.location = p.account)
+SELECT export, dataset, month, file, rows, subscription_ids, hash, absent_dimensions FROM parts
+WHERE account = :partner AND NOT is_location
+OR is_location AND account IN (
+    SELECT location FROM accounts WHERE account = :partner
+    UNION ALL
+    SELECT :partner WHERE :partner NOT IN (SELECT location FROM accounts)
+)
 """
 
 
-def reading(store: Path | str) -> AbstractContextManager[sqlite3.Connection]:
+@contextmanager
+def reading(store: Path | str) -> Iterator[sqlite3.Connection]:
     """The catalog of a store in a folder or at a URL, to read.
 
     Raises:
-        StoreError: There is no store, or it cannot be read.
+        StoreError: There is no store, or it cannot be read, or it is of another version.
     """
-    if isinstance(store, str):
-        return remote.catalog(f"{store}/catalog.sqlite")
-    return _reading(store)
+    at_url = isinstance(store, str)
+    with remote.catalog(f"{store}/catalog.sqlite") if at_url else _reading(Path(store)) as db:
+        _refuse_other_version(db, store)
+        yield db
+
+
+def _refuse_other_version(db: sqlite3.Connection, store: Path | str) -> None:
+    if db.execute("PRAGMA user_version").fetchone() != (_VERSION,):
+        raise StoreError(
+            f"{store}: was made by another version of this program; delete it, and ingest all "
+            "exports again."
+        )
 
 
 @contextmanager
@@ -87,17 +104,26 @@ def _reading(store: Path) -> Iterator[sqlite3.Connection]:
         ) from error
 
 
-@contextmanager
-def writing(store: Path) -> Iterator[sqlite3.Connection]:
-    """The catalog, to change: all of it at the end, or nothing after an error or a crash.
+def refuse_url(store: Path) -> None:
+    """See that a store can be written to.
 
-    Another process that writes to the same store waits until this one is done.
+    Raises:
+        StoreError: It lies at a URL.
     """
     if re.match(r"[A-Za-z][\w+.-]+:/", str(store)):  # Windows has drives of one letter
         raise StoreError(
             f"{store}: a store at a URL can only be read. Give a folder, and copy it to the URL "
             "afterwards: its parts first, the catalog last."
         )
+
+
+@contextmanager
+def writing(store: Path) -> Iterator[sqlite3.Connection]:
+    """The catalog, to change: all of it at the end, or nothing after an error or a crash.
+
+    Another process that writes to the same store waits until this one is done.
+    """
+    refuse_url(store)
     make_folder(store)
     make_file(store / "catalog.sqlite")  # SQLite would let everybody read it
     with closing(sqlite3.connect(store / "catalog.sqlite", timeout=3600)) as db:
@@ -105,59 +131,15 @@ def writing(store: Path) -> Iterator[sqlite3.Connection]:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("BEGIN IMMEDIATE")
         try:
-            for statement in _SCHEMA.split(";"):
+            if db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                _refuse_other_version(db, store)
+            for statement in (*_SCHEMA.split(";"), f"PRAGMA user_version = {_VERSION}"):
                 db.execute(statement)
             yield db
         except BaseException:
             db.execute("ROLLBACK")
             raise
         db.execute("COMMIT")
-
-
-@dataclass(frozen=True)
-class NewMonth:
-    """The rows of one account and month in one new file."""
-
-    dataset: str
-    account: str
-    is_location: bool
-    month: date
-    file: Path
-    rows: int
-    subscription_ids: int
-    hash: str
-
-
-def publish(db: sqlite3.Connection, export: int, written: list[NewMonth], parts: Path) -> None:
-    """Move the files into the store and let the catalog name them in place of earlier ones."""
-    for account in {month.account for month in written}:
-        _sweep(db, parts, account)
-    names = {m.file: f"{m.account}/{m.dataset}-{export}-{m.file.name}" for m in written}
-    for month in written:
-        key = (month.dataset, month.account, month.is_location, month.month.isoformat())
-        db.execute(
-            """DELETE FROM parts WHERE dataset = ? AND account = ? AND is_location = ?
-               AND month = ? AND export < ?""",
-            (*key, export),
-        )
-        db.execute(
-            "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (export, *key, names[month.file], month.rows, month.subscription_ids, month.hash),
-        )
-    for file, name in names.items():
-        move_into_store(file, parts / name)
-
-
-def _sweep(db: sqlite3.Connection, parts: Path, account: str) -> None:
-    """Delete files of an account that the catalog no longer names.
-
-    What this ingest replaces is still named and stays until the next: it may be being read.
-    """
-    rows = db.execute("SELECT DISTINCT file FROM parts WHERE account = ?", [account])
-    named = {parts / file for (file,) in rows}
-    for file in (parts / account).glob("*.parquet"):
-        if file not in named:
-            file.unlink()
 
 
 def move_into_store(file: Path, target: Path) -> None:
@@ -200,12 +182,31 @@ class PartnerParts:
         """The parts that a report of these months reads: theirs, and those of the month before."""
         return [p for p in self.parts if months.month_before <= p.month <= months.last]
 
+    def absent_dimensions(self, months: DateRange) -> tuple[str, ...]:
+        """The dimensions of which no subscription export of these months has the column."""
+        within = [p for p in self.subscriptions() if months.first <= p.month <= months.last]
+        lacking = [set(part.absent_dimensions.split(",")) for part in within]
+        absent = set.intersection(*lacking) if lacking else set()
+        return tuple(name for name in DIMENSIONS if name in absent)
+
     def resolve(self, spec: ReportSpec) -> DateRange:
         """The months that a spec's date range means for this partner.
 
         Raises:
-            StoreError: A preset was asked for, but no month is complete on the as-of date.
+            StoreError: A preset was asked for, but no month is complete on the as-of date; or a
+                filter is on a dimension that is absent in these months.
         """
+        months = self._months(spec)
+        absent = self.absent_dimensions(months)
+        for facet in spec.filters.chosen():
+            if facet in absent:
+                raise StoreError(
+                    f"partner {self.partner}: the filter on {facet} cannot be applied; no export "
+                    f"of {months} has the column {' or '.join(DIMENSION_COLUMNS[facet])}."
+                )
+        return months
+
+    def _months(self, spec: ReportSpec) -> DateRange:
         if spec.date_range not in PRESETS:
             return DateRange.parse(spec.date_range)
         months = {part.month for part in self.subscriptions()}
@@ -224,14 +225,10 @@ def partner_parts(store: Path | str, partner: str) -> PartnerParts:
     Raises:
         StoreError: There is no store, or it holds nothing of this partner.
     """
-    place = f"{store}/parts/".__add__ if isinstance(store, str) else (store / "parts").joinpath
     with reading(store) as db:
-        rows = [
-            Part(export, dataset, date.fromisoformat(month), place(file), *counts)
-            for export, dataset, month, file, *counts in db.execute(_PARTS_OF, {"partner": partner})
-        ]
+        parts = live_parts(db, store, partner)
         names = db.execute("SELECT max(name) FROM accounts WHERE account = ?", [partner]).fetchone()
-        if not rows:
+        if parts is None:
             known = _partner_ids(db)
             more = len(known) > _PARTNERS_SHOWN
             shown = [*known[:_PARTNERS_SHOWN], "…"] if more else known
@@ -239,6 +236,22 @@ def partner_parts(store: Path | str, partner: str) -> PartnerParts:
                 f"partner {partner}: the store {store} holds nothing of it. "
                 f"It holds: {', '.join(shown) or 'no partner'}."
             )
+    return PartnerParts(partner, names[0] or "", tuple(parts))
+
+
+def live_parts(db: sqlite3.Connection, store: Path | str, partner: str) -> list[Part] | None:
+    """The parts of a partner that count, of the latest export of each month; None if it has none.
+
+    Args:
+        db: The catalog.
+        store: Where the store is.
+        partner: Partner global account id, or the id of a location that no Profile maps.
+    """
+    place = f"{store}/parts/".__add__ if isinstance(store, str) else (store / "parts").joinpath
+    rows = [
+        Part(export, dataset, date.fromisoformat(month), place(file), *others)
+        for export, dataset, month, file, *others in db.execute(_PARTS_OF, {"partner": partner})
+    ]
     latest: dict[tuple[str, date], int] = {}
     for part in rows:
         key = (part.dataset, part.month)
@@ -246,7 +259,7 @@ def partner_parts(store: Path | str, partner: str) -> PartnerParts:
     # A month of which every customer is forgotten is not covered, by earlier exports neither.
     live = [p for p in rows if p.export == latest[p.dataset, p.month] and p.rows]
     live.sort(key=lambda part: (part.dataset, part.month, part.hash))
-    return PartnerParts(partner, names[0] or "", tuple(live))
+    return live if rows else None
 
 
 def partner_ids(store: Path | str) -> list[str]:

@@ -2,8 +2,8 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,17 +14,18 @@ import duckdb
 from insights_lib.errors import ExportError
 from insights_lib.exports.datasets import (
     DIMENSION_COLUMNS,
-    EMS,
-    OFFICE,
     PROFILE,
     SUBSCRIPTION_DATASETS,
+    absent_dimensions,
     fold_product,
-    is_ems_workload,
 )
-from insights_lib.exports.reader import MONTH_FORMS, parse_month, read_export
-from insights_lib.parameters.spec import is_safe_name
-from insights_lib.store.catalog import NewMonth, publish, writing
+from insights_lib.exports.packing import Source
+from insights_lib.exports.reader import check, read_export
+from insights_lib.store import values
+from insights_lib.store.accounts import accounts_of, take_accounts
+from insights_lib.store.catalog import refuse_url, writing
 from insights_lib.store.parts import counts_by_month
+from insights_lib.store.publish import Batch, NewMonth, notes_on_replaced, publish
 from insights_lib.store.staging import StagedExport, has_accounts
 
 _CUSTOMER = (
@@ -34,7 +35,7 @@ _REASON = f"""CASE WHEN account IS NULL THEN 'no partner id'
     WHEN {_CUSTOMER} IS NULL THEN 'no customer id and no customer name' END"""
 _PROFILE_REASON = "CASE WHEN account IS NULL OR location IS NULL THEN 'no partner id' END"
 _REJECTS_SHOWN = 5
-_NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
+_NOTES_SHOWN = 10
 
 
 Look = tuple[int, int, int]  # inode, size, time of the last change
@@ -42,17 +43,17 @@ Look = tuple[int, int, int]  # inode, size, time of the last change
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of one export file.
+    """What became of one export.
 
     Attributes:
-        file: The file as the user named it.
+        file: The file as the user named it, in an archive with its name in there.
         dataset: Which dataset it is.
         first: The first month it covers, None if it covers none.
         last: The last month it covers.
         rows_in: Rows in the file; every one is kept or rejected.
         rows_kept: Rows that are in the store now.
         rejects: Line and reason of the rejected rows, at most the first 1,000.
-        notes: What the user should know although nothing is wrong.
+        notes: What the user should know although nothing is wrong, such as what it replaces.
     """
 
     file: Path
@@ -80,7 +81,7 @@ class Ingested:
             yield f"  line {line} rejected: {reason}"
         if self.rows_rejected > _REJECTS_SHOWN:
             yield f"  and {self.rows_rejected - _REJECTS_SHOWN:,} more; see the store's log"
-        for note in self.notes:
+        for note in self.notes[:_NOTES_SHOWN]:
             yield f"  note: {note}"
 
 
@@ -102,21 +103,41 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def ingest_file(file: Path, store: Path) -> Ingested:
+def ingest_files(
+    files: Sequence[Path], store: Path, parts: bool = False, reassign: bool = False
+) -> Iterator[Ingested | ExportError]:
+    """Take exports into the store, one after the other; later ones replace earlier ones.
+
+    Args:
+        files: Exports, or zip archives of them.
+        store: Folder of the store.
+        parts: Whether the files together are one export: they do not replace each other, and one
+            that is refused is a refusal of them all.
+        reassign: Whether a Profile export may give a location to another account.
+
+    Yields:
+        What became of each export, or why a file was refused; the store is then as it was before.
+
+    Raises:
+        StoreError: The store is of another version, or at a URL.
+    """
+    for together in [files] if parts else [[file] for file in files]:
+        try:
+            yield from _ingest(together, store, parts, reassign)
+        except ExportError as error:
+            yield error
+
+
+def ingest_file(file: Path, store: Path) -> list[Ingested]:
     """Take one export into the store; for the months it covers it replaces earlier ones.
+
+    Returns:
+        What became of it; of a zip archive, of each export in it.
 
     Raises:
         ExportError: The file is refused; the store is as it was before.
     """
-    try:
-        with writing(store) as db:
-            for left_over in store.glob(".ingest-*"):
-                shutil.rmtree(left_over)
-            with TemporaryDirectory(dir=store, prefix=".ingest-") as folder:
-                return _ingest(db, file, Path(folder), store / "parts")
-    except (duckdb.Error, sqlite3.Error, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise ExportError(f"{file}: cannot be taken into {store} ({reason}).") from error
+    return _ingest([file], store)
 
 
 def look_at(file: Path) -> Look:
@@ -125,124 +146,74 @@ def look_at(file: Path) -> Look:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _ingest(db: sqlite3.Connection, file: Path, workdir: Path, parts: Path) -> Ingested:
-    before = look_at(file)
-    export = read_export(file, workdir)
+def _ingest(
+    files: Sequence[Path], store: Path, parts: bool = False, reassign: bool = False
+) -> list[Ingested]:
+    refuse_url(store)
+    file, results = files[0], []
+    try:
+        # Most of what is not an export is refused before anybody has to wait for it.
+        sources = [(source, look_at(file)) for file in files for source in check(file)]
+        with writing(store) as db:
+            for left_over in store.glob(".ingest-*"):
+                shutil.rmtree(left_over)
+            with Batch(db, store, parts, reassign) as batch:
+                for source, look in sources:
+                    file = source.file
+                    with TemporaryDirectory(dir=store, prefix=".ingest-") as folder:
+                        results.append(_take(batch, source, look, Path(folder)))
+    except (duckdb.Error, sqlite3.Error, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ExportError(f"{file}: cannot be taken into {store} ({reason}).") from error
+    return results
+
+
+def _take(batch: Batch, source: Source, look: Look, workdir: Path) -> Ingested:
+    export = read_export(source, workdir)
     settings = {"memory_limit": "1GB", "temp_directory": str(workdir / "spill")}
     with duckdb.connect(config={**settings}) as engine:
         staged = StagedExport(export, engine, workdir)
-        if look_at(file) != before:
-            raise ExportError(f"{file}: was being written; ingest it when that has ended.")
-        if export.dataset.name == PROFILE:
-            return _take_accounts(db, staged)
-        return _take_rows(db, staged, workdir, parts)
+        if look_at(source.path) != look:
+            raise ExportError(f"{source.file}: was being written; ingest it when that has ended.")
+        values.refuse_spoilt_ids(staged)
+        values.refuse_unsafe_accounts(staged)
+        if export.header.dataset.name == PROFILE:
+            known = accounts_of(batch, staged, _PROFILE_REASON)
+            result, number = _logged(batch, staged, PROFILE, _PROFILE_REASON, [])
+            take_accounts(batch, known, number)
+            return result
+        return _take_rows(batch, staged, workdir)
 
 
-def _take_accounts(db: sqlite3.Connection, staged: StagedExport) -> Ingested:
-    """Replace what is known of the global accounts that a Profile export lists."""
-    _refuse_unsafe_accounts(staged)
-    known = staged.rows(
-        f"""SELECT location, arg_max(account, file_row_number), arg_max(name, file_row_number)
-            FROM staged WHERE {_PROFILE_REASON} IS NULL GROUP BY location ORDER BY location"""
-    )
-    export, result = _log(db, staged, PROFILE, _PROFILE_REASON, [])
-    db.executemany("DELETE FROM accounts WHERE account = ?", {(row[1],) for row in known})
-    db.executemany(
-        "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", [(*row, export) for row in known]
-    )
-    return result
-
-
-def _take_rows(
-    db: sqlite3.Connection, staged: StagedExport, workdir: Path, parts: Path
-) -> Ingested:
+def _take_rows(batch: Batch, staged: StagedExport, workdir: Path) -> Ingested:
     """Write the rows by account, and let the catalog prefer them for the months they cover."""
-    dataset = _dataset_by_workload(staged)
-    _refuse_unsafe_accounts(staged)
-    _refuse_wrong_measures(staged)
-    _map_values(staged, "months", "month_text", _months(staged), "DATE")
+    dataset = values.dataset_by_workload(staged)
+    values.refuse_wrong_measures(staged)
+    _map_values(staged, "months", "month_text", values.months(staged), "DATE")
     written = _write_by_account(staged, dataset, workdir)
-    export, result = _log(db, staged, dataset, _REASON, written)
+    notes = notes_on_replaced(batch, staged, written)
+    result, number = _logged(batch, staged, dataset, _REASON, written)
     if sum(month.rows for month in written) != result.rows_kept:
         raise ExportError(f"{staged.export.file}: rows were lost on the way; please report this.")
-    publish(db, export, written, parts)
-    return result
-
-
-def _dataset_by_workload(staged: StagedExport) -> str:
-    """OfficeUsage and the EMSUsage of 2020 have the same columns; their workloads differ."""
-    dataset = staged.export.dataset.name
-    if dataset != OFFICE:
-        return dataset
-    workloads = staged.rows(
-        """SELECT workload, min(file_row_number) FROM staged
-           WHERE workload IS NOT NULL GROUP BY workload ORDER BY 2"""
-    )
-    of_ems = [is_ems_workload(name) for name, _ in workloads]
-    if any(of_ems) and not all(of_ems):
-        other, row = workloads[of_ems.index(not of_ems[0])]
-        raise staged.refusal(
-            row,
-            f"the workload {other!r} and {workloads[0][0]!r} of an earlier line are of "
-            "different datasets (OfficeUsage and EMSUsage); export each by itself.",
-        )
-    return EMS if any(of_ems) else OFFICE
-
-
-def _refuse_unsafe_accounts(staged: StagedExport) -> None:
-    for account, row in staged.rows(
-        """SELECT account, min(file_row_number) FROM staged
-           WHERE account IS NOT NULL GROUP BY account ORDER BY 2"""
-    ):
-        if not is_safe_name(account):
-            raise staged.refusal(
-                row,
-                f"the partner id {account!r} cannot name a folder; letters, digits, '-', '_' "
-                "and '.' are allowed, at most 64 of them.",
-            )
-
-
-def _refuse_wrong_measures(staged: StagedExport) -> None:
-    for measure in staged.export.dataset.measures:
-        wrong = staged.rows(
-            f"""SELECT file_row_number, "{measure}" FROM staged
-                WHERE NOT regexp_full_match("{measure}", '{_NUMBER}') ORDER BY 1 LIMIT 1"""
-        )
-        for row, text in wrong:
-            raise staged.refusal(row, f"{measure} is {text!r}; a number such as 12.5 is needed.")
-
-
-def _months(staged: StagedExport) -> dict[str, date]:
-    """The month that each text of the export stands for."""
-    months: dict[str, date] = {}
-    for text, row in staged.rows(
-        "SELECT month_text, min(file_row_number) FROM staged GROUP BY month_text ORDER BY 2"
-    ):
-        try:
-            months[text] = parse_month(text)
-        except ValueError as error:
-            raise staged.refusal(row, f"{text!r} is no month; allowed: {MONTH_FORMS}.") from error
-    return months
+    publish(batch, number, written)
+    return replace(result, notes=(*result.notes, *notes))
 
 
 def _map_values(
-    staged: StagedExport, table: str, column: str, values: Mapping[str, object], sql_type: str
+    staged: StagedExport, table: str, column: str, meanings: Mapping[str, object], sql_type: str
 ) -> None:
     """A table that gives for every text of a column what it stands for."""
     staged.engine.execute(f'CREATE TABLE {table} ("{column}" VARCHAR, value {sql_type})')
     staged.engine.execute(
         f"INSERT INTO {table} SELECT unnest($texts), unnest($values)::{sql_type}",
-        {"texts": list(values), "values": list(values.values())},
+        {"texts": list(meanings), "values": list(meanings.values())},
     )
 
 
 def _kept_columns(staged: StagedExport) -> str:
     """The select list of the rows as the store keeps them, without their month."""
-    if staged.export.dataset.name not in SUBSCRIPTION_DATASETS:
-        above_zero = " OR ".join(
-            f'coalesce("{m}"::DOUBLE > 0, false)' for m in staged.export.dataset.measures
-        )
-        return f"{above_zero} AS used"
+    if staged.export.header.dataset.name not in SUBSCRIPTION_DATASETS:
+        return f"{values.above_zero(staged)} AS used"
     products = staged.rows("SELECT DISTINCT product FROM staged WHERE product IS NOT NULL")
     folded = {text: fold_product(text) for (text,) in products}
     _map_values(staged, "products", "product", folded, "VARCHAR")
@@ -263,40 +234,42 @@ def _write_by_account(staged: StagedExport, dataset: str, workdir: Path) -> list
             ) TO $folder (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (account))""",
         {"folder": str(folder)},
     )
-    is_location = not has_accounts(staged.export)
+    header, is_location = staged.export.header, not has_accounts(staged.export)
+    absent = ",".join(absent_dimensions(header.dataset, header.names))
     return [
-        NewMonth(dataset, _account_of(file), is_location, month, file, *counts)
+        NewMonth(dataset, _account_of(file), is_location, absent, month, file, *counts)
         for file in sorted(folder.glob("*/*.parquet"))
         for month, *counts in counts_by_month(staged.engine, file, dataset)
     ]
 
 
-def _log(
-    db: sqlite3.Connection, staged: StagedExport, dataset: str, reason: str, written: list[NewMonth]
-) -> tuple[int, Ingested]:
-    """Write the log entry of an export; the id it gets tells later exports from earlier ones."""
+def _account_of(file: Path) -> str:
+    return unquote(file.parent.name.removeprefix("account="))
+
+
+def _logged(
+    batch: Batch, staged: StagedExport, dataset: str, reason: str, written: list[NewMonth]
+) -> tuple[Ingested, int]:
+    """Write the log entry of an export, and return what it says with the number of the export."""
+    export, months = staged.export, [month.month for month in written]
     rejected = staged.rows(f"SELECT count(*) FROM staged WHERE {reason} IS NOT NULL")[0][0]
-    months = [month.month for month in written]
     result = Ingested(
-        file=staged.export.file,
+        file=export.file,
         dataset=dataset,
         first=min(months, default=None),
         last=max(months, default=None),
-        rows_in=staged.export.rows,
-        rows_kept=staged.export.rows - rejected,
+        rows_in=export.rows + len(export.blank_lines),
+        rows_kept=export.rows - rejected,
         rejects=tuple(staged.rejects(reason)),
-        notes=staged.export.notes,
+        notes=export.notes,
     )
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    entry = (str(result.file), dataset, result.rows_in, result.rows_kept, rejected, now)
-    [(export,)] = db.execute(
+    counts = (result.rows_in, result.rows_kept, result.rows_rejected)
+    [(number,)] = batch.db.execute(
         """INSERT INTO exports (file, dataset, rows_in, rows_kept, rows_rejected, ingested_at)
            VALUES (?, ?, ?, ?, ?, ?) RETURNING id""",
-        entry,
+        (str(result.file), dataset, *counts, now),
     ).fetchall()
-    db.executemany("INSERT INTO rejects VALUES (?, ?, ?)", [(export, *r) for r in result.rejects])
-    return export, result
-
-
-def _account_of(file: Path) -> str:
-    return unquote(file.parent.name.removeprefix("account="))
+    rejects = ((number, *reject) for reject in result.rejects)
+    batch.db.executemany("INSERT INTO rejects VALUES (?, ?, ?)", rejects)
+    return result, number

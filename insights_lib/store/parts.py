@@ -1,4 +1,4 @@
-"""Parts: what a Parquet file of the store holds of one account, month by month, and how to read it."""
+"""Parts: what a file of the store holds of one account, month by month, and how to read it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,15 @@ from insights_lib.store.sql import sql_path
 class Part:
     """The rows of one month that one export holds for a partner, or one file of them.
 
-    In a store at a URL the file is a URL, too.
+    Attributes:
+        export: The number of the export; of several that are one, that of the first.
+        dataset: Which dataset it is.
+        month: The month.
+        file: Where the rows are, among those of other months; in a store at a URL a URL.
+        rows: How many there are.
+        subscription_ids: How many of them have one.
+        hash: A sum of the hashes of the rows.
+        absent_dimensions: The dimensions whose column the export lacks, separated by commas.
     """
 
     export: int
@@ -27,6 +35,7 @@ class Part:
     rows: int
     subscription_ids: int
     hash: str
+    absent_dimensions: str = ""
 
 
 def counts_by_month(

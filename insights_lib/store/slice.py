@@ -22,6 +22,8 @@ from insights_lib.parameters.spec import DateRange, Filters, ReportSpec, month_a
 from insights_lib.store.catalog import PartnerParts, partner_parts
 from insights_lib.store.parts import Part, rows_of
 from insights_lib.store.remote import at_hand
+from insights_lib.store.spelling import respelt
+from insights_lib.store.sql import sql_text
 from insights_lib.tables import FACETS
 from insights_lib.timing import timed
 
@@ -37,10 +39,13 @@ _USAGE_COLUMNS = {"month": "DATE", "customer": "VARCHAR", "used": "BOOLEAN"}
 # The sets of the definitions: C(m), A(m) where usage is known, added(m) where flows are.
 _SETS = """
 CREATE VIEW subscriptions AS
-    SELECT month, subscription_spans.* EXCLUDE (month_bits) FROM months JOIN subscription_spans ON (month_bits >> month_index) & 1 = 1;
+    SELECT month, subscription_spans.* EXCLUDE (month_bits)
+    FROM months JOIN subscription_spans ON (month_bits >> month_index) & 1 = 1;
 CREATE TABLE current AS
     SELECT month, customer
-    FROM (SELECT customer, bit_or(month_bits) AS month_bits FROM subscription_spans GROUP BY customer)
+    FROM (
+        SELECT customer, bit_or(month_bits) AS month_bits FROM subscription_spans GROUP BY customer
+    )
     JOIN months ON (month_bits >> month_index) & 1 = 1;
 CREATE TABLE active AS
     SELECT month, customer FROM current SEMI JOIN usage USING (month, customer)
@@ -59,14 +64,15 @@ class Slice:
 
     The database holds, with customers as numbers that mean nothing outside it:
 
-    - `months`: month, month_index (0 is the month before the range), in_range, covered (the partner has
-      subscription rows), has_usage (covered, and it has rows of a usage dataset), has_ids
-      (covered, with subscription ids), has_flows (in the range, covered like the month before
-      it); one row per month, from the month before the range to its end, and all of it before
-      any filter.
-    - `subscription_spans`: customer, subscription and the dimensions of the active rows that pass the
-      filters, and in which months there is such a row: bit `month_index` of `month_bits`. A missing dimension
-      value is `Unknown`.
+    - `months`: month, month_index (0 is the month before the range), in_range, covered (the
+      partner has subscription rows), has_usage (covered, and it has rows of a usage dataset),
+      has_ids (covered, with subscription ids), has_flows (in the range, covered like the month
+      before it); one row per month, from the month before the range to its end, and all of it
+      before any filter.
+    - `subscription_spans`: customer, subscription and the dimensions of the active rows that pass
+      the filters, and in which months there is such a row: bit `month_index` of `month_bits`. A
+      missing dimension value is `Unknown`; an absent dimension is null in every row. Values that
+      differ only in case are one, in the spelling that most subscription rows of the range have.
     - `subscriptions`: the same with a row for each month, and without `month_bits`.
     - `usage`: month, customer, product; distinct, of usage rows that pass the product filter.
     - `current`: month, customer; the current customers C(m).
@@ -84,6 +90,7 @@ class Slice:
         inputs: The parts that were read, for the manifest.
         months_without_subscriptions: Months of the range, as `2025-01`, without any number.
         months_without_usage: Months of the range without a number of active customers.
+        absent_dimensions: Those whose column no subscription export of the range has.
         unmatched_filters: Filter values that no row holds, as `facet=value`.
         database: The DuckDB connection.
     """
@@ -95,6 +102,7 @@ class Slice:
     inputs: tuple[Part, ...]
     months_without_subscriptions: tuple[str, ...]
     months_without_usage: tuple[str, ...]
+    absent_dimensions: tuple[str, ...]
     unmatched_filters: tuple[str, ...]
     database: duckdb.DuckDBPyConnection
     _answers: dict[str, pd.DataFrame] = field(
@@ -132,11 +140,13 @@ def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
     try:
         _create_months(database, date_range, subscriptions, usage)
         with at_hand((*subscriptions, *usage), database) as readable:
-            _create_subscriptions(database, spec, readable[: len(subscriptions)])
+            absent = parts.absent_dimensions(date_range)
+            _create_rows(database, spec, readable[: len(subscriptions)], absent)
+            _create_subscriptions(database, spec)
             unmatched = _unmatched(database, spec.filters)
             _create_usage(database, spec, readable[len(subscriptions) :])
         # From here on there is nothing that the filters exclude.
-        database.execute("DROP VIEW unfiltered; DROP TABLE states; DROP TABLE customers")
+        database.execute("DROP VIEW unfiltered; DROP TABLE spellings; DROP TABLE customers")
         database.execute(_SETS)
     except duckdb.Error as error:
         raise StoreError(
@@ -152,6 +162,7 @@ def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
         inputs=(*subscriptions, *usage),
         months_without_subscriptions=_months_without(database, "covered"),
         months_without_usage=_months_without(database, "has_usage"),
+        absent_dimensions=absent,
         unmatched_filters=unmatched,
         database=database,
     )
@@ -180,21 +191,27 @@ def _create_months(
     database.execute("CREATE TABLE months AS SELECT * REPLACE (month::DATE AS month) FROM months")
 
 
-def _create_subscriptions(
-    database: duckdb.DuckDBPyConnection, spec: ReportSpec, parts: Sequence[Part]
+def _create_rows(
+    database: duckdb.DuckDBPyConnection,
+    spec: ReportSpec,
+    parts: Sequence[Part],
+    absent: tuple[str, ...],
 ) -> None:
-    """The active rows that pass the filters, and a number for every customer in them."""
+    """The active rows before any filter, as the view `unfiltered`."""
+    rows = rows_of(parts, _SUBSCRIPTION_COLUMNS)
+    columns, joins = respelt(database, rows, absent)
     # active_states are states of subscriptions; a customer's status has only one that counts.
     of_seats = any(part.dataset == SEATS for part in parts)
-    states = spec.active_states if of_seats else ("Active",)
-    database.execute("CREATE TEMP TABLE states AS SELECT lower(unnest($1)) AS state", [[*states]])
-    dimensions = ", ".join(f"coalesce({d}, 'Unknown') AS {d}" for d in DIMENSION_COLUMNS)
+    states = ", ".join(map(sql_text, spec.active_states if of_seats else ("Active",)))
     database.execute(
         f"""CREATE TEMP VIEW unfiltered AS
-            SELECT month, customer, subscription, {dimensions}
-            FROM ({rows_of(parts, _SUBSCRIPTION_COLUMNS)})
-            WHERE lower(state) IN (SELECT state FROM states)"""
+            SELECT month, customer, subscription, {columns} FROM ({rows}) rows {joins}
+            WHERE lower(state) IN (SELECT lower(unnest([{states}])))"""
     )
+
+
+def _create_subscriptions(database: duckdb.DuckDBPyConnection, spec: ReportSpec) -> None:
+    """The active rows that pass the filters, and a number for every customer in them."""
     passes = " AND ".join(f"({_passes(facet)})" for facet in FACETS)
     values = {facet: [*chosen] for facet, chosen in spec.filters}
     database.execute(

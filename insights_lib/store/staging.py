@@ -19,31 +19,34 @@ from insights_lib.store.sql import sql_path
 _SPACES = "".join(map(chr, (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, 0x202F, 0x205F)))
 _SPACES += "".join(map(chr, (*range(0x2000, 0x200B), 0x2028, 0x2029, 0x3000)))
 _MISSING = "('', 'NULL', 'UNKNOWN', '00000000-0000-0000-0000-000000000000')"
+_GUIDS = ("CustomerTenantId", "subscription")
 _REJECTS_LISTED = 1000
 
 
 def wanted_columns(export: Export) -> dict[str, tuple[str, ...]]:
     """The names in `staged` of the columns that the store needs, and how exports spell them."""
+    dataset = export.header.dataset
     account = datasets.GLOBAL_ACCOUNT if has_accounts(export) else datasets.LOCATION_ID
-    if export.dataset.name == PROFILE:
-        name = ("PGA_PartnerName", "PartnerName")
-        return {"account": account, "location": datasets.LOCATION_ID, "name": name}
-    columns = {"month_text": datasets.MONTH, "account": account}
-    columns |= {key: (key,) for key in datasets.CUSTOMER_KEYS}
-    if export.dataset.name in SUBSCRIPTION_DATASETS:
-        state = datasets.STATUS if export.dataset.name == CUSTOMERS else datasets.STATE
-        columns |= {"subscription": datasets.SUBSCRIPTION_ID, "state": state}
-        return columns | datasets.DIMENSION_COLUMNS
-    return columns | {m: (m,) for m in export.dataset.measures} | {"workload": datasets.WORKLOAD}
+    columns: dict[str, tuple[str, ...]] = {"account": account, "location": datasets.LOCATION_ID}
+    if dataset.name == PROFILE:
+        return columns | {"name": ("PGA_PartnerName", "PartnerName")}
+    columns |= {"month_text": datasets.MONTH} | {key: (key,) for key in datasets.CUSTOMER_KEYS}
+    columns["subscription"] = datasets.SUBSCRIPTION_ID
+    if dataset.name in SUBSCRIPTION_DATASETS:
+        columns["state"] = datasets.STATUS if dataset.name == CUSTOMERS else datasets.STATE
+        return columns | {**datasets.DIMENSION_COLUMNS}
+    return columns | {m: (m,) for m in dataset.measures} | {"workload": datasets.WORKLOAD}
 
 
 def has_accounts(export: Export) -> bool:
     """Whether the export names global accounts; those of 2020 name only locations."""
-    return find(export.header, datasets.GLOBAL_ACCOUNT) is not None
+    return find(export.header.names, datasets.GLOBAL_ACCOUNT) is not None
 
 
 class StagedExport:
     """The table `staged` of an engine, with the number of each row in `file_row_number`.
+
+    Ids that are GUIDs are in lower case, for they are compared without it.
 
     Raises:
         ExportError: A line has another number of fields than the header.
@@ -66,9 +69,9 @@ class StagedExport:
 
     def _write(self, parquet: Path) -> None:
         header = self.export.header
-        columns = {f"c{i}": "VARCHAR" for i in range(len(header))}
+        columns = {f"c{i}": "VARCHAR" for i in range(len(header.names))}
         wanted = wanted_columns(self.export)
-        positions = {name: find(header, names) for name, names in wanted.items()}
+        positions = {name: find(header.names, spellings) for name, spellings in wanted.items()}
         trimmed = ", ".join(
             f'{"NULL::VARCHAR" if i is None else _trimmed(f"c{i}")} AS "{name}"'
             for name, i in positions.items()
@@ -79,13 +82,13 @@ class StagedExport:
             f"""COPY (
                     SELECT {known} FROM (SELECT {trimmed} FROM read_csv(
                         $text, columns = {columns}, header = true, delim = $delimiter,
-                        quote = '{quote}', escape = '{quote}', auto_detect = false,
-                        strict_mode = true, hive_partitioning = false, compression = 'none',
-                        parallel = {not self.export.multiline}))
+                        skip = {header.line - 1}, quote = '{quote}', escape = '{quote}',
+                        auto_detect = false, strict_mode = true, hive_partitioning = false,
+                        compression = 'none', parallel = {not self.export.multiline}))
                 ) TO $parquet (FORMAT parquet)""",
             {
                 "text": glob_escape(str(self.export.text)),
-                "delimiter": self.export.delimiter,
+                "delimiter": header.delimiter,
                 "parquet": str(parquet),
             },
         )
@@ -100,7 +103,7 @@ class StagedExport:
         return ExportError(f"{self.export.file}, line {line}: {what}")
 
     def rejects(self, reason: str) -> list[tuple[int, str]]:
-        """Line and reason of rejected rows, the first 1,000 of them.
+        """Line and reason of rejected rows, the first 1,000 of them; lines without any value last.
 
         Args:
             reason: An SQL expression over `staged`, null for a row that is kept.
@@ -110,7 +113,9 @@ class StagedExport:
                 WHERE {reason} IS NOT NULL ORDER BY 1 LIMIT {_REJECTS_LISTED}"""
         )
         lines = self.export.lines_of([row for row, _ in found])
-        return [(line, why) for line, (_, why) in zip(lines, found, strict=True)]
+        rejects = [(line, str(why)) for line, (_, why) in zip(lines, found, strict=True)]
+        blank = self.export.blank_lines[: _REJECTS_LISTED - len(rejects)]
+        return rejects + [(line, "no value in the whole line") for line in blank]
 
 
 def _trimmed(column: str) -> str:
@@ -122,5 +127,6 @@ def _trimmed(column: str) -> str:
 def _known(column: str) -> str:
     if column == "month_text":  # never null, so that a blank month is refused like a wrong one
         return f"coalesce({column}, '')"
+    value = f'lower("{column}")' if column in _GUIDS else f'"{column}"'
     missing = f'strlen("{column}") IN (0, 4, 7, 36) AND upper("{column}") IN {_MISSING}'
-    return f'CASE WHEN {missing} THEN NULL ELSE "{column}" END'
+    return f"CASE WHEN {missing} THEN NULL ELSE {value} END"

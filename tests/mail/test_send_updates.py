@@ -101,7 +101,7 @@ def test_what_another_process_has_sent_meanwhile_counts(
     from insights_lib.mail import send as sending  # noqa: PLC0415 - to do something before it
 
     people(person("anna"))
-    deliver = sending.deliver_letters
+    deliver = sending.deliver_messages
     calls = []
 
     def after_another(*given: Any, **options: Any) -> Any:
@@ -111,7 +111,7 @@ def test_what_another_process_has_sent_meanwhile_counts(
             as_if_of_other_data()
         return deliver(*given, **options)
 
-    monkeypatch.setattr(sending, "deliver_letters", after_another)
+    monkeypatch.setattr(sending, "deliver_messages", after_another)
     assert send().exit_code == 0
     assert len(server.received) == 1
     assert states() == {"anna": "no update wanted"}

@@ -3,6 +3,7 @@
 import logging
 import ssl
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,17 +11,20 @@ from typing import Any
 
 import pytest
 
-from insights_lib.errors import MailError, ParameterError
+from insights_lib.errors import MailError, ParameterError, ReportError
 from insights_lib.mail.login import Login, read_login
-from insights_lib.mail.smtp import Answer, Connection
+from insights_lib.mail.smtp import Answer, Connection, Offer
 from insights_lib.parameters.recipients_yml import SmtpServer
 from insights_lib.parameters.validation import validated
 from tests.support.smtp_server import (
     DRIP,
     DROP,
+    ENDLESS,
+    FLOOD,
     HANG,
     HOST,
     LOGIN,
+    SLOW,
     STEPS,
     TAKE_AND_DROP,
     MailServer,
@@ -42,7 +46,7 @@ class Message:
         self.accepted: list[tuple[str, ...]] = []
         to = recipients or (ANNA, BERT)
         data = data or b"Message-ID: <m@x>\r\n\r\nHello\r\n"
-        self.answers = connection.deliver(SENDER, to, data, self.accepted.append)
+        self.answers = connection.deliver(Offer(SENDER, to, data, before_dot=self.accepted.append))
         self.outcomes = [self.answers[recipient].outcome for recipient in to]
 
 
@@ -68,7 +72,7 @@ def connect(ca: Path) -> Iterator[Callable[..., Connection]]:
 
     yield made
     for connection in opened:
-        connection.__exit__(None, None, None)
+        connection.__exit__()
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
@@ -107,7 +111,7 @@ def test_the_dot_comes_after_it_was_noted_and_never_if_that_fails(
         raise OSError("the ledger cannot be written")
 
     with pytest.raises(OSError, match="the ledger cannot be written"):
-        connection.deliver(SENDER, (ANNA,), b"Message-ID: <m@x>\r\n\r\n", fails)
+        connection.deliver(Offer(SENDER, (ANNA,), b"Message-ID: <m@x>\r\n\r\n", before_dot=fails))
     assert connection._smtp is None, "what comes next would be part of the message"
     assert Message(connection).outcomes == ["sent", "sent"]
     assert server.count("dot") == 1
@@ -180,7 +184,7 @@ def test_a_server_that_hangs_after_the_dot_leaves_it_uncertain(
     assert "timed out" in message.answers[ANNA].reason
 
 
-@pytest.mark.parametrize("step", ["EHLO", "MAIL"])
+@pytest.mark.parametrize("step", ["greeting", "EHLO", "AUTH", "MAIL"])
 def test_a_server_that_drips_is_left_after_ten_timeouts(
     step: str, server: MailServer, connect: Callable[..., Connection]
 ) -> None:
@@ -189,6 +193,81 @@ def test_a_server_that_drips_is_left_after_ten_timeouts(
     message = Message(connect(server, timeout_seconds=0.1))
     assert 0.9 < time.monotonic() - began < 3
     assert message.outcomes == ["later", "later"]
+
+
+@pytest.mark.parametrize("then", ["greeting", "EHLO", "RSET"])
+def test_the_time_of_a_message_is_the_same_over_two_connections(
+    then: str, server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    """The server drips at RSET of an open connection, and at a step of the next one."""
+    connection = connect(server, timeout_seconds=0.1)
+    assert Message(connection).outcomes == ["sent", "sent"]
+    server.fault = lambda step, _argument: DRIP if step in {"RSET", then} else ""
+    began = time.monotonic()
+    assert Message(connection).outcomes == ["later", "later"]
+    assert time.monotonic() - began < 2
+    server.works()
+    assert Message(connection).outcomes == ["sent", "sent"]
+
+
+@pytest.mark.parametrize("step", ["greeting", "EHLO", "STARTTLS", "AUTH", "MAIL", "RSET", "dot"])
+@pytest.mark.parametrize("verdict", [FLOOD, ENDLESS])
+def test_a_reply_without_an_end_is_not_read_to_its_end(
+    verdict: str, step: str, server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    connection = connect(server, timeout_seconds=30)
+    if step == "RSET":
+        Message(connection)
+    server.fails(step, verdict)
+    began = time.monotonic()
+    tracemalloc.start()
+    outcome = {"RSET": "sent", "dot": "uncertain"}.get(step, "later")
+    assert Message(connection).outcomes == [outcome, outcome]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert time.monotonic() - began < 10
+    assert most < 5_000_000
+
+
+def test_a_long_reply_is_read_as_it_is(
+    server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    lines = [f"250-{number} {'x' * 100}" for number in range(90)]
+    server.fails("MAIL", "\r\n".join([*lines, "250 and the last"]))
+    smtp = connect(server)._ready(time.monotonic() + 60)
+    reply = smtp.docmd("MAIL", "FROM:<a@x>")
+    assert reply == (250, "\n".join([line[4:] for line in lines] + ["and the last"]).encode())
+
+
+def test_what_is_said_before_tls_is_not_taken_for_something_said_in_it(
+    server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    server.fails("STARTTLS", "220 go on\r\n250-AUTH PLAIN\r\n250 SIZE 1")
+    with pytest.raises(MailError, match="does not speak TLS"):
+        Message(connect(server))
+    assert {step for step, _ in server.steps} == {"greeting", "EHLO", "STARTTLS"}
+
+
+def test_starttls_on_a_port_for_tls_is_told_before_the_timeout(
+    connect: Callable[..., Connection],
+) -> None:
+    for certificate in (None, CERTIFICATES["certificate has expired"]()):
+        with mail_server("tls", certificate) as server:
+            began = time.monotonic()
+            with pytest.raises(MailError, match=r"speaks TLS from the first byte.*`security: tls`"):
+                Message(connect(server, timeout_seconds=2.0))
+            assert time.monotonic() - began < 2
+            assert "EHLO" not in {step for step, _ in server.steps}
+
+
+def test_a_server_that_is_slow_to_greet_is_waited_for(
+    server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    """Also one that does not speak at all on the connection that asks for TLS meanwhile."""
+    server.fault = lambda step, _: (
+        SLOW if step == "greeting" and server.count("greeting") == 1 else ""
+    )
+    assert Message(connect(server, timeout_seconds=1.0)).outcomes == ["sent", "sent"]
 
 
 @pytest.mark.parametrize("verdict", [DROP, HANG])
@@ -239,7 +318,7 @@ def test_a_message_larger_than_the_server_takes_is_refused_before_it_is_sent(
         assert ("MAIL", f"FROM:<{SENDER}> SIZE=1581") in server.steps
 
 
-def test_a_connection_that_the_server_has_closed_meanwhile_is_made_anew(
+def test_a_connection_that_the_server_has_closed_meanwhile_is_made_again(
     connect: Callable[..., Connection],
 ) -> None:
     with mail_server(timeout=0.2) as server:
@@ -302,7 +381,9 @@ def test_nothing_is_said_to_a_server_that_does_not_encrypt(
     with mail_server("none") as server:
         with pytest.raises(MailError, match="offers no STARTTLS, and nothing is sent unencrypted"):
             Message(connect(server))
-        with pytest.raises(MailError, match="see that security and port fit together"):
+        with pytest.raises(
+            MailError, match=r"not speak TLS here.*`security: starttls` is usual on port 587"
+        ):
             Message(connect(server, security="tls"))
         assert not {"AUTH", "MAIL"} & {step for step, _ in server.steps}
 
@@ -366,15 +447,116 @@ def test_a_server_that_wants_a_login_refuses_no_recipient(
     assert Message(connect(server)).outcomes == ["sent", "sent"]
 
 
-def test_a_message_that_is_refused_at_once_keeps_no_other_from_being_sent(
+# How servers refuse a sender, a login or a network, and at which step.
+NOT_OURS = [
+    ("MAIL", "550 5.7.1 not this one"),
+    ("RCPT", f"553 5.7.1 <{SENDER}>: Sender address rejected: not owned by user me"),
+    ("RCPT", f"554 5.7.1 <{ANNA}>: Relay access denied"),
+    ("RCPT", f"454 4.7.1 <{ANNA}>: Relay access denied"),
+    ("RCPT", "554 5.7.1 <host[192.0.2.1]>: Client host rejected: Access denied"),
+    ("RCPT", "550 relay not permitted"),
+    ("RCPT", "550 5.7.1 Unable to relay"),
+    ("RCPT", "550 5.7.1 Relaying denied. Proper authentication required."),
+    ("dot", "550 5.7.60 SMTP; Client does not have permissions to send as this sender"),
+    ("dot", "554 5.2.252 SendAsDenied; reports not allowed to send as boss"),
+]
+# What servers say of a recipient or a message, in words that are close to those.
+OF_RECIPIENTS = [
+    ("MAIL", "552 5.3.4 Message size exceeds fixed limit", "refused"),
+    ("RCPT", f"550 5.7.1 <{ANNA}>: Recipient address rejected: Access denied", "refused"),
+    ("RCPT", "550 5.1.1 User unknown", "refused"),
+    ("RCPT", "450 4.7.1 Client host rejected: cannot find your hostname", "later"),
+    ("RCPT", "451 4.7.1 Greylisting in action, please come back later", "later"),
+    ("dot", "554 5.7.1 Message rejected as spam", "refused"),
+]
+
+
+@pytest.mark.parametrize(("step", "words"), NOT_OURS)
+def test_a_refusal_of_sender_or_login_is_not_one_of_the_recipient(
+    step: str, words: str, server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    connection = connect(server)
+    server.fails(step, words)
+    assert Message(connection).outcomes == ["not ours", "not ours"]
+    server.works()
+    assert Message(connection).outcomes == ["sent", "sent"]
+
+
+@pytest.mark.parametrize(("step", "words", "outcome"), OF_RECIPIENTS)
+def test_a_refusal_of_a_recipient_is_not_one_of_the_sender(
+    step: str, words: str, outcome: str, server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    server.fails(step, words)
+    assert Message(connect(server)).outcomes == [outcome, outcome]
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "dot"])
+@pytest.mark.parametrize("code", [530, 534, 535, 538])
+def test_a_server_that_wants_a_login_refuses_nobody(
+    step: str, code: int, server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    server.fails(step, f"{code} 5.7.0 no")
+    with pytest.raises(MailError, match=rf"\({code} 5\.7\.0 no\).*`login` is not false"):
+        Message(connect(server))
+
+
+@pytest.mark.parametrize("step", ["RSET", "MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("verdict", ["421 4.7.0 too many messages in this connection", DROP])
+def test_a_connection_that_ends_with_the_next_message_is_made_again_at_once(
+    verdict: str, step: str, server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    connection = connect(server)
+    assert Message(connection).outcomes == ["sent", "sent"]
+
+    def fault(name: str, _argument: str) -> str:
+        return verdict if name == step and server.count("greeting") == 1 else ""
+
+    server.fault = fault
+    message = Message(connection)
+    assert message.outcomes == ["sent", "sent"]
+    assert message.accepted == [(ANNA, BERT)]
+    assert server.count("greeting") == 2
+    assert len(server.received) == 2
+    assert connection.failures == 0
+
+
+def test_a_new_connection_that_ends_at_once_is_for_later(
     server: MailServer, connect: Callable[..., Connection]
 ) -> None:
     connection = connect(server)
-    server.fails("MAIL", "550 5.7.1 not this one")
-    refused = Message(connection)
-    assert refused.outcomes == ["refused", "refused"]
-    assert {answer.reason for answer in refused.answers.values()} == {"550 5.7.1 not this one"}
-    server.works()
+    Message(connection)
+    server.fails("MAIL", "421 4.7.0 too many connections")
+    assert Message(connection).outcomes == ["later", "later"]
+    assert server.count("greeting") == 2
+    assert Message(connection).outcomes == ["later", "later"]
+    assert server.count("greeting") == 3
+
+
+@pytest.mark.parametrize("verdict", ["421 4.3.2 closing", DROP, TAKE_AND_DROP])
+def test_what_ends_at_the_dot_is_not_offered_again_by_itself(
+    verdict: str, server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    connection = connect(server)
+    Message(connection)
+    server.fails("dot", verdict)
+    outcome = "later" if verdict.startswith("4") else "uncertain"
+    assert Message(connection).outcomes == [outcome, outcome]
+    assert server.count("dot") == 2
+
+
+def test_what_must_not_be_sent_any_more_is_seen_before_a_byte_of_it_is_told(
+    server: MailServer, connect: Callable[..., Connection]
+) -> None:
+    connection = connect(server)
+
+    def forgotten() -> None:
+        assert (server.count("RCPT"), server.count("DATA")) == (1, 0)
+        raise ReportError("it is gone")
+
+    offer = Offer(SENDER, (ANNA,), b"Message-ID: <m@x>\r\n\r\n", before_data=forgotten)
+    with pytest.raises(ReportError, match="it is gone"):
+        connection.deliver(offer)
+    assert server.count("DATA") == 0
     assert Message(connection).outcomes == ["sent", "sent"]
 
 
@@ -408,10 +590,9 @@ def test_an_address_cannot_bring_a_command_along(
     address: str, server: MailServer, connect: Callable[..., Connection]
 ) -> None:
     connection = connect(server)
-    with pytest.raises(MailError, match="is no address that mail can be sent to"):
-        connection.deliver(SENDER, (ANNA, address), b"", lambda _accepted: None)
-    with pytest.raises(MailError, match="is no address that mail can be sent to"):
-        connection.deliver(address, (ANNA,), b"", lambda _accepted: None)
+    for offer in (Offer(SENDER, (ANNA, address), b""), Offer(address, (ANNA,), b"")):
+        with pytest.raises(ParameterError, match="is not an address that mail can be sent to"):
+            connection.deliver(offer)
     assert server.steps == []
 
 

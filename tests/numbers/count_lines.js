@@ -1,12 +1,13 @@
-// Counts what it is told on each line of its input: {rows, facets, from, to} to a line of tables.
+// Counts what it is told on each line of its input: {rows, declared, facets, from, to} to a line of
+// tables.
 
 import { createInterface } from "node:readline";
-import { count } from "../../insights_lib/page/files/count.js";
-import { codesOf, openRows } from "../../insights_lib/page/files/rows.js";
+import { codesOf, openRows } from "../../insights_lib/page/files/script/rows.js";
+import { countTables } from "../../insights_lib/page/files/script/tables.js";
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { rows: packed, facets, from, to } = JSON.parse(line);
-  const rows = openRows(packed);
+  const { rows: packed, declared, facets, from, to } = JSON.parse(line);
+  const rows = openRows(packed, declared);
   const selection = {
     first: rows.months.indexOf(from),
     last: rows.months.indexOf(to),
@@ -14,5 +15,5 @@ for await (const line of createInterface({ input: process.stdin })) {
       Object.entries(facets).map(([facet, texts]) => [facet, codesOf(rows, facet, texts)]),
     ),
   };
-  console.log(JSON.stringify(count(rows, selection)));
+  console.log(JSON.stringify(countTables(rows, selection, declared)));
 }

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from insights_lib.page.rows import compact_rows
+from insights_lib.tables import TABLES, declarations
 from tests.reference import published_example, tables
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
 from tests.support.strategies import MONTHS, azure, filters, months, seats, usage
@@ -35,19 +36,18 @@ def count() -> Iterator[Callable[..., Tables]]:
             assert node.stdin
             assert node.stdout
             asked = {"rows": rows, "facets": facets, "from": first, "to": last}
-            node.stdin.write(json.dumps(asked) + "\n")
+            node.stdin.write(json.dumps({**asked, "declared": declarations()}) + "\n")
             node.stdin.flush()
-            found = json.loads(node.stdout.readline())
-            return {
-                name: [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
-                for name, table in found.items()
-            }
+            counted: Tables = json.loads(node.stdout.readline())
+            return counted
 
         yield counted
 
 
 def assert_same(counted: Tables, expected: Tables) -> None:
-    assert counted.keys() == expected.keys()
+    assert counted.keys() == expected.keys() == {n for n, t in TABLES.items() if t.counted}
+    for name, rows in counted.items():
+        assert all(row.keys() == TABLES[name].columns.keys() for row in rows), name
     for row in counted["geographical_spread"]:
         del row["country_code"]
     for name, rows in expected.items():

@@ -13,6 +13,8 @@ from tests.support.browser import card, downloaded, drawn, ready, report_of, she
 from tests.support.rows import seats_row, slice_of, usage_row
 from tests.support.strategies import METRICS
 
+pytestmark = pytest.mark.browser
+
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
 COLUMNS = {
     "product": "Product",
@@ -136,7 +138,7 @@ def test_what_is_chosen_in_the_menus_is_counted_shown_as_chips_and_kept_in_the_a
     choose(tab, "Locations", "a=b&c=d")
     tab.get_by_label("From month").select_option("2025-03")
     ready(tab)
-    chips = tab.locator("#chips li").all_inner_texts()
+    chips = tab.locator(".chips.applied li").all_inner_texts()
     assert chips == [
         "Mar 2025 – Jun 2025 ✕",
         "2 Products ✕",
@@ -148,7 +150,7 @@ def test_what_is_chosen_in_the_menus_is_counted_shown_as_chips_and_kept_in_the_a
     assert counted_by_page(tab) == expected
     address = tab.url
     again = reader.open(report, address[address.index("#") :])
-    assert again.locator("#chips li").all_inner_texts() == chips
+    assert again.locator(".chips.applied li").all_inner_texts() == chips
     assert counted_by_page(again) == expected
 
 
@@ -170,21 +172,24 @@ def test_everything_that_is_shown_follows_the_selection(report: Path, reader: An
     assert [text for text, other in zip(before, after, strict=True) if text == other] == []
     tab.goto((report / "report.html").as_uri() + fragment({}, ("2025-02", "2025-05")))
     ready(tab)
-    assert tab.locator("#range").inner_text() == "Feb 2025 – May 2025"
-    assert tab.locator("#as-of").inner_text() == "Data as of May 2025"
+    assert tab.locator(".months").inner_text() == "Feb 2025 – May 2025"
+    assert tab.locator(".as-of").inner_text() == "Data as of May 2025"
     assert card(tab, "summary_trend").locator("tbody tr").count() == 4
 
 
 def test_chips_take_their_filter_away_and_clear_all_takes_all(report: Path, reader: Any) -> None:
     tab = reader.open(report, fragment({"product": ["Azure"], "sales_channel": ["CSP"]}))
-    before = tab.locator("#found").inner_text()
-    tab.locator("#chips li button").first.click()
-    assert tab.locator("#chips li").all_inner_texts() == ["Sales channel: CSP ✕", "Clear all"]
-    assert tab.locator("#found").inner_text() != before
+    before = tab.locator(".found").inner_text()
+    tab.locator(".chips.applied li button").first.click()
+    assert tab.locator(".chips.applied li").all_inner_texts() == [
+        "Sales channel: CSP ✕",
+        "Clear all",
+    ]
+    assert tab.locator(".found").inner_text() != before
     tab.get_by_role("button", name="Clear all").click()
-    assert tab.locator("#chips li").count() == 0
+    assert tab.locator(".chips.applied li").count() == 0
     assert tab.evaluate("location.hash") == ""
-    assert tab.locator("#found").inner_text() == ""
+    assert tab.locator(".found").inner_text() == ""
 
 
 def test_values_that_are_one_to_a_filter_are_offered_once(report: Path, reader: Any) -> None:
@@ -202,8 +207,8 @@ def test_a_link_with_a_value_that_no_row_holds_counts_nothing_and_says_so(
     tab = reader.open(report, fragment({"product": ["Paradox"]}))
     assert tab.locator("[data-metric=current_customers] .big").inner_text() == "0"
     note = "No subscription matches the filter Product: Paradox."
-    assert tab.locator("#unmatched").inner_text() == note
-    assert tab.locator("#chips li").first.inner_text() == "Product: Paradox ✕"
+    assert tab.locator(".unmatched").inner_text() == note
+    assert tab.locator(".chips.applied li").first.inner_text() == "Product: Paradox ✕"
 
 
 def test_the_menus_are_used_by_keyboard(report: Path, reader: Any) -> None:
@@ -214,7 +219,7 @@ def test_the_menus_are_used_by_keyboard(report: Path, reader: Any) -> None:
     expect(tab.locator("details.menu[open] input[type=checkbox]").first).to_be_visible()
     tab.keyboard.press("Tab")
     tab.keyboard.press("Space")
-    assert tab.locator("#chips li").first.inner_text() == "Sales channel: CSP ✕"
+    assert tab.locator(".chips.applied li").first.inner_text() == "Sales channel: CSP ✕"
     tab.keyboard.press("Escape")
     expect(menu).to_be_focused()
     assert tab.locator("details.menu[open]").count() == 0

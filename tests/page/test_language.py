@@ -1,4 +1,4 @@
-"""Fixed text, numbers and dates in each language, and the codes of countries."""
+"""Fixed text, numbers and dates in each language."""
 
 import re
 from pathlib import Path
@@ -6,10 +6,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from insights_lib.exports import countries
-from insights_lib.exports.countries import country_codes
 from insights_lib.parameters.spec import LOCALES
 from insights_lib.presentation.language import Language
+from insights_lib.tables import ALL, PLURALS
 from tests.support.rows import seats_row, slice_of, usage_row
 from tests.support.strategies import METRICS
 
@@ -20,10 +19,16 @@ SPACE = "\N{NO-BREAK SPACE}"
 
 def fixed_texts() -> set[str]:
     """Every text that the library, the page or a notebook shows in the reader's language."""
-    texts: set[str] = set()
-    for file in (*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.j2")):
-        source = file.read_text(encoding="utf-8")
-        texts |= {text for _, text in re.findall(r"""words\(\s*(["'])(.+?)\1""", source)}
+    texts: set[str] = {*PLURALS.values(), ALL}
+    for suffix, call in (("py", "language"), ("j2", "language"), ("js", "(?:t|marked)")):
+        found = set()
+        for file in PACKAGE.rglob(f"*.{suffix}"):
+            if file.suffixes != [".min", ".js"]:
+                source = file.read_text(encoding="utf-8")
+                literal = rf"""\b{call}\(\s*(["'])(.+?)\1"""
+                found |= {text for _, text in re.findall(literal, source)}
+        assert len(found) > 10, suffix
+        texts |= found
     for file in NOTEBOOKS.glob("*.ipynb"):
         for cell in nbformat.read(file, as_version=4).cells:
             if cell.cell_type == "markdown":
@@ -79,33 +84,3 @@ def test_an_unknown_number_is_a_dash() -> None:
     assert [words.count(None), words.short(None), words.percent(None), words.month(None)] == [
         "–"
     ] * 4
-
-
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [
-        ("Sweden", "SWE"),
-        ("NA", "NAM"),
-        ("Namibia", "NAM"),
-        ("Korea, Republic of", "KOR"),
-        ("Hong Kong SAR", "HKG"),
-        ("Türkiye", "TUR"),
-        ("Unknown", ""),
-        ("UNKNOWN", ""),
-        ("Atlantis", ""),
-        ("<b>Sweden</b>", ""),
-        ("x" * 5000, ""),
-    ],
-)
-def test_a_country_has_its_code_and_anything_else_none(name: str, code: str) -> None:
-    assert country_codes([name, "Norway", name]) == [code, "NOR", code]
-
-
-def test_the_usual_names_have_the_codes_that_a_search_finds() -> None:
-    names = countries._table()["name_short"].tolist()
-    assert len(names) > 240
-    assert country_codes(names) == [countries._searched(name) for name in names]
-
-
-def test_no_name_at_all_has_no_code() -> None:
-    assert country_codes([]) == []

@@ -1,5 +1,6 @@
 """What a reader can do with the page, by mouse, by touch and by keyboard."""
 
+import codecs
 import csv
 import io
 import re
@@ -12,6 +13,8 @@ from playwright.sync_api import Page, expect
 
 from tests.support.browser import card, downloaded, drawn, ready, report_of, sheets_of
 from tests.support.rows import seats_row, usage_row
+
+pytestmark = pytest.mark.browser
 
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
 MARKETS = ("Brazil", "Sweden", "Norway", "Atlantis")
@@ -266,7 +269,7 @@ def test_menus_and_tips_close_when_the_reader_goes_elsewhere(tab: Page) -> None:
     for leave in (
         lambda: tab.keyboard.press("Escape"),
         lambda: tab.locator("h1").click(),
-        lambda: tab.locator("#theme").focus(),
+        lambda: tab.locator(".theme").focus(),
     ):
         for opener in (".menu > summary", ".tip > summary"):
             tab.locator(opener).first.click()
@@ -292,8 +295,8 @@ def test_menus_stay_within_the_window(width: int, tmp_path: Path, reader: Any) -
 
 def test_the_focus_stays_near_what_was_used(report: Path, reader: Any) -> None:
     tab = reader.open(report, "#product=Azure&sales_channel=CSP")
-    press(tab.locator("#chips button").first, "Enter")
-    expect(tab.locator("#chips button").first).to_be_focused()
+    press(tab.locator(".chips.applied button").first, "Enter")
+    expect(tab.locator(".chips.applied button").first).to_be_focused()
     press(tab.get_by_role("button", name="Clear all"), "Enter")
     expect(tab.get_by_label("From month")).to_be_focused()
 
@@ -368,7 +371,7 @@ def test_the_table_of_a_chart_is_one_key_press_away(tab: Page) -> None:
 def test_links_to_sections_keep_the_selection(report: Path, reader: Any) -> None:
     tab = reader.open(report, "#product=Azure")
     tab.locator(".sections a").last.click()
-    expect(tab.locator("#\\30 7_active_customers h2")).to_be_focused()
+    expect(tab.locator("[data-section='07_active_customers'] h2")).to_be_focused()
     assert tab.evaluate("location.hash") == "#product=Azure"
 
 
@@ -383,8 +386,17 @@ def test_the_data_of_every_card_is_the_csv_of_the_report(report: Path, tab: Page
         place = card(tab, file.stem).get_by_role("button", name="Download data")
         name, content = downloaded(tab, place)
         assert name == f"{file.stem}_1_2025-01_2025-06.csv"
-        assert table_of(content.decode()) == table_of(file.read_bytes().decode())
+        assert table_of(content.decode("utf-8-sig")) == table_of(file.read_bytes().decode())
         assert b"\r\n" in content
+
+
+def test_a_csv_of_the_page_is_known_as_utf8_by_excel_and_those_of_the_folder_are_plain(
+    report: Path, tab: Page
+) -> None:
+    place = card(tab, "summary").get_by_role("button", name="Download data")
+    _, content = downloaded(tab, place)
+    assert content.startswith(codecs.BOM_UTF8 + b"metric,")
+    assert (report / "data" / "summary.csv").read_bytes().startswith(b"metric,")
 
 
 def test_downloads_hold_what_is_selected_and_run_no_formula(report: Path, reader: Any) -> None:
@@ -392,7 +404,7 @@ def test_downloads_hold_what_is_selected_and_run_no_formula(report: Path, reader
     place = card(tab, "products").get_by_role("button", name="Download data")
     name, content = downloaded(tab, place)
     assert name == "products_1_2025-02_2025-03.csv"
-    assert table_of(content.decode())[1:] == [
+    assert table_of(content.decode("utf-8-sig"))[1:] == [
         ["Azure", "", "267", "100"],
         ["Azure", "'=E3", "267", "100"],
     ]

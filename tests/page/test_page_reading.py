@@ -8,6 +8,8 @@ import pytest
 from tests.support.browser import SCREENSHOTS, card, report_of
 from tests.support.rows import seats_row, usage_row
 
+pytestmark = pytest.mark.browser
+
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 CHARTS = 6

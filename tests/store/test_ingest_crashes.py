@@ -15,7 +15,7 @@ from tests.support.rows import seats_row, write_tsv
 DYING = """
 import os, signal, sqlite3, sys
 from pathlib import Path
-from insights_lib import ingest, store
+from insights_lib.store import catalog, ingest
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -35,16 +35,16 @@ def connect(*args, **options):
 
 def move_one(file, target):
     real_move(file, target)
-    store.move_into_store = die
+    catalog.move_into_store = die
 
 point, file, folder = sys.argv[1:]
-real_connect, real_move = sqlite3.connect, store.move_into_store
+real_connect, real_move = sqlite3.connect, catalog.move_into_store
 if point == "parts written":
     ingest._log = die
 elif point == "one part moved":
-    store.move_into_store = move_one
+    catalog.move_into_store = move_one
 else:
-    store.sqlite3.connect = connect
+    catalog.sqlite3.connect = connect
 ingest.ingest_file(Path(file), Path(folder))
 """
 
@@ -109,7 +109,7 @@ def test_the_old_rows_are_read_while_another_process_writes_and_after_it_is_inte
 INGEST = """
 import sys
 from pathlib import Path
-from insights_lib.ingest import ingest_file
+from insights_lib.store.ingest import ingest_file
 print("ready", flush=True)
 sys.stdin.readline()
 ingest_file(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -15,25 +15,21 @@ from pandas.testing import assert_frame_equal
 from insights_lib import metrics
 from insights_lib.errors import ParameterError, StoreError
 from insights_lib.notebook import open_report
-from insights_lib.outputs import locked
+from insights_lib.outputs import Outputs
 from insights_lib.page.rows import compact_rows
 from insights_lib.parameters.spec import report_spec
 from insights_lib.run import report as render
-from insights_lib.run import reports as runner
-from insights_lib.run.plan import data_digest
-from insights_lib.run.reports import Settings
+from insights_lib.run.plan import data_digest, plan_reports
+from insights_lib.run.request import RenderRequest
 from insights_lib.store import remote
 from insights_lib.store.catalog import partner_parts
 from tests.support.http_server import Served, served
 from tests.support.mailing import AS_OF, insights, person
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
+from tests.support.strategies import METRICS
 
 RANGE = "2025-02_2025-04"
 MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04")
-TABLES = (
-    *("summary", "summary_trend", "summary_products", "geographical_spread", "adds_and_churns"),
-    *("distribution", "products", "distribution_trend", "active_customers"),
-)
 NOWHERE = "http://127.0.0.1:9/store"  # nobody listens there
 
 
@@ -63,8 +59,7 @@ def test_the_tables_and_rows_of_a_slice_are_those_of_the_folder(
     store: Path, at_url: Served
 ) -> None:
     here, there = slice_of(store, RANGE), slice_of(at_url.url, RANGE)
-    for table in TABLES:
-        of = getattr(metrics, table)
+    for of in METRICS.values():
         assert_frame_equal(of(there), of(here))
     assert compact_rows(there) == compact_rows(here)
     assert there.spec.store == at_url.url
@@ -81,7 +76,7 @@ def test_only_the_catalog_and_what_the_slice_needs_are_fetched_and_nothing_is_ke
     assert not MemoryFileSystem.store
 
 
-def test_a_catalog_counts_for_a_minute_and_is_then_read_anew(
+def test_a_catalog_counts_for_a_minute_and_is_then_read_again(
     at_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def products() -> list[str]:
@@ -99,8 +94,8 @@ def test_a_catalog_counts_for_a_minute_and_is_then_read_anew(
 
 
 def test_a_notebook_opens_a_report_of_a_store_at_a_url(at_url: Served) -> None:
-    data, _ = open_report(partner="2", date_range=RANGE, store=f"{at_url.url}/")
-    assert metrics.summary(data)["value"][0] == 3
+    report = open_report("2", RANGE, options={"store": f"{at_url.url}/"})
+    assert report.table("summary")["value"][0] == 3
 
 
 def test_run_and_status_take_a_url(at_url: Served, tmp_path: Path) -> None:
@@ -150,7 +145,7 @@ def test_a_part_of_another_store_is_refused(store: Path, at_url: Served, tmp_pat
     with pytest.raises(StoreError, match=rf"{mine.name}: holds other rows than the catalog says"):
         slice_of(at_url.url, RANGE)
     mine.write_bytes(b"<html>Sign in</html>")
-    with pytest.raises(StoreError, match=rf"{mine.name}: is no part of a store; copy it anew"):
+    with pytest.raises(StoreError, match=rf"{mine.name}: is not a part of a store; copy it again"):
         slice_of(at_url.url, RANGE)
     assert not MemoryFileSystem.store
 
@@ -179,16 +174,18 @@ def test_a_report_of_a_catalog_that_was_old_is_not_taken_for_fresh(
 ) -> None:
     """A worker of a cluster may have read it before the run began."""
     spec = report_spec(partner="1", date_range=RANGE, store=at_url.url)
-    settings = Settings(tmp_path / "outputs", jobs=1)
+    outputs = Outputs(tmp_path / "outputs")
     old = partner_parts(at_url.url, "1")
     fill_store(tmp_path, {"later": [seats_row("2025-04", "a", Product="Azure")]})
     read_at, content = remote._catalogs[f"{at_url.url}/catalog.sqlite"]
     remote.read_again()
-    with locked(settings.outputs, wait=False) as work:
-        _, order = runner._order(spec, settings, runner.notebooks()[:1], work)
-        remote._catalogs[f"{at_url.url}/catalog.sqlite"] = read_at, content
-        data, digest = render._open(order)
-    assert digest == order.fingerprint["data"] != data_digest(old, order.date_range)
+    [planned] = plan_reports([spec], outputs)
+    assert planned.months is not None
+    assert planned.fingerprint is not None
+    now = planned.fingerprint["data"]
+    remote._catalogs[f"{at_url.url}/catalog.sqlite"] = read_at, content
+    data, digest = render._open(RenderRequest(planned, (), tmp_path, 60, 60), now)
+    assert digest == now != data_digest(old, planned.months)
     assert "Azure" in set(metrics.products(data)["product"])
 
 
@@ -219,7 +216,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("kept", [5000, 8192], ids=["within a page", "after a page"])
-def test_half_a_catalog_is_refused_and_read_anew_when_it_is_whole(
+def test_half_a_catalog_is_refused_and_read_again_when_it_is_whole(
     kept: int, store: Path, at_url: Served
 ) -> None:
     catalog = store / "catalog.sqlite"
@@ -291,7 +288,9 @@ def test_a_url_is_written_in_one_way(url: str) -> None:
     assert report_spec(partner="1", store=container).store == container
 
 
-@pytest.mark.parametrize("command", [["ingest", "exports"], ["forget", "a"], ["schedule"]])
+@pytest.mark.parametrize(
+    "command", [["ingest", "exports"], ["forget", "--customer", "a"], ["schedule"]]
+)
 def test_nothing_is_written_to_a_url(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

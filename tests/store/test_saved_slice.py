@@ -15,11 +15,12 @@ from insights_lib.store import saved_slice as saved_slices
 from insights_lib.store.saved_slice import save_slice, saved_slice, use_saved_slice
 from insights_lib.store.slice import Slice
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
+from tests.support.strategies import METRICS
 
 # Opens a spare database, and tells what it is in two forks.
 FORKS = """
 import os
-from insights_lib import saved_slices
+from insights_lib.store import saved_slice as saved_slices
 saved_slices.open_spare_database()
 print("threads", len(os.listdir("/proc/self/task")), flush=True)
 for _ in range(2):
@@ -35,10 +36,6 @@ for _ in range(2):
 
 RANGE = "2025-02_2025-04"
 MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04")
-TABLES = (
-    *("summary", "summary_trend", "summary_products", "geographical_spread", "adds_and_churns"),
-    *("distribution", "products", "distribution_trend", "active_customers"),
-)
 
 
 @pytest.fixture
@@ -63,8 +60,7 @@ def test_what_was_saved_makes_the_same_tables_without_the_store(
     use_saved_slice(str(folder))
     taken = saved_slice(data.spec)
     assert taken is not None
-    for table in TABLES:
-        of = getattr(metrics, table)
+    for of in METRICS.values():
         assert_frame_equal(of(taken), of(data))
     assert compact_rows(taken) == compact_rows(data)
     assert (taken.partner_name, taken.inputs) == (data.partner_name, data.inputs)
@@ -75,12 +71,12 @@ def test_a_kernel_cannot_change_what_the_next_one_sees(data: Slice, tmp_path: Pa
     use_saved_slice(str(tmp_path))
     first = saved_slice(data.spec)
     assert first is not None
-    first.database.execute("CREATE TABLE runs AS SELECT 1 AS nothing")
+    first.database.execute("CREATE TABLE subscription_spans AS SELECT 1 AS nothing")
     second = saved_slice(data.spec)
     assert second is not None
     assert_frame_equal(metrics.products(second), metrics.products(data))
     with pytest.raises(Exception, match="read-only"):
-        second.database.execute("DELETE FROM saved.runs")
+        second.database.execute("DELETE FROM saved.subscription_spans")
 
 
 @pytest.mark.parametrize(
@@ -124,8 +120,8 @@ def test_a_slice_for_which_there_is_no_room_is_told_of_in_one_line(
     program = """
 import pickle, sys
 from pathlib import Path
-from insights_lib.slices import open_slice
-from insights_lib.saved_slices import save_slice
+from insights_lib.store.slice import open_slice
+from insights_lib.store.saved_slice import save_slice
 folder = Path(sys.argv[1])
 try:
     save_slice(open_slice(pickle.loads((folder / "spec").read_bytes())), folder)

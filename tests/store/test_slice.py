@@ -461,7 +461,7 @@ def test_no_row_and_no_name_of_another_partner_is_in_a_slice(store_of: StoreOf) 
     usage = [usage_row("2025-01", "a", PGAMpnId="2")]
     data = slice_of(store_of({SEATS: seats, "OfficeUsage": usage}), "2025-01_2025-01")
     tables = data.query("SELECT table_name FROM duckdb_tables()")["table_name"]
-    assert set(tables) == {"months", "runs", "usage", "current", "active", "added"}
+    assert set(tables) == {"months", "subscription_spans", "usage", "current", "active", "added"}
     content = "".join(data.query(f"FROM {table}").to_csv() for table in tables)
     assert "secret" not in content
     assert len(data.query("FROM subscriptions")) == 1

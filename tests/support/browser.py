@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from insights_lib.parameters.spec import ReportSpec
 from insights_lib.outputs import Outputs
+from insights_lib.parameters.spec import ReportSpec
 from insights_lib.run.plan import plan_reports
 from insights_lib.run.reports import Settings, run_reports
 from tests.support.rows import fill_store
@@ -85,7 +85,8 @@ class Reader:
 
 def ready(tab: Page) -> None:
     """Wait until the page shows what its address asks for."""
-    expect(tab.locator("html")).to_have_attribute("data-ready", tab.evaluate("location.hash"))
+    asked = tab.evaluate("location.hash.slice(1)")
+    expect(tab.locator(".insights[data-ready]")).to_have_attribute("data-ready", asked)
 
 
 def card(tab: Page, name: str) -> Any:

@@ -21,7 +21,15 @@ HOST = "127.0.0.1"
 LOGIN = Login("reports", "pass word-9!")
 # What a step does in place of its ordinary answer, beside answering with another line.
 DROP, HANG, DRIP = "drop", "hang", "drip"
+FLOOD, ENDLESS = "flood", "endless"  # lines, or one line, as fast as it is taken
+SLOW = "slow"  # the ordinary greeting, after a while
 TAKE_AND_DROP = "take and drop"  # at the final dot: the message is received, nobody is told
+# What is said again and again, and how many seconds pass in between.
+WITHOUT_END = {
+    DRIP: (b"250-and more\r\n", 0.02),
+    FLOOD: (b"220-and more\r\n" * 100, 0),
+    ENDLESS: (b"2" * 1400, 0),
+}
 STEPS = ("greeting", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "body", "dot")
 Fault = Callable[[str, str], str]
 
@@ -93,6 +101,9 @@ class _Dialogue(SMTP):
 
     async def _ordinary(self, step: str, argument: str | None) -> bool:
         verdict = self._mail_server.verdict(step, argument or "")
+        if verdict == SLOW:
+            await asyncio.sleep(0.7)
+            return True
         if verdict:
             await _act(self, verdict)
         return not verdict
@@ -104,7 +115,11 @@ class _Dialogue(SMTP):
                 return
         await super().push(status)
 
-    async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802 - so aiosmtpd finds it
+    async def smtp_RSET(self, arg: str) -> None:  # noqa: N802 - so aiosmtpd finds it
+        if await self._ordinary("RSET", arg):
+            await super().smtp_RSET(arg)
+
+    async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802
         if await self._ordinary("EHLO", hostname):
             await super().smtp_EHLO(hostname)
 
@@ -138,9 +153,15 @@ class _Dialogue(SMTP):
 async def _act(dialogue: _Dialogue, verdict: str) -> None:
     if verdict == HANG:
         await asyncio.Event().wait()
-    while verdict == DRIP:
-        await SMTP.push(dialogue, "250-and more")
-        await asyncio.sleep(0.02)
+    writer = dialogue._writer
+    assert writer is not None
+    while verdict in WITHOUT_END and not writer.is_closing():
+        content, wait = WITHOUT_END[verdict]
+        writer.write(content)
+        await writer.drain()
+        await asyncio.sleep(wait)
+    if verdict in WITHOUT_END:
+        return
     if verdict in {DROP, TAKE_AND_DROP}:
         assert dialogue.transport is not None
         dialogue.transport.abort()
@@ -161,7 +182,7 @@ class _Taken:
             self._mail_server.received.append(
                 Received(message_id, envelope.mail_from, tuple(envelope.rcpt_tos), envelope.content)
             )
-        if verdict in {DROP, TAKE_AND_DROP, HANG}:
+        if verdict in {DROP, TAKE_AND_DROP, HANG, *WITHOUT_END}:
             await _act(dialogue, verdict)
         return verdict or "250 2.0.0 taken"
 

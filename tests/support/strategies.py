@@ -56,6 +56,25 @@ def azure(draw: st.DrawFn) -> dict[str, str]:
     return {**row, "MeterCategory": "m", "UsageQuantity": "0", "TotalACR": draw(text_number)}
 
 
+# Columns that a whole export can lack; without PartnerLocation it would not be recognised.
+COLUMNS = {
+    "product": "Product",
+    "customer_market": "CustomerMarket",
+    "partner_attribution": "PartnerAttributionType",
+    "sales_channel": "SalesChannel",
+    "customer_segment": "CustomerSegment",
+    "sku": "SKU",
+    "pricing_model": "PricingLevel",
+}
+absent_dimensions = st.sets(st.sampled_from(list(COLUMNS)), max_size=2)
+
+
+def without(rows: list[dict[str, str]], absent: set[str]) -> list[dict[str, str]]:
+    """Rows of an export that lacks the columns of some dimensions."""
+    lacking = {COLUMNS[dimension] for dimension in absent}
+    return [{name: v for name, v in row.items() if name not in lacking} for row in rows]
+
+
 filters = st.fixed_dictionaries(
     {},
     optional={

@@ -1,6 +1,6 @@
 """Many deliveries by processes and a server that fail at random, until every one is settled.
 
-    python tests/deliveries.py [--deliveries 1000] [--seed 1]
+    python -m tests.sweeps.deliveries [--deliveries 1000] [--seed 1]
 
 Nothing may be lost, nothing may come twice, and whatever was cut off between the note before the
 final dot and the note of its answer must be marked uncertain. Who was cut off is known here from
@@ -20,11 +20,14 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from insights_lib.errors import MailError, ReportError
-from insights_lib.mail.delivery import MailSettings, OutgoingMessage, deliver_letters
+from insights_lib.mail.delivery import MailSettings, OutgoingMessage, deliver_messages
 from insights_lib.mail.ledger import Delivery, Entry, Ledger, State, ledger
 from insights_lib.timing import Clock
 from tests.support.smtp_server import (
+    DRIP,
     DROP,
+    ENDLESS,
+    FLOOD,
     HANG,
     LOGIN,
     TAKE_AND_DROP,
@@ -39,31 +42,35 @@ FINAL = {"sent", "failed", "uncertain"}
 MOST_RUNS = 2000
 # How a step of the server fails, and how often it does.
 FAILURES = {
-    "greeting": ["421 4.3.2 closing", "450 4.3.2 busy", DROP],
-    "EHLO": [DROP],
-    "STARTTLS": ["454 4.7.0 no TLS now", DROP],
+    "greeting": ["421 4.3.2 closing", "450 4.3.2 busy", DROP, FLOOD],
+    "EHLO": [DROP, ENDLESS],
+    "STARTTLS": ["454 4.7.0 no TLS now", DROP, FLOOD],
     "AUTH": ["454 4.7.0 not now", "535 5.7.8 wrong", DROP],
-    "MAIL": ["421 4.3.2 closing", "451 4.3.0 again", "452 4.3.1 full", DROP],
-    "RCPT": ["421 4.3.2 closing", "450 4.2.1 busy", "550 5.1.1 unknown", DROP],
+    "RSET": ["421 4.3.2 closing", DROP, DRIP, ENDLESS],
+    "MAIL": ["421 4.3.2 closing", "451 4.3.0 again", "452 4.3.1 full", DROP, DRIP],
+    "RCPT": [
+        *("421 4.3.2 closing", "450 4.2.1 busy", "550 5.1.1 unknown", DROP, FLOOD),
+        "554 5.7.1 Relay access denied",
+    ],
     "DATA": ["421 4.3.2 closing", "451 4.3.0 again", "554 5.6.0 no", DROP],
     "body": [DROP],
     "dot": [
         *("421 4.3.2 closing", "451 4.3.0 again", "452 4.3.1 full", "552 5.3.4 too big"),
-        *(DROP, DROP, TAKE_AND_DROP, TAKE_AND_DROP, "what?"),
+        *(DROP, DROP, TAKE_AND_DROP, TAKE_AND_DROP, "what?", FLOOD, DRIP),
     ],
 }
 STEP_FAILS, STEP_HANGS, PROCESS_DIES, BUILD_FAILS = 0.05, 0.0005, 0.01, 0.03
 
 
-def letter_to(*recipients: str, version: str = "v1", message_id: str = "") -> OutgoingMessage:
-    """A letter with one delivery per recipient."""
+def message_to(*recipients: str, version: str = "v1", message_id: str = "") -> OutgoingMessage:
+    """A message with one delivery per recipient."""
     message_id = message_id or f"<{recipients[0]}-{version}>"
     deliveries = tuple(Delivery("1", "2025-01_2025-12", "", r, version) for r in recipients)
     data = f"Message-ID: {message_id}\n\nHello\n".encode()
     return OutgoingMessage(deliveries, message_id, lambda: data)
 
 
-def post_by(server: MailServer, ca: Path, **others: object) -> MailSettings:
+def settings_by(server: MailServer, ca: Path, **others: object) -> MailSettings:
     """MailSettings by a server on loopback, to addresses at example.com."""
     return MailSettings(
         settings(server, ca, **others), LOGIN, "reports@example.com", ("example.com",)
@@ -179,13 +186,13 @@ class Summary:
 
 
 def deliver_in_storm(number: int, seed: int, folder: Path) -> Summary:
-    """Deliver so many letters' worth until all is settled, and check what was received."""
+    """Deliver so many messages' worth until all is settled, and check what was received."""
     chances = Chances(seed)
-    letters = _letters(number, Random(seed), chances)
+    messages = _messages(number, Random(seed), chances)
     now = START
     clock = Clock(lambda: now, lambda _seconds: None)
     with mail_server() as server, ledger(folder / "ledger.sqlite") as book:
-        post = post_by(server, ca_file(folder), timeout_seconds=3.0)
+        by = settings_by(server, ca_file(folder), timeout_seconds=3.0)
         server.fault = chances.fault
         entries: list[Entry] = []
         runs = 0
@@ -194,17 +201,17 @@ def deliver_in_storm(number: int, seed: int, folder: Path) -> Summary:
             assert runs < MOST_RUNS, "what is due is never settled"
             now += timedelta(hours=1)
             with suppress(Died, MailError):
-                list(deliver_letters(letters, MortalLedger(book, chances), post, clock))
+                list(deliver_messages(lambda: messages, MortalLedger(book, chances), by, clock))
             entries = book.entries()
         _check(entries, server, chances)
     return Summary(Counter(entry.state for entry in entries), runs, chances.happened)
 
 
-def _letters(number: int, random: Random, chances: Chances) -> list[OutgoingMessage]:
-    letters = []
+def _messages(number: int, random: Random, chances: Chances) -> list[OutgoingMessage]:
+    messages = []
     while number:
         size = min(random.choice([1, 1, 2, 3]), number)
-        plain = letter_to(*(f"r{number - i}@example.com" for i in range(size)))
+        plain = message_to(*(f"r{number - i}@example.com" for i in range(size)))
 
         def build(plain: OutgoingMessage = plain) -> bytes:
             if random.random() < BUILD_FAILS:
@@ -212,9 +219,9 @@ def _letters(number: int, random: Random, chances: Chances) -> list[OutgoingMess
                 raise ReportError("a section has failed")
             return plain.build()
 
-        letters.append(OutgoingMessage(plain.deliveries, plain.message_id, build))
+        messages.append(OutgoingMessage(plain.deliveries, plain.message_id, build))
         number -= size
-    return letters
+    return messages
 
 
 def _check(entries: list[Entry], server: MailServer, chances: Chances) -> None:

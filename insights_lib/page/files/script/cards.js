@@ -1,0 +1,166 @@
+// The cards of a report: what each shows is said by the chart that insights_lib/tables.py declares.
+
+import * as charts from "./charts.js";
+import { button, element, tip } from "./dom.js";
+import { Grid } from "./grid.js";
+import { drawCards, ProductTable } from "./kpis.js";
+import { marked } from "./language.js";
+import { worldMap } from "./map.js";
+import { Panel } from "./panels.js";
+
+const DRAWN = {
+  world_map: worldMap,
+  adds_and_churns: charts.addsAndChurns,
+  distribution: charts.distribution,
+  products: charts.products,
+  distribution_trend: charts.distributionTrend,
+  active_customers: charts.activeCustomers,
+};
+
+/* A card {name, title, note, figure, table} of the content, made ready for update(tables). */
+export function cardOf(report, card) {
+  const { chart, counted } = report.declared.tables[card.name] ?? {};
+  if (!counted) return card.figure ? new ChartCard(report, card) : new TableCard(report, card);
+  const kinds = { summary_cards: SummaryCard, product_bars: ProductCard, world_map: MapCard };
+  const Kind = kinds[chart] ?? (chart in DRAWN ? ChartCard : TableCard);
+  return new Kind(report, card, DRAWN[chart]);
+}
+
+class Card {
+  constructor(report, { name, title, note, table }) {
+    const { t } = report;
+    Object.assign(this, { report, name, title, parts: [] });
+    const download = button(t("Download data"), () => report.download(name));
+    this.actions = element("div", { class: "actions" }, download);
+    const about = tip(t("What is this?"), proseOf(note));
+    const head = { class: "card-head" };
+    this.body = element("div", { class: "card-body" });
+    this.article = element(
+      "article",
+      { class: "card", "data-card": name },
+      element("header", head, element("h3", {}, title), about, this.actions),
+      this.body,
+    );
+    if (table) this.addFixedNote();
+  }
+
+  // What was counted by a notebook is not counted again.
+  addFixedNote() {
+    const text = this.report.t("This part does not follow the filters of the page.");
+    const note = element("p", { class: "quiet" }, text);
+    this.body.append(note);
+    this.parts.push(() => {
+      note.hidden = !this.report.filters.any;
+    });
+  }
+
+  addGrid(place, options = {}) {
+    const { t, columns } = this.report;
+    const own = { title: this.title, columns: columns[this.name], ...options };
+    const grid = new Grid(place, t, own);
+    this.parts.push((tables) => grid.update(tables[this.name]));
+    return grid;
+  }
+
+  // A table under a word that opens it.
+  addTable(options) {
+    const place = element("div");
+    const summary = element("summary", {}, this.report.t("Table"));
+    this.details = element("details", { class: "data-table" }, summary, place);
+    this.grid = this.addGrid(place, options);
+    this.body.append(this.details);
+  }
+
+  update(tables) {
+    for (const part of this.parts) part(tables);
+  }
+}
+
+class TableCard extends Card {
+  constructor(report, card) {
+    super(report, card);
+    this.addGrid(this.body.appendChild(element("div")));
+  }
+}
+
+class SummaryCard extends Card {
+  constructor(report, card) {
+    super(report, card);
+    this.article.classList.add("flat");
+    const cards = element("div", { class: "kpis" });
+    this.parts.push((tables) => drawCards(cards, tables, report.t));
+    this.body.append(cards);
+    this.addTable();
+  }
+}
+
+class ProductCard extends Card {
+  constructor(report, card) {
+    super(report, card);
+    const products = new ProductTable(this.body, card.title, report);
+    this.parts.push((tables) => products.update(tables));
+  }
+}
+
+class ChartCard extends Card {
+  constructor(report, card, draw = charts.fixedFigure(card.figure)) {
+    super(report, card);
+    const { t } = report;
+    const { name, title } = card;
+    const openTable = () => {
+      this.details.open = true;
+      this.grid.scroll.focus();
+    };
+    const chosen = (key) => this.chosen?.(key);
+    this.panel = new Panel(report, { name, title, draw, chosen, openTable });
+    this.parts.push((tables) => this.panel.update(tables));
+    this.body.append(...this.panel.parts);
+    this.addTable(this.tableOptions);
+    const picture = { title: t("The chart as a PNG file") };
+    this.actions.prepend(button(t("Picture"), () => report.savePictures(this.panel), picture));
+  }
+
+  get tableOptions() {
+    return {};
+  }
+}
+
+// A country is chosen on the map or in its table, and marked in both.
+class MapCard extends ChartCard {
+  constructor(report, card, draw) {
+    super(report, card, draw);
+    const { t } = report;
+    this.details.open = true;
+    const home = { title: t("The whole world again") };
+    this.actions.prepend(button(t("Home"), () => this.choose(null), home));
+  }
+
+  get tableOptions() {
+    return {
+      count: marked("{count} countries / regions in total"),
+      choose: (row) => this.choose(row && keyOf(row)),
+    };
+  }
+
+  // Zooms the map to a country and marks its rows; null brings the whole world back.
+  choose(key) {
+    this.panel.change({ chosen: key });
+    this.chosen(key);
+  }
+
+  chosen(key) {
+    this.grid.mark((row) => keyOf(row) === key);
+  }
+}
+
+// Markets that the map knows are one by their country, the others by their name.
+function keyOf({ customer_market: market, country_code: code }) {
+  return code || `=${market}`;
+}
+
+// The prose of a notebook, which is HTML: its author's, never that of data.
+function proseOf(html) {
+  const made = document.createElement("template");
+  made.innerHTML = html;
+  return made.content;
+}

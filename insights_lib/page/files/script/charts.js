@@ -1,0 +1,262 @@
+// The charts: tables and the reader's choices in, what to draw and to say out. They count nothing.
+//
+// Each function takes the tables, a state {tab, hidden, period, chosen, narrow, width} and the
+// report's {t, figures, declared}, and gives {tabs, tab, legend, plots, sentence, months}: tabs as
+// {key, text} and the one in force, legend entries as {key, text, color}, plots as
+// {data, layout, keys} for plotly, keys being what a click on each point chooses.
+
+import { groups, labels, tabOf } from "./figures.js";
+import { marked } from "./language.js";
+
+const NOTHING = marked("There is no data for this.");
+
+function visible(entries, state) {
+  return entries.filter(({ key }) => !state.hidden.has(key));
+}
+
+function sumOf(rows, column) {
+  return rows.reduce((sum, row) => sum + row[column], 0);
+}
+
+/* Existing and added customers stacked by month, churned ones below zero; a tab per product. */
+export function addsAndChurns(tables, state, { t, figures, declared }) {
+  const rows = tables.adds_and_churns;
+  const months = tables.summary_trend.map(({ month }) => t.month(month));
+  // The months of a product stand together, those of all products first: a product may be called
+  // like them.
+  const [total, ...products] = Array.from({ length: rows.length / months.length }, (_, i) =>
+    rows.slice(i * months.length, (i + 1) * months.length),
+  );
+  const size = (block) => sumOf(block, "existing") + sumOf(block, "added");
+  products.sort((a, b) => size(b) - size(a));
+  const tabs = [
+    { key: "", text: t(declared.all) },
+    ...products.map(([{ product }]) => ({ key: product, text: product })),
+  ];
+  const tab = tabOf(tabs, state);
+  const shown = tab ? products.find(([{ product }]) => product === tab) : total;
+  const legend = ["existing", "added", "churned"].map((key) => ({
+    key,
+    text: t.nameOf(key),
+    color: figures.color(key),
+  }));
+  const seen = visible(legend, state);
+  const isBelow = ({ key }) => key === "churned";
+  const stack = (row, keys) => keys.reduce((sum, { key }) => sum + row[key], 0);
+  const above = seen.filter((entry) => !isBelow(entry));
+  const below = seen.filter(isBelow);
+  const highest = Math.max(0, ...shown.flatMap((row) => [stack(row, above), stack(row, below)]));
+  const data = seen.map((entry) => {
+    const counts = shown.map((row) => row[entry.key]);
+    const signed = counts.map((n) => (n !== null && isBelow(entry) ? -n : n));
+    return figures.monthColumns(months, signed, entry.text, entry.color);
+  });
+  const layout = figures.monthLayout(months, highest, state, { barmode: "relative" });
+  return { tabs, tab, legend, months, plots: [{ data, layout }], sentence: flowSentence(shown, t) };
+}
+
+function flowSentence(rows, t) {
+  const known = rows.filter(({ existing }) => existing !== null);
+  if (!known.length) return t(NOTHING);
+  const sums = { added: t.exact(sumOf(known, "added")), churned: t.exact(sumOf(known, "churned")) };
+  if (!sumOf(known, "added")) return t("{added} customers added and {churned} churned.", sums);
+  const most = known.reduce((best, row) => (row.added > best.added ? row : best));
+  return t(
+    "{added} customers added and {churned} churned; the most were added in {month}, {count}.",
+    { ...sums, month: t.month(most.month), count: t.exact(most.added) },
+  );
+}
+
+/* Current customers by the values of a dimension, the largest ones; a tab per dimension. */
+export function distribution(tables, state, { t, figures, declared }) {
+  const dimensions = groups(tables.distribution, ({ dimension }) => dimension);
+  const tabs = [...dimensions.keys()].map((key) => ({ key, text: t.nameOf(key) }));
+  const tab = tabOf(tabs, state);
+  const rows = (dimensions.get(tab) ?? []).map(({ value, ...row }) => ({ text: value, ...row }));
+  const legend = rows
+    .slice(0, declared.tables.distribution.values_shown)
+    .map((row, i) => ({ ...row, key: row.text, color: figures.category(i) }));
+  const shown = visible(legend, state);
+  const fills = shown.map(({ color }) => color);
+  const bars = figures.horizontalBars(shown, fills, state);
+  return { tabs, tab, legend, plots: [bars], sentence: leadSentence(rows, t) };
+}
+
+function leadSentence(rows, t) {
+  if (!rows.length) return t(NOTHING);
+  const [first] = rows;
+  return t("{value} has the most customers, {count} ({share}), of {values} values.", {
+    value: first.text,
+    count: t.exact(first.customers),
+    share: t.percent(first.share_pct),
+    values: t.exact(rows.length),
+  });
+}
+
+/* A pie of the products, and beside it the SKUs of the chosen one, or of all. */
+export function products(tables, state, { t, figures, declared }) {
+  const most = declared.tables.products.values_shown;
+  const named = (name) => (row) => ({ ...row, text: row[name] });
+  const whole = tables.products.filter(({ sku }) => sku === "").map(named("product"));
+  const chosen = whole.some(({ text }) => text === state.chosen) ? state.chosen : null;
+  const legend = whole.slice(0, most).map(({ text }, i) => ({
+    key: text,
+    text,
+    color: figures.category(i),
+    chosen: text === chosen,
+  }));
+  const skus = tables.products
+    .filter(({ product, sku }) => sku !== "" && (chosen === null || product === chosen))
+    .map(named("sku"))
+    .sort((a, b) => b.customers - a.customers);
+  const fill = legend.find((entry) => entry.chosen)?.color ?? figures.color("accent");
+  const bars = figures.horizontalBars(skus.slice(0, most), fill, state);
+  return {
+    tabs: [],
+    legend,
+    plots: [pie(whole, legend, figures, chosen), { ...bars, title: chosen ?? t("All products") }],
+    sentence: productSentence(whole, skus, chosen, t),
+  };
+}
+
+function pie(whole, legend, figures, chosen) {
+  const top = whole.slice(0, legend.length);
+  const rest = whole.slice(legend.length);
+  const names = labels(top.map(({ text }) => text));
+  const slices = top.map((row, i) => ({ ...row, name: names[i], color: legend[i].color }));
+  if (rest.length) {
+    slices.push({
+      name: figures.others(rest.length),
+      customers: sumOf(rest, "customers"),
+      share_pct: sumOf(rest, "share_pct"),
+      color: figures.color("others"),
+    });
+  }
+  const keys = legend.map(({ key }) => key);
+  const data = {
+    type: "pie",
+    hole: 0.55,
+    sort: false,
+    direction: "clockwise",
+    labels: slices.map(({ name }) => name),
+    values: slices.map(({ customers }) => customers),
+    pull: slices.map((_, i) => (chosen !== null && keys[i] === chosen ? 0.08 : 0)),
+    marker: {
+      colors: slices.map(({ color }) => color),
+      line: { color: figures.color("card"), width: 1.5 },
+    },
+    textinfo: "none",
+    hovertext: slices.map((slice) => figures.hover(slice.name, slice)),
+    hovertemplate: "%{hovertext}<extra></extra>",
+  };
+  const layout = figures.layout(300, { margin: { l: 16, r: 16, t: 16, b: 16 } });
+  return { data: [data], layout, keys };
+}
+
+function productSentence(whole, skus, chosen, t) {
+  if (chosen === null || !skus.length) return leadSentence(whole, t);
+  const [first] = skus;
+  return t("{product}: of {values} SKUs {value} has the most customers, {count}.", {
+    product: chosen,
+    value: first.text,
+    count: t.exact(first.customers),
+    values: t.exact(skus.length),
+  });
+}
+
+/* Current customers stacked by month and value, small values together; a tab per dimension. */
+export function distributionTrend(tables, state, { t, figures, declared }) {
+  const most = declared.tables.distribution_trend.values_shown;
+  const dimensions = groups(tables.distribution_trend, ({ dimension }) => dimension);
+  const tabs = [...dimensions.keys()].map((key) => ({ key, text: t.nameOf(key) }));
+  const tab = tabOf(tabs, state);
+  const trend = tables.summary_trend;
+  const series = seriesOf(dimensions.get(tab) ?? [], trend, t);
+  const entries = series
+    .slice(0, most)
+    .map((one, i) => ({ ...one, text: one.key, color: figures.category(i) }));
+  const rest = series.slice(most);
+  if (rest.length) {
+    const counts = trend.map((_, i) =>
+      rest.reduce((sum, one) => (one.counts[i] === null ? null : sum + one.counts[i]), 0),
+    );
+    const text = figures.others(rest.length);
+    entries.push({ key: "\u0000others", text, counts, color: figures.color("others") });
+  }
+  const months = trend.map(({ month }) => t.month(month));
+  const seen = visible(entries, state);
+  const stacks = months.map((_, i) => seen.reduce((sum, { counts }) => sum + counts[i], 0));
+  const data = seen.map(({ counts, text, color }) =>
+    figures.monthColumns(months, counts, text, color),
+  );
+  const layout = figures.monthLayout(months, Math.max(0, ...stacks), state, { barmode: "stack" });
+  const sentence = trendSentence(series, trend, t);
+  return { tabs, tab, legend: entries, months, plots: [{ data, layout }], sentence };
+}
+
+// The counts of each value by month, null in a month that is not covered; the largest value first.
+function seriesOf(rows, trend, t) {
+  const places = new Map(trend.map(({ month }, i) => [month, i]));
+  const series = [...groups(rows, ({ value }) => value)].map(([key, own]) => {
+    const counts = trend.map(({ current_customers: current }) => (current === null ? null : 0));
+    for (const { month, customers } of own) counts[places.get(month)] = customers;
+    return { key, counts, sum: counts.reduce((total, count) => total + count, 0) };
+  });
+  return series.sort((a, b) => b.sum - a.sum || t.compare(a.key, b.key));
+}
+
+function trendSentence(series, trend, t) {
+  if (!series.length) return t(NOTHING);
+  const isCovered = ({ current_customers: current }) => current !== null;
+  const [first, last] = [trend.findIndex(isCovered), trend.findLastIndex(isCovered)];
+  const lead = series.reduce((best, one) => (one.counts[last] > best.counts[last] ? one : best));
+  return t("{value} has the most customers in {last}, {count}; in {first} it had {before}.", {
+    value: lead.key,
+    last: t.month(trend[last].month),
+    count: t.exact(lead.counts[last]),
+    first: t.month(trend[first].month),
+    before: t.exact(lead.counts[first]),
+  });
+}
+
+/* Columns of active customers by month, and a line of all customers. */
+export function activeCustomers(tables, state, { t, figures }) {
+  const rows = tables.active_customers;
+  const months = rows.map(({ month }) => t.month(month));
+  const legend = [
+    { key: "active_customers", color: figures.color("accent") },
+    { key: "current_customers", color: figures.color("quiet") },
+  ].map((entry) => ({ ...entry, text: t.nameOf(entry.key) }));
+  const data = visible(legend, state).map(({ key, text, color }) => {
+    const counts = rows.map((row) => row[key]);
+    const trace = figures.monthColumns(months, counts, text, color);
+    const line = { type: "scatter", mode: "lines+markers", line: { color, width: 2 } };
+    return key === "active_customers" ? trace : { ...trace, ...line, marker: { color } };
+  });
+  const highest = Math.max(0, ...data.flatMap(({ y }) => y));
+  const layout = figures.monthLayout(months, highest, state);
+  return { tabs: [], legend, months, plots: [{ data, layout }], sentence: activeSentence(rows, t) };
+}
+
+function activeSentence(rows, t) {
+  const last = rows.findLast(({ active_customers: active }) => active !== null);
+  if (!last) return t(NOTHING);
+  const { active_customers: active, current_customers: current } = last;
+  return t("In {month}, {active} of {current} customers were active ({share}).", {
+    month: t.month(last.month),
+    active: t.exact(active),
+    current: t.exact(current),
+    share: t.percent(current ? (100 * active) / current : null),
+  });
+}
+
+/* A figure of a notebook of which this page knows no more than that. */
+export function fixedFigure({ data, layout }) {
+  const height = layout.height ?? 420;
+  return () => ({
+    tabs: [],
+    legend: [],
+    plots: [{ data, layout: { ...layout, height } }],
+    sentence: "",
+  });
+}

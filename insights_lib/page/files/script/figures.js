@@ -1,0 +1,165 @@
+// What charts are made of: colours of the theme, safe labels, layouts, columns and bars for plotly.
+
+import { cut } from "./dom.js";
+
+const LONGEST_LABEL = 40;
+const NARROW_LABEL = 22;
+const FONT = '"Segoe UI", system-ui, -apple-system, "Helvetica Neue", Arial, sans-serif';
+const SIZE = 13;
+const TURNING = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff]/;
+
+// The tab that is chosen; the first one where the chosen one is no longer there.
+export function tabOf(tabs, state) {
+  return tabs.some(({ key }) => key === state.tab) ? state.tab : tabs[0]?.key;
+}
+
+// Rows by what keyOf says of each, in the order in which it says so.
+export function groups(rows, keyOf) {
+  const found = new Map();
+  for (const row of rows) {
+    const key = keyOf(row);
+    if (!found.has(key)) found.set(key, []);
+    found.get(key).push(row);
+  }
+  return found;
+}
+
+// A text from data as plotly shows it as it is: plotly reads a little HTML in every label, and looks
+// labels up in objects, where "constructor" is always found. Text that turns the direction of
+// writing is kept from turning what stands beside it.
+export function label(text, most = LONGEST_LABEL) {
+  const safe = cut(text, most)
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;");
+  return TURNING.test(safe) || safe in {} ? `\u2068${safe}\u2069` : safe;
+}
+
+// Labels that differ where the texts do, though they have been cut.
+export function labels(texts, most = LONGEST_LABEL) {
+  const seen = new Map();
+  return texts.map((text) => {
+    const made = label(text, most);
+    seen.set(made, (seen.get(made) ?? 0) + 1);
+    return seen.get(made) > 1 ? `${made} (${seen.get(made)})` : made;
+  });
+}
+
+/* Figures in a language and in one of two palettes: colours by name, for "light" and "dark". */
+export class Figures {
+  constructor(t, palettes) {
+    Object.assign(this, { t, palettes, theme: "light" });
+    this.canvas = document.createElement("canvas").getContext("2d");
+  }
+
+  color(name) {
+    return this.palettes[this.theme][name];
+  }
+
+  // The colour of the i-th category.
+  category(i) {
+    return this.color(`category-${i + 1}`) ?? this.color("others");
+  }
+
+  layout(height, options = {}) {
+    const font = { family: FONT, size: SIZE, color: this.color("ink") };
+    const hover = { bgcolor: this.color("card"), bordercolor: this.color("quiet") };
+    return {
+      height,
+      font,
+      separators: this.t.separators,
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      margin: { l: 8, r: 8, t: 8, b: 8 },
+      showlegend: false,
+      hoverlabel: { ...hover, font, align: "left" },
+      dragmode: false,
+      ...options,
+    };
+  }
+
+  axis(options) {
+    const line = this.color("hairline");
+    const quiet = { gridcolor: line, linecolor: line, zerolinecolor: line };
+    return { ...quiet, fixedrange: true, ...options };
+  }
+
+  // How many pixels the longest of some texts takes. Plotly can find out by itself (automargin),
+  // but draws a chart several times over for it.
+  widest(texts) {
+    this.canvas.font = `${SIZE}px ${FONT}`;
+    return Math.ceil(Math.max(0, ...texts.map((text) => this.canvas.measureText(text).width)));
+  }
+
+  // Of columns by month, the highest of which counts `most`; state.period is the first and the
+  // last month to show, as places in the range.
+  monthLayout(months, most, { period, narrow, width }, options = {}) {
+    const [first, last] = period ?? [0, months.length - 1];
+    const shown = last - first + 1;
+    const upright = shown * (this.widest(months) + 8) > width - 64;
+    const below = upright ? this.widest(months) + 16 : 32;
+    const counts = [this.t.exact(most), this.t.exact(-most)];
+    return this.layout(328 + below, {
+      hovermode: "x unified",
+      bargap: 0.25,
+      margin: { l: this.widest(counts) + 12, r: 8, t: 8, b: below },
+      xaxis: this.axis({
+        type: "category",
+        showgrid: false,
+        range: [first - 0.5, last + 0.5],
+        tickangle: upright ? -90 : 0,
+        dtick: Math.ceil(shown / (narrow ? 12 : 36)),
+      }),
+      yaxis: this.axis({ rangemode: "tozero", tickformat: ",d", dtick: most < 6 ? 1 : null }),
+      ...options,
+    });
+  }
+
+  // A column for each month. Below zero it still tells how many there are.
+  monthColumns(months, counts, name, fill) {
+    return {
+      type: "bar",
+      x: months,
+      y: counts,
+      name: label(name),
+      marker: { color: fill, line: { color: this.color("card"), width: 1 } },
+      customdata: counts.map((count) => this.t.exact(count === null ? null : Math.abs(count))),
+      hovertemplate: "%{fullData.name}: %{customdata}<extra></extra>",
+    };
+  }
+
+  // A horizontal bar for each row {text, customers, share_pct}, the first on top; fills by row.
+  horizontalBars(rows, fills, { narrow }) {
+    const texts = rows.map(({ text }) => text);
+    const names = labels(texts, narrow ? NARROW_LABEL : LONGEST_LABEL);
+    const data = {
+      type: "bar",
+      orientation: "h",
+      y: names,
+      x: rows.map(({ customers }) => customers),
+      text: rows.map(({ customers }) => this.t.short(customers)),
+      textposition: "outside",
+      cliponaxis: false,
+      marker: { color: fills },
+      hovertext: rows.map((row, i) => this.hover(names[i], row)),
+      hovertemplate: "%{hovertext}<extra></extra>",
+    };
+    const layout = this.layout(48 + 34 * Math.max(rows.length, 3), {
+      bargap: 0.35,
+      margin: { l: this.widest(names) + 12, r: 56, t: 8, b: 8 },
+      xaxis: this.axis({ visible: false, rangemode: "tozero" }),
+      yaxis: this.axis({ type: "category", autorange: "reversed", showgrid: false }),
+    });
+    return { data: [data], layout };
+  }
+
+  hover(name, { customers, share_pct }) {
+    const { t } = this;
+    return `${name}<br>${t("Customers")}: ${t.exact(customers)} (${t.percent(share_pct)})`;
+  }
+
+  // What stands for values that are not shown one by one.
+  others(count) {
+    return this.t("{count} others", { count: this.t.exact(count) });
+  }
+}

@@ -1,0 +1,191 @@
+// The filters of the page: choosing them, the chips that tell of them, and the address that keeps
+// them. What they let through is counted elsewhere.
+
+import { button, cut, element, focused } from "./dom.js";
+import { FacetMenu, RangeMenu } from "./menus.js";
+import { codesOf } from "./rows.js";
+
+export class Filters {
+  /* address keeps what is chosen, see mount.js; changed is called whenever the reader has chosen
+   * something. */
+  constructor({ t, declared }, rows, address, changed) {
+    Object.assign(this, { t, rows, address, changed });
+    this.facets = declared.facets;
+    this.plurals = declared.plurals;
+    this.options = Object.fromEntries(
+      this.facets.map((facet) => [facet, optionsOf(rows, facet, t)]),
+    );
+    this.months = rows.months.slice(1);
+    this.bar = element("div", { class: "filters" });
+    this.chips = element("ul", { class: "chips applied", "aria-label": t("Applied filters") });
+    this.read();
+    this.draw();
+  }
+
+  // The address has changed by other hands.
+  follow() {
+    this.read();
+    this.apply();
+  }
+
+  // The facets in which something is chosen.
+  get used() {
+    return this.facets.filter((facet) => this.chosen[facet].length);
+  }
+
+  // What count.js counts.
+  get selection() {
+    return {
+      first: 1 + this.months.indexOf(this.from),
+      last: 1 + this.months.indexOf(this.to),
+      facets: Object.fromEntries(
+        this.used.map((facet) => [facet, codesOf(this.rows, facet, this.chosen[facet])]),
+      ),
+    };
+  }
+
+  get whole() {
+    return this.from === this.months[0] && this.to === this.months.at(-1);
+  }
+
+  get any() {
+    return !this.whole || this.used.length > 0;
+  }
+
+  // What the reader should know of values that no row holds, perhaps from an older link.
+  get unmatched() {
+    return this.used.flatMap((facet) =>
+      this.chosen[facet]
+        .filter((text) => !this.options[facet].includes(text))
+        .map((text) =>
+          this.t("No subscription matches the filter {text}.", {
+            text: `${this.t.nameOf(facet)}: ${cut(text)}`,
+          }),
+        ),
+    );
+  }
+
+  // One line for pictures, where chips cannot be.
+  get sentence() {
+    return [this.monthsText, ...this.used.map((facet) => this.chipText(facet))].join(" · ");
+  }
+
+  get monthsText() {
+    return `${this.t.month(this.from)} – ${this.t.month(this.to)}`;
+  }
+
+  // The address: product=Azure&product=Power+BI&from=2025-01&to=2025-03
+  read() {
+    const asked = new URLSearchParams(this.address.read());
+    this.chosen = Object.fromEntries(
+      this.facets.map((facet) => [
+        facet,
+        [
+          ...new Set(
+            asked
+              .getAll(facet)
+              .filter(Boolean)
+              .map((text) => this.known(facet, text)),
+          ),
+        ],
+      ]),
+    );
+    const place = (name, otherwise) => {
+      const at = this.months.indexOf(asked.get(name));
+      return at < 0 ? otherwise : at;
+    };
+    const first = place("from", 0);
+    const last = place("to", this.months.length - 1);
+    this.from = this.months[Math.min(first, last)];
+    this.to = this.months[Math.max(first, last)];
+  }
+
+  // A text as the filter offers it, whatever its case.
+  known(facet, text) {
+    const [code] = codesOf(this.rows, facet, [text]);
+    return code === undefined ? text : this.rows.values[facet][code];
+  }
+
+  write() {
+    const kept = new URLSearchParams(
+      this.used.flatMap((facet) => this.chosen[facet].map((text) => [facet, text])),
+    );
+    if (!this.whole) {
+      kept.set("from", this.from);
+      kept.set("to", this.to);
+    }
+    this.address.write(String(kept));
+  }
+
+  apply() {
+    this.drawChips();
+    for (const menu of this.menus) menu.update();
+    this.range.update();
+    this.changed();
+  }
+
+  choose(change) {
+    Object.assign(this, change);
+    this.write();
+    this.apply();
+  }
+
+  chooseFacet(facet, texts) {
+    this.choose({ chosen: { ...this.chosen, [facet]: texts } });
+  }
+
+  clear() {
+    const chosen = Object.fromEntries(this.facets.map((facet) => [facet, []]));
+    this.choose({ chosen, from: this.months[0], to: this.months.at(-1) });
+  }
+
+  draw() {
+    this.range = new RangeMenu(this);
+    this.menus = this.facets
+      .filter((facet) => this.options[facet].length > 0)
+      .map((facet) => new FacetMenu(this, facet));
+    this.bar.replaceChildren(...this.range.parts, ...this.menus.map(({ place }) => place));
+    this.drawChips();
+  }
+
+  drawChips() {
+    const { t, used, chosen } = this;
+    const made = used.map((facet) =>
+      this.chip(this.chipText(facet), chosen[facet].join(", "), () => this.chooseFacet(facet, [])),
+    );
+    if (!this.whole) {
+      const clear = () => this.choose({ from: this.months[0], to: this.months.at(-1) });
+      made.unshift(this.chip(this.monthsText, this.monthsText, clear));
+    }
+    if (made.length) {
+      const all = button(t("Clear all"), () => this.clear(), { class: "link" });
+      made.push(element("li", {}, all));
+    }
+    const inside = this.chips.contains(focused(this.chips));
+    this.chips.replaceChildren(...made);
+    if (inside) (this.chips.querySelector("button") ?? this.bar.querySelector("select")).focus();
+  }
+
+  chip(text, title, clear) {
+    const made = button("", clear, { title: `${this.t("Remove")}: ${title.slice(0, 500)}` });
+    made.append(element("bdi", {}, text), element("span", { "aria-hidden": "true" }, " ✕"));
+    return element("li", {}, made);
+  }
+
+  // "3 Products", or the one value itself.
+  chipText(facet) {
+    const texts = this.chosen[facet];
+    if (texts.length === 1) return `${this.t.nameOf(facet)}: ${cut(texts[0])}`;
+    return `${this.t.exact(texts.length)} ${this.pluralOf(facet)}`;
+  }
+
+  pluralOf(facet) {
+    return this.t(this.plurals[facet]);
+  }
+}
+
+// The values of a facet that rows hold, in the reader's order.
+function optionsOf(rows, facet, t) {
+  const codes = [...new Set(rows.codes[facet])];
+  return codes.map((code) => rows.values[facet][code]).sort(t.compare);
+}

@@ -1,0 +1,62 @@
+// Texts, names, numbers and months in a reader's language.
+
+export const UNKNOWN = "–"; // what a reader sees where a number cannot be known
+
+// A fixed text that is translated later.
+export function marked(text) {
+  return text;
+}
+
+/* A function that gives fixed texts in a language: t("{count} rows", { count }). Its methods write
+ * names, numbers and months. texts holds what is written in place of the English, by the English. */
+export function languageOf(locale, texts) {
+  const t = (text, values = {}) =>
+    (texts[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+  // A metric, dimension or column as a reader calls it, such as "Partner location".
+  const nameOf = (identifier) => {
+    const text = identifier.replaceAll("_", " ");
+    return t(text[0].toUpperCase() + text.slice(1));
+  };
+  return Object.assign(t, { nameOf, compare: new Intl.Collator(locale).compare }, formats(locale));
+}
+
+function formats(locale) {
+  const format = (options) => new Intl.NumberFormat(locale, options);
+  const two = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+  const count = format({ maximumFractionDigits: 2 });
+  const compact = format({ notation: "compact", maximumFractionDigits: 2 });
+  const sign = format({ ...two, signDisplay: "exceptZero" });
+  const months = new Intl.DateTimeFormat(locale, {
+    year: "numeric",
+    month: "short",
+    timeZone: "UTC",
+  });
+
+  const exact = (number) => (number === null ? UNKNOWN : count.format(number));
+  // Shortened as on the cards: 5.12K.
+  const short = (number) =>
+    number === null || Math.abs(number) < 1000 ? exact(number) : compact.format(number);
+  const percent = (number, { signed = false } = {}) =>
+    number === null ? UNKNOWN : `${(signed ? sign : count).format(number)}\u00a0%`;
+  const month = (text) =>
+    text === null ? UNKNOWN : months.format(new Date(`${text}-01T00:00:00Z`));
+  const parts = count.formatToParts(12345.6);
+  const separator = (type) => parts.find((part) => part.type === type)?.value ?? "";
+  return {
+    exact,
+    short,
+    percent,
+    month,
+    separators: separator("decimal") + separator("group"), // as plotly wants them
+  };
+}
+
+/* A value as a reader sees it, by the kind of its column. */
+export function shown(value, kind, t) {
+  if (value === null) return UNKNOWN;
+  if (kind === "name") return t.nameOf(value);
+  if (kind === "month") return t.month(value);
+  if (kind === "percent") return t.percent(value);
+  return typeof value === "number" ? t.exact(value) : value;
+}

@@ -1,0 +1,160 @@
+// The map: the tables and the reader's choices in, as for charts.js, and where each country lies.
+
+import { groups, label, tabOf } from "./figures.js";
+
+// What the map shows by country, and the column that holds its share.
+const SHARES = {
+  current_customers: "current_pct",
+  active_customers: "active_pct",
+  new_customers: "new_pct",
+};
+const CLEAR = "rgba(0,0,0,0)";
+
+/* The world by the customers' country. */
+export function worldMap(tables, state, report) {
+  const { t, figures, world } = report;
+  const tabs = Object.keys(SHARES).map((key) => ({ key, text: t.nameOf(key) }));
+  const kind = tabOf(tabs, state);
+  const rows = tables.geographical_spread;
+  // Several spellings of one country share a shape; its hover tells them apart.
+  const countries = groups(
+    rows.filter((row) => row.country_code),
+    (row) => row.country_code,
+  );
+  const shapes = shapesOf(countries, kind, state, report);
+  const place = countries.has(state.chosen) ? placeOf(world, state.chosen) : null;
+  const data = place ? [shapes, outline(state.chosen, figures)] : [shapes];
+  return {
+    tabs,
+    tab: kind,
+    plots: [{ data, layout: mapLayout(state, place, figures), keys: shapes.locations }],
+    sentence: spreadSentence(rows, kind, t),
+  };
+}
+
+function shapesOf(countries, kind, state, { t, figures }) {
+  const known = [...countries]
+    .map(([code, rows]) => ({ code, rows, count: Math.max(...rows.map((row) => row[kind] ?? 0)) }))
+    .filter(({ count }) => count > 0);
+  const most = known.reduce((best, { count }) => Math.max(best, count), 1);
+  return {
+    type: "choropleth",
+    locations: known.map(({ code }) => code),
+    z: known.map(({ count }) => Math.log10(count)),
+    zmin: 0,
+    zmax: Math.log10(most) || 1,
+    colorscale: [0, 0.5, 1].map((at, i) => [at, figures.color(`map-${i + 1}`)]),
+    marker: { line: { color: figures.color("card"), width: 0.5 } },
+    colorbar: powersOfTen(most, t),
+    showscale: !state.narrow,
+    hovertext: known.map(({ rows }) => rows.map((row) => spreadOf(row, t)).join("<br>")),
+    hovertemplate: "%{hovertext}<extra></extra>",
+  };
+}
+
+function outline(code, figures) {
+  return {
+    type: "choropleth",
+    locations: [code],
+    z: [0],
+    showscale: false,
+    colorscale: [
+      [0, CLEAR],
+      [1, CLEAR],
+    ],
+    marker: { line: { color: figures.color("added"), width: 3 } },
+    hoverinfo: "skip",
+  };
+}
+
+function mapLayout(state, place, figures) {
+  return figures.layout(Math.min(440, 0.62 * state.width), {
+    dragmode: "pan",
+    geo: {
+      projection: { type: "natural earth", scale: place?.scale ?? 1 },
+      center: place?.center ?? { lon: 0, lat: 0 },
+      // The whole earth but for Antarctica, where there are no customers.
+      lataxis: { range: place ? [-90, 90] : [-57, 84] },
+      showland: true,
+      landcolor: figures.color("land"),
+      showcountries: true,
+      countrycolor: figures.color("card"),
+      showcoastlines: false,
+      showlakes: false,
+      showframe: false,
+      bgcolor: CLEAR,
+    },
+  });
+}
+
+function spreadOf(row, t) {
+  const lines = Object.entries(SHARES).map(
+    ([kind, share]) => `${t.nameOf(kind)}: ${t.exact(row[kind])} (${t.percent(row[share])})`,
+  );
+  return [`<b>${label(row.customer_market)}</b>`, ...lines].join("<br>");
+}
+
+// A scale for logarithms that is labelled with the counts.
+function powersOfTen(most, t) {
+  const powers = Array.from(
+    { length: Math.floor(Math.log10(most)) + 1 },
+    (_, power) => 10 ** power,
+  );
+  const counts = [...powers, most];
+  return {
+    tickvals: counts.map(Math.log10),
+    ticktext: counts.map(t.short),
+    thickness: 8,
+    len: 0.5,
+    x: 0,
+    xanchor: "left",
+    outlinewidth: 0,
+  };
+}
+
+function spreadSentence(rows, kind, t) {
+  const found = rows.filter((row) => row[kind]).sort((a, b) => b[kind] - a[kind]);
+  if (!found.length) return t("There is no data for this.");
+  const [first] = found;
+  return t("{kind}: {value} has the most, {count} ({share}), of {values} countries / regions.", {
+    kind: t.nameOf(kind),
+    value: first.customer_market,
+    count: t.exact(first[kind]),
+    share: t.percent(first[SHARES[kind]]),
+    values: t.exact(found.length),
+  });
+}
+
+// The centre and the zoom at which the largest piece of land of a country fills the map.
+function placeOf(world, code) {
+  const country = world.objects.countries.geometries.find(({ id }) => id === code);
+  if (!country) return null;
+  const pieces = country.type === "Polygon" ? [country.arcs] : country.arcs;
+  const boxes = pieces.map((rings) => boxOf(world, rings[0]));
+  const size = ({ east, west, north, south }) => (east - west) * (north - south);
+  const box = boxes.reduce((best, other) => (size(other) > size(best) ? other : best));
+  const fill = Math.min(360 / (box.east - box.west), 140 / (box.north - box.south));
+  return {
+    center: { lon: (box.east + box.west) / 2, lat: (box.north + box.south) / 2 },
+    scale: Math.max(1, Math.min(0.6 * fill, 12)),
+  };
+}
+
+// TopoJSON: a ring is a list of arcs, of which ~i is arc i backwards; points are differences.
+function boxOf({ arcs, transform }, ring) {
+  const box = { west: 180, east: -180, south: 90, north: -90 };
+  for (const arc of ring) {
+    let [x, y] = [0, 0];
+    for (const [dx, dy] of arcs[arc < 0 ? ~arc : arc]) {
+      x += dx;
+      y += dy;
+      const longitude = x * transform.scale[0] + transform.translate[0];
+      const latitude = y * transform.scale[1] + transform.translate[1];
+      box.west = Math.min(box.west, longitude);
+      box.east = Math.max(box.east, longitude);
+      box.south = Math.min(box.south, latitude);
+      box.north = Math.max(box.north, latitude);
+    }
+  }
+  return box;
+}

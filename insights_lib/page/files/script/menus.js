@@ -1,0 +1,111 @@
+// The controls of the filters: the months from and to, and a list of values for each facet.
+
+import { cut, element } from "./dom.js";
+
+const MOST_OPTIONS = 100; // that are listed at a time; a search finds the others
+
+// The first and the last month.
+export class RangeMenu {
+  constructor(filters) {
+    this.filters = filters;
+    const options = () =>
+      filters.months.map((month) => element("option", { value: month }, filters.t.month(month)));
+    const select = (name, choose) =>
+      element(
+        "select",
+        { "aria-label": name, onchange: ({ target }) => choose(target.value) },
+        options(),
+      );
+    this.from = select(filters.t("From month"), (from) =>
+      filters.choose({ from, to: from > filters.to ? from : filters.to }),
+    );
+    this.to = select(filters.t("To month"), (to) =>
+      filters.choose({ to, from: to < filters.from ? to : filters.from }),
+    );
+    this.update();
+  }
+
+  get parts() {
+    return [element("span", { class: "range-choice" }, this.from, " – ", this.to)];
+  }
+
+  update() {
+    this.from.value = this.filters.from;
+    this.to.value = this.filters.to;
+  }
+}
+
+// A facet's values as a list of boxes to tick, with a search where there are many.
+export class FacetMenu {
+  constructor(filters, facet) {
+    Object.assign(this, { filters, facet });
+    const { t } = filters;
+    const name = filters.pluralOf(facet);
+    this.count = element("span", { class: "badge" });
+    this.search = element("input", {
+      type: "search",
+      placeholder: t("Search"),
+      "aria-label": `${t("Search")}: ${name}`,
+      oninput: () => this.list(),
+    });
+    this.boxes = element("div", { class: "boxes", role: "group", "aria-label": name });
+    this.rest = element("p", { class: "quiet" });
+    this.search.hidden = filters.options[facet].length <= 10;
+    this.place = element(
+      "details",
+      { class: "menu", ontoggle: () => this.opened() },
+      element("summary", {}, name, this.count),
+      element("div", { class: "sheet" }, this.search, this.boxes, this.rest),
+    );
+    this.update();
+  }
+
+  opened() {
+    if (!this.place.open) return;
+    this.list();
+    const sheet = this.place.lastChild;
+    sheet.classList.remove("leftward");
+    const { right } = sheet.getBoundingClientRect();
+    sheet.classList.toggle("leftward", right > document.documentElement.clientWidth);
+  }
+
+  list() {
+    const { filters, facet } = this;
+    const { t } = filters;
+    const wanted = this.search.value.trim().toLocaleLowerCase();
+    const found = filters.options[facet].filter((text) =>
+      text.toLocaleLowerCase().includes(wanted),
+    );
+    this.boxes.replaceChildren(...found.slice(0, MOST_OPTIONS).map((text) => this.box(text)));
+    this.rest.textContent =
+      found.length > MOST_OPTIONS
+        ? t("{count} more; search to find them", { count: t.exact(found.length - MOST_OPTIONS) })
+        : "";
+  }
+
+  box(text) {
+    const { filters, facet } = this;
+    const tick = element("input", {
+      type: "checkbox",
+      onchange: () => {
+        const others = filters.chosen[facet].filter((other) => other !== text);
+        filters.chooseFacet(facet, tick.checked ? [...others, text] : others);
+      },
+    });
+    tick.value = text;
+    tick.checked = filters.chosen[facet].includes(text);
+    return element(
+      "label",
+      { title: text.length > 40 ? text.slice(0, 500) : null },
+      tick,
+      element("bdi", {}, cut(text)),
+    );
+  }
+
+  update() {
+    const chosen = this.filters.chosen[this.facet];
+    this.count.textContent = chosen.length ? this.filters.t.exact(chosen.length) : "";
+    for (const tick of this.boxes.querySelectorAll("input"))
+      tick.checked = chosen.includes(tick.value);
+  }
+}

@@ -1,0 +1,168 @@
+// A report within an element: all that it needs comes in, and nothing of it is anywhere else.
+
+import { cardOf } from "./cards.js";
+import { element } from "./dom.js";
+import { csv, save, workbook } from "./downloads.js";
+import { Figures } from "./figures.js";
+import { Filters } from "./filters.js";
+import { Head } from "./head.js";
+import { languageOf } from "./language.js";
+import { ownPlotly } from "./plotly.js";
+import { openRows } from "./rows.js";
+import { countTables } from "./tables.js";
+import { followOverlays, followPrinter, followWidth, Theme } from "./viewing.js";
+
+/* Shows a report at the end of an element, as often as one likes.
+ *
+ * content is what insights_lib/page/write.py packs. The options:
+ *   library  a function that promises {make, world}: what ownPlotly() makes a plotly with, and the
+ *            shapes of countries; the charts follow when it is there
+ *   address  where the selection is kept: {read(), write(text), follow(changed, signal)}; left out,
+ *            the report keeps it to itself
+ *   theme    {kept, keep(theme), show(theme)}, see Theme; may be left out
+ *
+ * Returns {ready, destroy}: a promise that all of it is shown, and a function that takes it away. */
+export function mount(place, content, { library, address = ownAddress(), theme = {} }) {
+  const report = new Report(content, address, theme);
+  place.append(report.root);
+  report.show();
+  const ready = library().then((found) => report.drawWith(found));
+  return { ready, destroy: () => report.destroy() };
+}
+
+function ownAddress() {
+  let kept = "";
+  return {
+    read: () => kept,
+    write: (text) => {
+      kept = text;
+    },
+    follow() {},
+  };
+}
+
+class Report {
+  constructor(content, address, theme) {
+    this.stop = new AbortController();
+    this.signal = this.stop.signal;
+    this.content = content;
+    this.declared = content.declared;
+    this.t = languageOf(content.locale, content.texts);
+    this.figures = new Figures(this.t, content.palettes);
+    this.rows = openRows(content.rows, this.declared);
+    this.prefix = `r${Math.random().toString(36).slice(2)}`;
+    this.root = element("div", { class: "insights", lang: content.locale });
+    this.theme = new Theme(this, theme, () => this.redraw());
+    this.address = address;
+    this.filters = new Filters(this, this.rows, address, () => this.show());
+    address.follow(() => this.filters.follow(), this.signal);
+    this.openTables();
+    this.build();
+    followOverlays(this);
+  }
+
+  // The columns of every table, and the rows of those that are not counted.
+  openTables() {
+    const cards = this.content.sections.flatMap((section) => section.cards);
+    const own = cards.filter(({ table }) => table).map(({ name, table }) => [name, table]);
+    const tables = { ...this.declared.tables, ...Object.fromEntries(own) };
+    this.columns = Object.fromEntries(
+      Object.entries(tables).map(([name, { columns }]) => [name, columns]),
+    );
+    this.fixed = Object.fromEntries(own.map(([name, { rows }]) => [name, rows]));
+  }
+
+  build() {
+    this.cards = [];
+    const sections = this.content.sections.map(({ name, title, question, cards }) => {
+      const own = cards.map((card) => cardOf(this, card));
+      this.cards.push(...own);
+      const head = element(
+        "div",
+        { class: "section-head" },
+        element("h2", { tabindex: -1 }, title),
+        element("p", { class: "quiet" }, question),
+      );
+      const articles = own.map(({ article }) => article);
+      return element("section", { id: this.id(name), "data-section": name }, head, articles);
+    });
+    this.head = new Head(this, sections);
+    this.root.append(...this.head.parts, element("main", {}, sections));
+    this.theme.use(this.theme.current);
+  }
+
+  // An id that no other report in the document has.
+  id(name) {
+    return `${this.prefix}-${name}`;
+  }
+
+  get panels() {
+    return this.cards.map(({ panel }) => panel).filter(Boolean);
+  }
+
+  // Counts and shows what is selected.
+  show() {
+    const counted = countTables(this.rows, this.filters.selection, this.declared);
+    this.tables = { ...counted, ...this.fixed };
+    this.head.update(this.tables);
+    for (const card of this.cards) card.update(this.tables);
+    if (this.plotly) this.draw();
+  }
+
+  // Draws the charts once there is something to draw them with.
+  drawWith({ make, world }) {
+    if (this.signal.aborted) return;
+    this.world = world;
+    this.plotly = ownPlotly(make, world, this.id("tester"));
+    this.draw();
+    const redraw = () => this.redraw();
+    followWidth(this, redraw);
+    followPrinter(this, this.theme, redraw);
+  }
+
+  // The report is ready when all of it shows what is selected.
+  draw() {
+    for (const panel of this.panels.filter(({ stale }) => stale)) panel.redraw();
+    this.root.dataset.ready = this.address.read();
+  }
+
+  // The same charts in other colours or at another width.
+  redraw() {
+    if (!this.plotly) return;
+    for (const panel of this.panels) panel.redraw();
+  }
+
+  fileName(name) {
+    return `${name}_${this.content.partner}_${this.filters.from}_${this.filters.to}`;
+  }
+
+  table(name) {
+    return { columns: this.columns[name], rows: this.tables[name] };
+  }
+
+  download(name) {
+    save(`${this.fileName(name)}.csv`, csv(this.table(name)));
+  }
+
+  downloadAll() {
+    const tables = Object.keys(this.tables).map((name) => [name, this.table(name)]);
+    save(`${this.fileName("customers")}.xlsx`, workbook(Object.fromEntries(tables)));
+  }
+
+  async savePictures(panel) {
+    const subtitle = `${this.content.partner_name} · ${this.filters.sentence}`;
+    const pictures = await panel.pictures(subtitle);
+    pictures.forEach((picture, i) => {
+      const bytes = Uint8Array.from(atob(picture.split(",")[1]), (one) => one.charCodeAt(0));
+      const name = `${this.fileName(panel.name)}${i ? `-${i + 1}` : ""}.png`;
+      save(name, new Blob([bytes], { type: "image/png" }));
+    });
+  }
+
+  destroy() {
+    this.stop.abort();
+    for (const panel of this.panels) panel.purge();
+    this.root.remove();
+    document.querySelector(`#${this.id("tester")}`)?.remove();
+  }
+}

@@ -1,0 +1,208 @@
+// A chart on its card: tabs, a sentence, the legend, a slider, and the drawing itself.
+
+import { button, cut, element } from "./dom.js";
+import { label } from "./figures.js";
+import { Period } from "./period.js";
+import { drawTabs } from "./tabs.js";
+
+const NARROW = 560; // pixels below which a chart leaves out what needs room
+const CONFIG = { displayModeBar: false, scrollZoom: false, showTips: false };
+const CLICK = 6; // pixels that a pointer may move for a click; more is a drag
+
+export class Panel {
+  /* draw is a function of charts.js; chosen is called when the reader has chosen something in the
+   * chart or its legend, and openTable when the chart's table is wanted. */
+  constructor(report, { name, title, draw, chosen = () => {}, openTable }) {
+    Object.assign(this, { report, name, title, chosen });
+    this.draw = (tables, state) => draw(tables, state, report);
+    const { t } = report;
+    this.state = { tab: null, hidden: new Set(), period: null, chosen: null };
+    const named = (text) => ({ role: "group", "aria-label": `${text}: ${title}` });
+    this.tabs = element("div", { class: "tab-place" });
+    this.sentence = element("p", { class: "sentence", id: report.id(`${name}-sentence`) });
+    this.legend = element("div", { class: "legend", ...named(t("Legend")) });
+    this.slider = element("div", { class: "period", ...named(t("Period shown")) });
+    this.period = new Period(this.slider, (period) => this.change({ period }), t);
+    this.plots = element("div", {
+      class: "plots",
+      role: "img",
+      tabindex: 0,
+      "aria-label": title,
+      "aria-describedby": this.sentence.id,
+      "aria-keyshortcuts": "T",
+      onkeydown: (event) => {
+        if (event.key.toLowerCase() === "t" && !event.ctrlKey && !event.metaKey) openTable();
+      },
+    });
+    this.panel = element(
+      "div",
+      { id: report.id(`${name}-panel`) },
+      this.sentence,
+      this.legend,
+      this.slider,
+      this.plots,
+    );
+    this.printed = element("ul", { class: "print-only" });
+  }
+
+  get parts() {
+    return [this.tabs, this.panel, this.printed];
+  }
+
+  // Takes other tables; what is drawn follows with the next redraw().
+  update(tables) {
+    this.tables = tables;
+    this.stale = true;
+  }
+
+  change(state) {
+    if ("tab" in state) this.state.hidden.clear();
+    Object.assign(this.state, state);
+    this.redraw();
+  }
+
+  // Draws what has changed since the last time.
+  redraw() {
+    this.stale = false;
+    this.state.width = this.panel.clientWidth;
+    this.state.narrow = this.state.width < NARROW;
+    let chart = this.draw(this.tables, this.state);
+    if (chart.months && this.period.update(chart.months)) {
+      this.state.period = null; // of other months than these
+      chart = this.draw(this.tables, this.state);
+    }
+    this.chart = chart;
+    drawTabs(this.tabs, {
+      tabs: chart.tabs,
+      chosen: chart.tab,
+      name: this.title,
+      panel: this.panel.id,
+      choose: (tab) => this.change({ tab }),
+    });
+    if (chart.tabs.length > 1) this.panel.setAttribute("role", "tabpanel");
+    this.panel.setAttribute("aria-label", this.title);
+    this.sentence.textContent = chart.sentence;
+    this.drawLegend(chart.legend ?? []);
+    this.slider.hidden = !chart.months || chart.months.length < 3;
+    this.drawPlots(chart.plots);
+  }
+
+  // Entries are switched on and off; where one of them can be chosen, they choose it.
+  drawLegend(entries) {
+    this.legend.hidden = !entries.length;
+    this.legend.classList.toggle(
+      "picks",
+      entries.some(({ chosen }) => chosen !== undefined),
+    );
+    const keys = entries.map(({ key, color }) => `${key}\n${color}`).join("\n");
+    if (keys !== this.legendKeys) {
+      this.legendKeys = keys;
+      this.legend.replaceChildren(
+        ...entries.map(({ key, text, color, chosen }) => {
+          const swatch = element("span", { class: "swatch", style: `background: ${color}` });
+          const entry = button(
+            "",
+            () => (chosen === undefined ? this.toggle(key) : this.pick(key)),
+            {
+              title: text.length > 40 ? text.slice(0, 500) : null,
+            },
+          );
+          entry.append(swatch, element("bdi", {}, cut(text)));
+          return entry;
+        }),
+      );
+    }
+    entries.forEach(({ key, chosen }, i) => {
+      const pressed = chosen ?? !this.state.hidden.has(key);
+      this.legend.children[i].setAttribute("aria-pressed", String(pressed));
+    });
+  }
+
+  toggle(key) {
+    const { hidden } = this.state;
+    if (!hidden.delete(key)) hidden.add(key);
+    this.redraw();
+  }
+
+  // Choosing the same again chooses nothing.
+  pick(key) {
+    this.change({ chosen: this.state.chosen === key ? null : key });
+    this.chosen(this.state.chosen);
+  }
+
+  drawPlots(plots) {
+    while (this.plots.children.length < plots.length) this.plots.append(this.newPlace());
+    plots.forEach(({ data, layout, title }, i) => {
+      const place = this.plots.children[i];
+      const [head, plot] = place.children;
+      head.textContent = title ? cut(title) : "";
+      plot.style.minHeight = `${layout.height}px`;
+      const isNew = !plot.data;
+      // A layout of its own, for plotly changes what it is given.
+      this.report.plotly.react(plot, data, { ...layout, width: place.clientWidth }, CONFIG);
+      if (isNew) this.listen(place, plot, i);
+    });
+  }
+
+  newPlace() {
+    return element(
+      "div",
+      {},
+      element("p", { class: "plot-title" }),
+      element("div", { class: "plot" }),
+    );
+  }
+
+  listen(place, plot, i) {
+    let pressed = null;
+    place.addEventListener("pointerdown", (event) => (pressed = event), { capture: true });
+    plot.on("plotly_click", ({ points: [point], event }) => {
+      const key = this.chart.plots[i].keys?.[point.pointNumber ?? point.i];
+      const from = pressed ?? event;
+      const moved = Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY);
+      if (key !== undefined && point.curveNumber === 0 && !(moved > CLICK)) this.pick(key);
+    });
+  }
+
+  // Takes the drawings away, and all that plotly keeps of them.
+  purge() {
+    for (const place of this.plots.children) this.report.plotly?.purge(place.lastChild);
+  }
+
+  // The tabs in words, for paper, where nobody can choose them.
+  drawPrinted() {
+    const { tabs } = this.chart;
+    this.printed.replaceChildren(
+      ...(tabs.length > 1 ? tabs.slice(0, 24) : []).map(({ key, text }) => {
+        const { sentence } = this.draw(this.tables, { ...this.state, tab: key });
+        return element("li", {}, element("strong", {}, cut(text)), ` – ${sentence}`);
+      }),
+    );
+  }
+
+  // The drawings as PNG data, each with a title and a legend of its own.
+  pictures(subtitle) {
+    return Promise.all(this.chart.plots.map((plot) => this.picture(plot, subtitle)));
+  }
+
+  picture({ data, layout, title }, subtitle) {
+    const tab = this.chart.tabs.find(({ key }) => key === this.chart.tab);
+    const titles = [this.title, tab?.text, title].filter(Boolean).map((text) => label(text));
+    const titled = {
+      ...layout,
+      title: {
+        text: titles.join(" · "),
+        subtitle: { text: label(subtitle, 150) },
+        x: 0.01,
+        xanchor: "left",
+        font: { size: 17 },
+      },
+      margin: { ...layout.margin, t: 96 },
+      paper_bgcolor: this.report.figures.color("card"),
+      showlegend: data.length > 1 || data[0]?.type === "pie",
+      legend: { x: 1.02, y: 1, traceorder: "normal" },
+    };
+    const size = { width: 1200, height: layout.height + 96, scale: 2 };
+    return this.report.plotly.toImage({ data, layout: titled }, { format: "png", ...size });
+  }
+}

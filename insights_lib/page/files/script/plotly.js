@@ -1,0 +1,15 @@
+// A plotly of one report's own, which shares nothing with another one in the document.
+
+import { element } from "./dom.js";
+
+/* make is what assets.plotly() in Python wraps plotly.js in; testerId names the element by which
+ * plotly measures texts. */
+export function ownPlotly(make, world, testerId) {
+  // Plotly would put a style sheet into the head of the document, unless it is told that there is
+  // one. The few rules that it needs are in style/plotly.css, which a shadow root can hold as well.
+  const told = element("style", { id: "plotly.js-style-global", class: "no-inline-styles" });
+  document.head.prepend(told);
+  const plotly = make({ topojson: { world_110m: world } }, testerId);
+  told.remove();
+  return plotly;
+}

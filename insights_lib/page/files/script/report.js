@@ -1,0 +1,50 @@
+// Opens report.html: unpacks what it holds, and mounts the report with all of the document to itself.
+
+import { element } from "./dom.js";
+import { mount } from "./mount.js";
+import { unpacked } from "./rows.js";
+
+const packed = (id) => unpacked(document.getElementById(id).textContent);
+
+const address = {
+  read: () => location.hash.slice(1),
+  write: (text) => history.replaceState(null, "", `#${text}`),
+  follow: (changed, signal) => window.addEventListener("hashchange", changed, { signal }),
+};
+
+const theme = {
+  get kept() {
+    try {
+      return localStorage.getItem("theme");
+    } catch {
+      return null; // some browsers keep nothing for files; a choice then lasts as long as the page
+    }
+  },
+  keep(name) {
+    try {
+      localStorage.setItem("theme", name);
+    } catch {
+      // as above
+    }
+  },
+  show(name) {
+    document.documentElement.dataset.theme = name;
+  },
+};
+
+async function library() {
+  const world = JSON.parse(await packed("world"));
+  const script = element("script", {}, await packed("plotly"));
+  document.head.append(script);
+  script.remove();
+  return { make: script.plotly, world };
+}
+
+async function start() {
+  const content = JSON.parse(await packed("content"));
+  const place = document.getElementById("report");
+  place.replaceChildren();
+  mount(place, content, { library, address, theme });
+}
+
+if ("DecompressionStream" in window) start();

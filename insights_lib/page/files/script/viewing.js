@@ -1,0 +1,107 @@
+// How a report is read: light or dark, on paper, at another width. All that listens here stops with the
+// report's signal.
+
+import { button, focused } from "./dom.js";
+
+const MOST_PRINTED = 60; // rows of a table that paper shows
+
+/* Light or dark as the system has it, until the reader switches. own is {kept, keep, show}, all of
+ * them optional: the theme that the reader once chose, a function that keeps another, and one that
+ * is told which theme is shown. */
+export class Theme {
+  constructor({ root, figures, t, signal }, own, redraw) {
+    Object.assign(this, { root, figures, own, redraw });
+    this.control = button(t("Dark"), () => this.toggle(), { class: "theme" });
+    this.kept = own.kept ?? null;
+    this.system = window.matchMedia("(prefers-color-scheme: dark)");
+    this.system.addEventListener("change", () => this.change(), { signal });
+  }
+
+  get current() {
+    return this.kept ?? (this.system.matches ? "dark" : "light");
+  }
+
+  // Shows a theme; redrawing what is drawn already is left to the caller.
+  use(theme) {
+    this.figures.theme = theme;
+    this.root.dataset.theme = theme;
+    this.root.style.colorScheme = theme;
+    for (const [name, color] of Object.entries(this.figures.palettes[theme])) {
+      this.root.style.setProperty(`--${name}`, color);
+    }
+    this.control.setAttribute("aria-pressed", String(theme === "dark"));
+    this.own.show?.(theme);
+  }
+
+  change() {
+    this.use(this.current);
+    this.redraw();
+  }
+
+  toggle() {
+    this.kept = this.current === "dark" ? "light" : "dark";
+    this.own.keep?.(this.kept);
+    this.change();
+  }
+}
+
+// Paper is light, and as wide as it is; tables are open unless they are long.
+export function followPrinter({ root, panels, signal }, theme, redraw) {
+  let opened = [];
+  const start = () => {
+    theme.use("light");
+    root.classList.add("paper");
+    redraw();
+    for (const panel of panels) panel.drawPrinted();
+    for (const drawing of root.querySelectorAll(".main-svg")) {
+      const size = ["width", "height"].map((name) => drawing.getAttribute(name));
+      drawing.setAttribute("viewBox", `0 0 ${size.join(" ")}`);
+    }
+    opened = [...root.querySelectorAll(".data-table:not([open])")].filter(
+      (details) => details.querySelectorAll("tbody tr").length <= MOST_PRINTED,
+    );
+    for (const details of opened) details.open = true;
+  };
+  const end = () => {
+    theme.use(theme.current);
+    root.classList.remove("paper");
+    for (const details of opened) details.open = false;
+    redraw();
+  };
+  window.addEventListener("beforeprint", start, { signal });
+  window.addEventListener("afterprint", end, { signal });
+}
+
+// Menus and info tips close when the reader goes elsewhere, by pointer, focus or Escape.
+export function followOverlays({ root, signal }) {
+  const close = (leave) => {
+    for (const overlay of root.querySelectorAll(":is(.menu, .tip)[open]")) {
+      if (leave(overlay)) overlay.open = false;
+    }
+  };
+  // The path of an event leads into a shadow root, where its target does not.
+  const elsewhere = (event) => close((overlay) => !event.composedPath().includes(overlay));
+  for (const name of ["click", "focusin"]) document.addEventListener(name, elsewhere, { signal });
+  const escape = (event) => {
+    if (event.key !== "Escape") return;
+    close((overlay) => {
+      if (overlay.contains(focused(root))) {
+        overlay.querySelector("summary").focus();
+      }
+      return true;
+    });
+  };
+  document.addEventListener("keydown", escape, { signal });
+}
+
+// Charts are drawn for a width; on paper they have one of their own.
+export function followWidth({ root, signal }, redraw) {
+  let width = root.clientWidth;
+  const observer = new ResizeObserver(() => {
+    if (width === root.clientWidth || root.classList.contains("paper")) return;
+    width = root.clientWidth;
+    redraw();
+  });
+  observer.observe(root);
+  signal.addEventListener("abort", () => observer.disconnect());
+}

@@ -1,0 +1,130 @@
+"""What the values of an export must be: one that is not refuses the file, and its line is told.
+
+Each function looks at the table `staged`.
+"""
+
+from datetime import date
+
+from insights_lib.exports.datasets import EMS, OFFICE, is_ems_workload
+from insights_lib.exports.reader import MONTH_FORMS, parse_month
+from insights_lib.parameters.spec import is_safe_name
+from insights_lib.store.sql import sql_text
+from insights_lib.store.staging import StagedExport, wanted_columns
+
+_IDS = {"account", "location", "CustomerTpid", "CustomerTenantId", "subscription"}
+# What spreadsheets make of long ids: 1.23457E+12, 4000100.0, ="4000100", 4,000,100, #NUM!, ####.
+_SPOILT = (
+    r"[+-]?\d+[.,]\d*[eE][+-]?\d+|\d+[eE]\+\d+|\d+[.,]0*|=.*|\d{1,3}(,\d{3})+"
+    r"|#(N/A|NAME\?|NULL!|NUM!|REF!|VALUE!|DIV/0!|#+)"
+)
+_EXPONENT = r"([eE][+-]?\d+)?"
+_NUMBER = rf"[+-]?(\d+(\.\d*)?|\.\d+){_EXPONENT}"
+_NUMBER_WITH_COMMA = rf"[+-]?(\d+([.,]\d*)?|[.,]\d+){_EXPONENT}"
+
+
+def dataset_by_workload(staged: StagedExport) -> str:
+    """OfficeUsage and the EMSUsage of 2020 have the same columns; their workloads differ.
+
+    Raises:
+        ExportError: There are workloads of both.
+    """
+    dataset = staged.export.header.dataset.name
+    if dataset != OFFICE:
+        return dataset
+    workloads = staged.rows(
+        """SELECT workload, min(file_row_number) FROM staged
+           WHERE workload IS NOT NULL GROUP BY workload ORDER BY 2"""
+    )
+    of_ems = [is_ems_workload(name) for name, _ in workloads]
+    if any(of_ems) and not all(of_ems):
+        other, row = workloads[of_ems.index(not of_ems[0])]
+        raise staged.refusal(
+            row,
+            f"the workload {other!r} and {workloads[0][0]!r} of an earlier line are of "
+            "different datasets (OfficeUsage and EMSUsage); export each by itself.",
+        )
+    return EMS if any(of_ems) else OFFICE
+
+
+def refuse_spoilt_ids(staged: StagedExport) -> None:
+    """Refuse ids that a spreadsheet has taken for numbers: several would look like one.
+
+    Raises:
+        ExportError: There is such an id.
+    """
+    found = []
+    for name in wanted_columns(staged.export).keys() & _IDS:
+        # Few ids have any of these characters, and the whole pattern takes its time.
+        suspicious = " OR ".join(f"contains(\"{name}\", '{c}')" for c in ".,+=#")
+        found += staged.rows(
+            f"""SELECT file_row_number, "{name}" FROM staged WHERE ({suspicious})
+                AND regexp_full_match("{name}", {sql_text(_SPOILT)}) ORDER BY 1 LIMIT 1"""
+        )
+    for row, text in sorted(found)[:1]:
+        raise staged.refusal(
+            row,
+            f"the id {text!r} was spoilt by a spreadsheet, which takes ids for numbers; export the "
+            "file again, and do not save it there.",
+        )
+
+
+def refuse_unsafe_accounts(staged: StagedExport) -> None:
+    """Refuse partner ids that cannot name a folder.
+
+    Raises:
+        ExportError: There is such an id.
+    """
+    for account, row in staged.rows(
+        """SELECT account, min(file_row_number) FROM staged
+           WHERE account IS NOT NULL GROUP BY account ORDER BY 2"""
+    ):
+        if not is_safe_name(account):
+            raise staged.refusal(
+                row,
+                f"the partner id {account!r} cannot name a folder; letters, digits, '-', '_' "
+                "and '.' are allowed, at most 64 of them.",
+            )
+
+
+def refuse_wrong_measures(staged: StagedExport) -> None:
+    """Refuse measures that are not numbers.
+
+    Raises:
+        ExportError: There is such a measure.
+    """
+    with_comma = staged.export.header.delimiter == ";"
+    form = sql_text(_NUMBER_WITH_COMMA if with_comma else _NUMBER)
+    for measure in staged.export.header.dataset.measures:
+        wrong = staged.rows(
+            f"""SELECT file_row_number, "{measure}" FROM staged
+                WHERE NOT regexp_full_match("{measure}", {form}) ORDER BY 1 LIMIT 1"""
+        )
+        for row, text in wrong:
+            raise staged.refusal(row, f"{measure} is {text!r}; a number such as 12.5 is needed.")
+
+
+def above_zero(staged: StagedExport) -> str:
+    """An SQL expression that is true where any measure is above zero."""
+    return " OR ".join(
+        f"coalesce(replace(\"{measure}\", ',', '.')::DOUBLE > 0, false)"
+        for measure in staged.export.header.dataset.measures
+    )
+
+
+def months(staged: StagedExport) -> dict[str, date]:
+    """The month that each text of the export stands for.
+
+    Raises:
+        ExportError: There is a text that is not a month.
+    """
+    found: dict[str, date] = {}
+    for text, row in staged.rows(
+        "SELECT month_text, min(file_row_number) FROM staged GROUP BY month_text ORDER BY 2"
+    ):
+        try:
+            found[text] = parse_month(text)
+        except ValueError as error:
+            raise staged.refusal(
+                row, f"{text!r} is not a month; allowed: {MONTH_FORMS}."
+            ) from error
+    return found
