@@ -39,11 +39,9 @@ def following(total: int, at_a_time: int, quiet: bool) -> Iterator[Callable[[Ren
 
     def print_line(result: RenderResult) -> None:
         done.append(result)
-        state = "failed" if result.failures else "done"
-        place = f"[{len(done)}/{total}] {state} in {result.seconds:.1f} s"
-        errors.print(f"{place}: {result.name()}")
+        errors.print(f"[{len(done)}/{total}] {result}")
 
-    if quiet or not errors.is_terminal:
+    if quiet or not total or not errors.is_terminal:
         yield print_line
         return
     with live:

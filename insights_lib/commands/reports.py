@@ -53,8 +53,7 @@ def run(
         settings = Settings(Outputs(outputs.absolute()), jobs, dask=dask)
         planned = plan_run(parameters, asked, settings, force)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
-        total = len(planned.wanted)
-        with following(total, jobs, quiet or not total) as on_report:
+        with following(len(planned.wanted), jobs, quiet) as on_report:
             summary = planned.do(on_report)
         options.show_lines(summary.pages())
         options.show_lines([*summary.notes(), summary], to=options.errors)

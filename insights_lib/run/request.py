@@ -98,6 +98,11 @@ class RenderResult:
         )
         return ", ".join(filter(None, parts))
 
+    def __str__(self) -> str:
+        """How it ended, in a line."""
+        state = "done" if self.complete else "failed"
+        return f"{state} in {self.seconds:.1f} s: {self.name()}"
+
     def notes(self) -> list[str]:
         """What a user should know of it: why it failed, or the warnings of its data."""
         if self.failures:
