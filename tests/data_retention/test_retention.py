@@ -316,7 +316,7 @@ def holds(export: Path, key: str) -> bool:
 
 def test_an_unknown_customer_changes_nothing(place: Path) -> None:
     def everything() -> dict[str, bytes]:
-        files = (f for f in place.rglob("*") if f.is_file() and f.name != ".lock")
+        files = (f for f in place.rglob("*") if f.is_file() and not f.name.endswith(".lock"))
         return {str(file): file.read_bytes() for file in files}
 
     before = everything()
@@ -378,10 +378,11 @@ def test_a_month_of_which_nobody_is_left_is_not_covered_by_an_earlier_export(
     tmp_path: Path,
 ) -> None:
     profile = {"PGA_MPNId": "1", "MPNId": "11", "PGA_PartnerName": "One", "Country": "Norway"}
-    of_location = seats_row("2025-03", "old")
-    del of_location["PGAMpnId"]
+    of_location = [seats_row("2025-03", "old"), seats_row("2025-03", "gone")]
+    for row in of_location:
+        del row["PGAMpnId"]
     later = [seats_row("2025-02", "stays"), seats_row("2025-03", "gone")]
-    store = fill_store(tmp_path, {"1": [profile], "2": [of_location], "3": later})
+    store = fill_store(tmp_path, {"1": [profile], "2": of_location, "3": later})
     assert [part.rows for part in partner_parts(store, "1").parts] == [1, 1]
     forget("gone", store, Outputs(tmp_path / "outputs"))
     assert {part.month for part in partner_parts(store, "1").parts} == {date(2025, 2, 1)}
@@ -403,7 +404,7 @@ def test_usage_is_forgotten_too(tmp_path: Path) -> None:
 
 
 def test_rows_of_earlier_exports_and_of_broken_ingests_go_as_well(tmp_path: Path) -> None:
-    store = fill_store(tmp_path, {"first": [seats_row("2025-01", "Contoso AB")]})
+    store = fill_store(tmp_path, {"first": [seats_row("2025-01", "Contoso AB"), seats_row("2025-01", "b")]})
     ingest_file(write_tsv(tmp_path / "second.tsv", [seats_row("2025-01", "b")]), store)
     (store / ".ingest-killed").mkdir()
     (store / ".ingest-killed" / "export.tsv").write_text("Contoso AB", encoding="utf-8")

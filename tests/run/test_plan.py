@@ -76,13 +76,14 @@ def test_a_report_of_the_same_inputs_is_fresh(made: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("month", ["2025-01", "2025-03"])
 def test_new_data_makes_it_stale(month: str, made: Path, tmp_path: Path) -> None:
     """The month before the range counts too: churn is told from it."""
-    ingest(tmp_path, seats_row(month, "new"))
+    ingest(tmp_path, seats_row(month, "a"), seats_row(month, "new"))
     assert status_of(tmp_path) == ("stale", "changed: data")
 
 
 def test_data_of_other_months_and_other_partners_does_not(made: Path, tmp_path: Path) -> None:
     """The export holds no row of partner 1 in March, so its earlier rows stay."""
-    ingest(tmp_path, seats_row("2025-04", "new"), seats_row("2025-03", "new", PGAMpnId="2"))
+    of_another = [seats_row("2025-03", customer, PGAMpnId="2") for customer in ("b", "new")]
+    ingest(tmp_path, seats_row("2025-04", "a"), seats_row("2025-04", "new"), *of_another)
     assert status_of(tmp_path) == ("fresh", "")
 
 
