@@ -137,8 +137,10 @@ def _error_of(future: "Future[RenderResult]") -> BaseException | None:
 
 def _result(future: "Future[RenderResult]", request: RenderRequest) -> RenderResult:
     """The result of a report; a failure that its process could not write down is written here."""
+    result = RenderResult(request.planned.spec, None)
     try:
         result = future.result()
+        reason = result.failures[0][1] if result.failures else ""
     except CancelledError:
         reason = "the Dask cluster has given it up; see that it has a scheduler, and run it again"
     except WorkerDied as error:
@@ -149,13 +151,10 @@ def _result(future: "Future[RenderResult]", request: RenderRequest) -> RenderRes
         )
     except Exception as error:  # noqa: BLE001 - this report alone has failed
         reason = reason_of(error)
-    else:
-        if result.folder:
-            return result
-        [(_, reason)] = result.failures
-    result = RenderResult(request.planned.spec, None, (("", reason),))
-    with suppress(OSError):  # on a full disk nothing can be written down
-        return replace(result, folder=_write_failure(request, reason))
+    if result.folder is None:
+        result = replace(result, failures=(("", reason),))
+        with suppress(OSError):  # as on a full disk
+            result = replace(result, folder=_write_failure(request, reason))
     return result
 
 

@@ -2,17 +2,21 @@
 
 For each point of a run, each signal and each of its processes that can be there by then: three
 reports are begun, what is to be killed is killed after a random delay from that point on, and the
-same command is given again. In the end there must be the same tables and pages as of a run that
-nobody disturbed, and no process, socket folder or half-made report left. What the killed run had
+same command is given again. In the end there must be the same tables and pages as from a run that
+nobody disturbed, and no process, temporary file or half-made report left. What the killed run had
 finished must not have been made again.
 
-    python tests/faults.py [--rounds 1] [--seed 1]
+Then the same with a section that fails: the last good reports must stay byte for byte, and be
+replaced as soon as the section is mended. And exports that come in are taken by processes that are
+killed: none may be lost, or be empty.
+
+    python -m tests.sweeps.faults [--rounds 1] [--seed 1]
 """
 
 import argparse
-import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,20 +28,38 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from insights_lib.exports.demo import write_demo
+from insights_lib.outputs import Manifest, Outputs
+from insights_lib.run.plan import NOTEBOOKS
 from insights_lib.store.catalog import reading
 from insights_lib.store.ingest import files_of, ingest_file
 
-PROGRAM = [sys.executable, "-c", "from insights_lib.cli import app; app()"]
+# The program, with the notebooks of a folder.
+PROGRAM = [
+    *(sys.executable, "-c"),
+    """import sys
+from pathlib import Path
+from insights_lib.run import plan
+plan.NOTEBOOKS = Path(sys.argv.pop(1))
+from insights_lib.cli import app
+app()""",
+]
+# Takes what has come into a folder, which was written long ago.
+TAKE = """import sys
+from pathlib import Path
+from insights_lib.schedule.inbox import Folders, take_incoming
+here = Path(sys.argv[1])
+folders = Folders(*(here / name for name in ("incoming", "store", "exports", "refused")))
+assert not [one for one in take_incoming(folders, lambda _: None) if one.refusal]
+"""
 LONGEST_DELAY = 0.4  # seconds
 
 # Points of a run, by what can be seen of them from outside.
 POINTS: dict[str, Callable[[Path], object]] = {
     "the process is there": lambda _: True,
-    "the folder is claimed": lambda outputs: (outputs / ".lock").exists(),
+    "the folder is locked": lambda outputs: (outputs / ".lock").exists(),
     "the work folder is there": lambda outputs: any(outputs.glob(".run-*")),
     "a report is begun": lambda outputs: any(outputs.glob(".run-*/*/notebooks")),
     "the slice": lambda outputs: any(outputs.glob(".run-*/*/slice/*")),
-    "sockets of a kernel": lambda _: any(Path(tempfile.gettempdir()).glob("kernels-*/*/*")),
     "the first notebook": lambda outputs: any(outputs.glob(".run-*/*/notebooks/*")),
     "the fourth notebook": lambda outputs: len(list(outputs.glob(".run-*/*/notebooks/*"))) > 3,
     "the last notebook": lambda outputs: any(outputs.glob(".run-*/*/notebooks/07*")),
@@ -48,6 +70,14 @@ POINTS: dict[str, Callable[[Path], object]] = {
     "the first line of the log": lambda outputs: (outputs / "run.log").exists(),
     "the second report in place": lambda outputs: (
         len(list(outputs.glob("[!.]*/*/report.html"))) > 1
+    ),
+}
+
+# The same of runs that fail.
+FAILED_POINTS: dict[str, Callable[[Path], object]] = {
+    "the first failure in place": lambda outputs: any(outputs.glob("*/failed/*/manifest.json")),
+    "the second failure in place": lambda outputs: (
+        len(list(outputs.glob("*/failed/*/manifest.json"))) > 1
     ),
 }
 
@@ -67,8 +97,9 @@ def main() -> None:
         write_demo(folder / "exports", partners=3, customers=20, months=14, seed=1)
         for export in files_of([folder / "exports"]):
             ingest_file(export, folder / "store")
+        shutil.copytree(NOTEBOOKS, folder / "notebooks")
         undisturbed = folder / "undisturbed"
-        subprocess.run(command(folder, undisturbed), check=True, capture_output=True)
+        subprocess.run(command(folder, undisturbed), check=True, capture_output=True, timeout=600)
         wanted = results(undisturbed)
         for _ in range(options.rounds):
             for point in POINTS:
@@ -79,6 +110,54 @@ def main() -> None:
                         check(folder, outputs, wanted, f"{number.name} to {victim} at {point}")
                         done += 1
                 print(f"{done} runs killed and finished, the last at: {point}", flush=True)
+            for number in (signal.SIGKILL, signal.SIGTERM):
+                for point in ("a report is begun", "the manifest", *FAILED_POINTS):
+                    fail_and_mend(folder, undisturbed, (point, number, "run"), chance)
+            print("failing runs killed, failed and mended", flush=True)
+            take_in(folder, chance)
+            print("exports taken by processes that were killed", flush=True)
+
+
+def fail_and_mend(
+    folder: Path, good: Path, fault: tuple[str, signal.Signals, str], chance: random.Random
+) -> None:
+    """Let a section fail where good reports are, killed once; then mend it."""
+    outputs, section = folder / "failing", folder / "notebooks" / "07_active_customers.ipynb"
+    shutil.copytree(good, outputs)
+    before, source = results(outputs), section.read_text(encoding="utf-8")
+    section.write_text(source.replace('"report.show(', '"1 / 0, report.show('), encoding="utf-8")
+    disturb(command(folder, outputs), outputs, fault, chance)
+    failed = subprocess.run(
+        command(folder, outputs), capture_output=True, text=True, check=False, timeout=600
+    )
+    assert failed.returncode == 1, f"{fault}: {failed.stderr}"
+    assert results(outputs) == before, f"{fault}: a good report has changed"
+    assert len(Outputs(outputs).failed_folders()) == len(Outputs(outputs).report_folders())
+    section.write_text(source, encoding="utf-8")
+    subprocess.run(command(folder, outputs), check=True, capture_output=True, timeout=600)
+    assert results(outputs) == before, f"{fault}: other results"
+    assert not Outputs(outputs).failed_folders(), f"{fault}: a failure is left"
+    shutil.rmtree(outputs)
+
+
+def take_in(folder: Path, chance: random.Random) -> None:
+    """Let exports be taken by processes that are killed after ever longer delays."""
+    here = folder / "taking"
+    shutil.copytree(folder / "exports", here / "incoming")
+    contents = {file.read_bytes() for file in (here / "incoming").iterdir()}
+    delay, ended = 0.0, -1
+    while ended:
+        with subprocess.Popen([sys.executable, "-c", TAKE, str(here)]) as taking:
+            with suppress(subprocess.TimeoutExpired):
+                taking.wait(timeout=delay)
+            taking.kill()
+            ended = taking.wait(timeout=60)
+        delay += chance.uniform(0, LONGEST_DELAY)
+        there = [*(here / "incoming").iterdir(), *(here / "exports").glob("[!.]*")]
+        assert {file.read_bytes() for file in there} == contents, "an export is lost or cut"
+    for export in files_of([here / "exports"]):
+        ingest_file(export, here / "store")
+    shutil.rmtree(here)
 
 
 def command(folder: Path, outputs: Path) -> list[str]:
@@ -86,7 +165,15 @@ def command(folder: Path, outputs: Path) -> list[str]:
         rows = catalog.execute("SELECT DISTINCT account FROM parts WHERE NOT is_location")
         wanted = [word for (account,) in rows for word in ("--partner", account)]
     paths = ["--store", str(folder / "store"), "--outputs", str(outputs)]
-    return [*PROGRAM, "run", *wanted, *paths, "--parameters", str(folder)]
+    return [
+        *PROGRAM,
+        str(folder / "notebooks"),
+        "run",
+        *wanted,
+        *paths,
+        "--parameters",
+        str(folder),
+    ]
 
 
 def disturb(
@@ -98,7 +185,7 @@ def disturb(
     """Begin a run and kill one of its processes at a point, or a little later."""
     point, number, victim = fault
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
-        while run.poll() is None and not POINTS[point](outputs):
+        while run.poll() is None and not (POINTS | FAILED_POINTS)[point](outputs):
             time.sleep(0.001)
         time.sleep(chance.uniform(0, LONGEST_DELAY))
         found = below(run.pid)
@@ -143,12 +230,10 @@ def below(pid: int) -> list[int]:
 
 def check(folder: Path, outputs: Path, wanted: dict[str, object], what: str) -> None:
     """Give the same command again, and compare."""
-    before = {
-        file: file.stat().st_ino
-        for file in outputs.glob("[!.]*/*/manifest.json")
-        if json.loads(file.read_text(encoding="utf-8"))["status"] == "complete"
-    }
-    rest = subprocess.run(command(folder, outputs), capture_output=True, text=True, check=False)
+    before = {file: file.stat().st_ino for file in outputs.glob("[!.]*/*/manifest.json")}
+    rest = subprocess.run(
+        command(folder, outputs), capture_output=True, text=True, check=False, timeout=600
+    )
     assert rest.returncode == 0, f"{what}: {rest.stderr}"
     assert results(outputs) == wanted, f"{what}: other results"
     assert {file: file.stat().st_ino for file in before} == before, f"{what}: made again"
@@ -160,12 +245,12 @@ def results(outputs: Path) -> dict[str, object]:
     found: dict[str, object] = {
         str(file.relative_to(outputs)): file.read_bytes() for file in outputs.glob("[!.]*/*/data/*")
     }
-    for file in outputs.glob("[!.]*/*/manifest.json"):
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-        said = (manifest["status"], manifest["fingerprint"], manifest["report_sha256"])
-        found[str(file.relative_to(outputs))] = said
-        notebooks = file.parent.glob("notebooks/*")
-        found[f"{file.parent.relative_to(outputs)}/notebooks"] = sorted(n.name for n in notebooks)
+    for folder in Outputs(outputs).report_folders():
+        manifest = Manifest.read(folder)
+        assert manifest
+        name = str(folder.relative_to(outputs))
+        found[name] = (manifest.status, manifest.fingerprint, manifest.report_sha256)
+        found[f"{name}/notebooks"] = sorted(file.name for file in folder.glob("notebooks/*"))
     return found
 
 

@@ -18,12 +18,15 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
 from insights_lib.warm_kernels import engine as module
-from insights_lib.warm_kernels import fork_server as fork_server
+from insights_lib.warm_kernels import fork_server
 from insights_lib.warm_kernels.engine import SaidTooMuch, WarmEngine, warm_kernels
 from insights_lib.warm_kernels.fork_server import ForkServer
-from tests.support.processes import gone
+from tests.support.processes import gone, has_text, wait_for
 
-pytestmark = pytest.mark.skipif(not module.can_fork(), reason="processes cannot be forked here")
+pytestmark = [
+    pytest.mark.kernels,
+    pytest.mark.skipif(not module.can_fork(), reason="processes cannot be forked here"),
+]
 
 
 def notebook(file: Path, *sources: str) -> str:
@@ -47,7 +50,7 @@ def printed(folder: Path, *sources: str, **options: Any) -> list[str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def parent() -> Iterator[ForkServer]:
+def server() -> Iterator[ForkServer]:
     with warm_kernels("colorsys", "json") as started:
         assert started
         yield started
@@ -105,7 +108,7 @@ def test_a_kernel_that_is_killed_is_noticed(tmp_path: Path) -> None:
     assert printed(tmp_path, "print('the next one works')") == ["the next one works"]
 
 
-def test_a_parent_that_is_killed_takes_its_kernels_with_it_and_is_replaced(
+def test_a_fork_server_that_is_killed_takes_its_kernels_with_it_and_is_replaced(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(DeadKernelError):
@@ -137,8 +140,7 @@ def test_all_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> 
         f"with warm_kernels(): papermill.execute_notebook({file!r}, None, progress_bar=False)"
     )
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL) as owner:
-        while not (tmp_path / "pids").exists() or not (tmp_path / "pids").read_text():
-            assert owner.poll() is None
+        wait_for(lambda: has_text(tmp_path / "pids"), owner)
         owner.send_signal(signal.SIGKILL)
     for pid in (tmp_path / "pids").read_text().split():
         assert gone(int(pid))
@@ -173,21 +175,27 @@ def test_a_notebook_that_ends_ends_nothing_of_another_one(tmp_path: Path) -> Non
     with ThreadPoolExecutor(1) as beside:
         (tmp_path / "other").mkdir()
         other = beside.submit(printed, tmp_path / "other", far, wait)
-        while not told.exists() or not told.read_text(encoding="ascii").endswith(" "):
-            assert not other.done(), other.result()
+        wait_for(lambda: (has_text(told) and told.read_bytes().endswith(b" ")) or other.done())
         pid = int(told.read_text(encoding="ascii"))
         printed(tmp_path, "pass")
         state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0]
         go.write_text("go", encoding="ascii")
-        other.result()
+        other.result(timeout=60)
     assert state in "RS"
     assert gone(pid)
 
 
-def test_a_parent_that_was_stopped_is_replaced(
+def test_a_fork_server_that_was_stopped_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fork_server, "_PATIENCE", 10)  # seconds; the new one has to import
+    start = ForkServer._start
+
+    def patient(server: ForkServer) -> None:
+        monkeypatch.setattr(fork_server, "_PATIENCE", 120)  # the new one has to import
+        start(server)
+
+    monkeypatch.setattr(fork_server, "_PATIENCE", 1)
+    monkeypatch.setattr(ForkServer, "_start", patient)
     with pytest.raises(DeadKernelError):
         printed(
             tmp_path,
@@ -201,7 +209,7 @@ def test_where_nothing_can_be_forked_kernels_are_ordinary(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "can_fork", lambda: False)
-    monkeypatch.setattr(WarmEngine, "parent", None)
+    monkeypatch.setattr(WarmEngine, "fork_server", None)
     with warm_kernels() as nobody:
         assert nobody is None
         tell = "import os, sys; print(os.getppid(), 'colorsys' in sys.modules)"
@@ -337,6 +345,6 @@ def test_a_notebook_of_another_kernel_gets_that(tmp_path: Path) -> None:
 def test_after_the_block_papermill_has_its_own_engine_again() -> None:
     engines = papermill.engines.papermill_engines
     before = engines.get_engine(), WarmEngine.fork_server
-    with warm_kernels() as parent:
-        assert (engines.get_engine(), WarmEngine.fork_server) == (WarmEngine, parent)
+    with warm_kernels() as server:
+        assert (engines.get_engine(), WarmEngine.fork_server) == (WarmEngine, server)
     assert (engines.get_engine(), WarmEngine.fork_server) == before

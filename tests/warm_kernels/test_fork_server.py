@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from insights_lib.warm_kernels import fork_server as fork_server
+from insights_lib.warm_kernels import fork_server
 from insights_lib.warm_kernels.fork_server import ForkServer, can_fork
 from tests.support.processes import gone
 
-pytestmark = pytest.mark.skipif(not can_fork(), reason="processes cannot be forked here")
+pytestmark = [
+    pytest.mark.kernels,
+    pytest.mark.skipif(not can_fork(), reason="processes cannot be forked here"),
+]
 
 
 def test_a_module_that_starts_threads_is_refused_with_a_reason(
@@ -22,26 +25,26 @@ def test_a_module_that_starts_threads_is_refused_with_a_reason(
         "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
     )
     (tmp_path / "threaded.py").write_text(source, encoding="utf-8")
-    parent = ForkServer("threaded")
+    server = ForkServer("threaded")
     with pytest.raises(RuntimeError, match="has started 1 threads; forks need none"):
-        parent.ask("poll", 1)
-    parent.close()
+        server.ask("poll", 1)
+    server.close()
 
 
-def test_a_parent_that_was_stopped_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    parent = ForkServer()
-    assert parent.ask("poll", 1) == -signal.SIGKILL  # there is no such kernel
+def test_a_fork_server_that_was_stopped_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ForkServer()
+    assert server.ask("poll", 1) == -signal.SIGKILL  # there is no such kernel
     monkeypatch.setattr(fork_server, "_PATIENCE", 1)
-    os.kill(parent._pid, signal.SIGSTOP)
-    parent.close()
-    assert gone(parent._pid)
+    os.kill(server._pid, signal.SIGSTOP)
+    server.close()
+    assert gone(server._pid)
 
 
 def test_a_module_that_cannot_be_imported_is_named() -> None:
-    parent = ForkServer("no_such_module")
+    server = ForkServer("no_such_module")
     with pytest.raises(RuntimeError, match="could not load no_such_module: ModuleNotFoundError"):
-        parent.ask("poll", 1)
-    parent.close()
+        server.ask("poll", 1)
+    server.close()
 
 
 SECOND_FORK_FAILS = """
@@ -59,18 +62,18 @@ os.fork = limited
 def test_a_fork_that_fails_ends_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "limited.py").write_text(SECOND_FORK_FAILS, encoding="utf-8")
-    with closing(ForkServer("limited")) as parent:
-        first = parent.fork("signal:pause", handles=())
+    with closing(ForkServer("limited")) as server:
+        first = server.fork("signal:pause", handles=())
         with pytest.raises(OSError, match="Resource temporarily unavailable"):
-            parent.fork("signal:pause", handles=())
-        assert parent.ask("poll", first) is None
-        assert parent.ask("poll", parent.fork("signal:pause", handles=())) is None
+            server.fork("signal:pause", handles=())
+        assert server.ask("poll", first) is None
+        assert server.ask("poll", server.fork("signal:pause", handles=())) is None
 
 
-def test_twins_that_have_ended_do_not_pile_up() -> None:
-    with closing(ForkServer()) as parent:
-        socket, pid = parent.clone()
+def test_clones_that_have_ended_do_not_pile_up() -> None:
+    with closing(ForkServer()) as server:
+        socket, pid = server.clone()
         os.close(socket)
         assert gone(pid)
-        parent.ask("poll", 1)
+        server.ask("poll", 1)
         assert not Path(f"/proc/{pid}").exists()
