@@ -20,6 +20,7 @@ from insights_lib.mail.message import LONGEST_HTML, Enclosed, Envelope, message_
 from insights_lib.mail.pictures import Picture, Pictures
 from insights_lib.page.sections import Report, read_report
 from insights_lib.presentation.language import UNKNOWN, Language
+from insights_lib.tables import TABLES
 from tests.support.browser import SCREENSHOTS, report_of
 from tests.support.hostile import COLUMNS, HOSTILE, LONG, profile
 from tests.support.mailing import attached, parsed, told
