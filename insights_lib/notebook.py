@@ -213,6 +213,7 @@ def facts_of(data: Slice, language: Language) -> dict[str, Any]:
         "active_states": list(data.spec.active_states),
         "warnings": list(_warnings(data, language)),
         "unmatched_filters": list(data.unmatched_filters),
+        "absent_dimensions": list(data.absent_dimensions),
         "inputs": inputs_of(data),
     }
 
@@ -243,5 +244,8 @@ def _warnings(data: Slice, language: Language) -> Iterator[str]:
         if items:
             months = ", ".join(language.month(month) for month in items)
             yield language(sentence).format(items=months)
+    if data.absent_dimensions:
+        names = ", ".join(language.name(name) for name in data.absent_dimensions)
+        yield language("No export of these months has a column for: {items}.").format(items=names)
     for text in data.unmatched_filters:
         yield language("No subscription matches the filter {text}.").format(text=text)

@@ -39,9 +39,7 @@ def run(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Render fresh reports too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No live view, but lines.")] = False,
-    profiled: Annotated[
-        bool, typer.Option("--profile", help="Tell where the seconds went.")
-    ] = False,
+    profiled: Annotated[bool, typer.Option("--profile", help="Tell what took how long.")] = False,
     debug: options.Debug = False,
 ) -> None:
     """Render what is not fresh: of the reports asked for, or of all in the parameter file."""
@@ -68,9 +66,7 @@ def status(
     store: options.StoreToRead = str(options.STORE),
     outputs: options.Outputs = options.OUTPUTS,
     parameters: options.Parameters = options.PARAMETERS,
-    mail: Annotated[
-        bool, typer.Option("--mail", help="Tell who got which report, and who did not.")
-    ] = False,
+    mail: Annotated[bool, typer.Option("--mail", help="Tell who got which report.")] = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:

@@ -19,7 +19,7 @@ from insights_lib.mail.rehearsal import forget_dry_run
 from insights_lib.outputs import Outputs
 from insights_lib.store.catalog import move_into_store, reading, writing
 from insights_lib.store.parts import counts_by_month
-from insights_lib.store.sql import sql_path
+from insights_lib.store.sql import lower_case, sql_path
 
 KINDS: Mapping[str, str] = {"tpid": "top parent id", "tenant": "tenant id", "name": "name"}
 
@@ -115,7 +115,7 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
 
 def _spellings(key: str) -> list[str]:
     """The names of a customer in the store, which keeps keys of several kinds apart."""
-    return [f"{kind}:{key}" for kind in KINDS]
+    return [f"{kind}:{lower_case(key) if kind == 'tenant' else key}" for kind in KINDS]
 
 
 def _find(key: str, store: Path) -> list[_Found]:

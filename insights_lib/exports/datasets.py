@@ -110,7 +110,7 @@ class Dataset:
 
 def folded(column: str) -> str:
     """The spelling by which column names are compared: nobody sees what it leaves out."""
-    text = normalize("NFKC", column).casefold()
+    text = normalize("NFKD", column).casefold()
     return "".join(c for c in text if c != "_" and category(c) not in _UNSEEN)
 
 

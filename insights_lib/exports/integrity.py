@@ -131,6 +131,8 @@ class LineCounter:
                 )
         self.inside = (len(pieces) - first) % 2 == 0
         if self.inside:
+            if not first:
+                self.begun_at = self.lines + 1
             ends = (i for i in range(len(pieces) - 2, -1, -2) if b"\n" in pieces[i])
             if (last := next(ends, None)) is not None:
                 self.begun_at = self._line(b'"'.join(pieces[: last + 1]))

@@ -1,4 +1,4 @@
-"""The files of the page, made ready to stand in one HTML document that loads nothing."""
+"""The page's files, made ready to stand in one HTML document that loads nothing."""
 
 import base64
 import gzip
@@ -52,13 +52,13 @@ def plotly(kinds: frozenset[str]) -> str:
 
 
 def packed(text: str, level: int = 6) -> str:
-    """A text as base64 of gzip; it can stand anywhere in HTML. The same text packs the same."""
+    """A text as base64 of gzip, which can stand anywhere in HTML. Equal texts pack the same."""
     return base64.b64encode(gzip.compress(text.encode(), level, mtime=0)).decode()
 
 
 @cache
 def packed_once(text: str) -> str:
-    """As `packed`, and as small as it gets, for what is the same in every page."""
+    """Pack as small as it gets what is the same in every page; see `packed`."""
     return packed(text, level=9)
 
 

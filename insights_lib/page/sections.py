@@ -1,7 +1,7 @@
-"""Executed notebooks in, what they say as sections out, and their tables as CSV files.
+"""Executed notebooks in, the sections of a report out, and its tables as CSV files.
 
-Everything is taken from the notebooks: their prose, and the figures and tables that
-`notebook.publish` left in their outputs. A new notebook is a new section of the page.
+A section is taken from its notebook alone: the prose, and the figures and tables that
+`notebook.publish` left in the outputs. A new notebook is a new section of the page.
 """
 
 import csv
@@ -27,13 +27,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True)
 class Card:
-    """A part of a section: a heading, what to look for, and what is to be seen.
+    """A part of a section: a heading, what to look for, a figure and its table.
 
     Attributes:
-        name: Name of the published table, empty if there is none.
+        name: Name of the published table.
         title: The heading, in the reader's language.
         note: HTML of the prose below the heading.
-        figure: The plotly figure as JSON can hold it, or None.
+        figure: The plotly figure as JSON holds it, or None.
         table: `columns` and `rows`, or None.
     """
 
@@ -59,9 +59,9 @@ class Report:
     """All that executed notebooks say of one partner and range.
 
     Attributes:
-        facts: As of `notebook.facts_of`.
+        facts: See `notebook.facts_of`.
         sections: In the order of the page.
-        seconds: By stage, as of `stages.taken`.
+        seconds: By stage, see `timing.seconds_by_stage`.
     """
 
     facts: dict[str, Any]
@@ -81,7 +81,7 @@ def read_report(folder: Path) -> Report:
 
 
 def report_of(notebooks: Mapping[str, NotebookNode]) -> Report:
-    """What executed notebooks say, by the names of their sections, in the order of the page.
+    """Read executed notebooks, given by the names of their sections in the order of the page.
 
     Raises:
         ReportError: A notebook failed, did not finish, or saw other data than the first one.
@@ -110,7 +110,7 @@ def report_of(notebooks: Mapping[str, NotebookNode]) -> Report:
 
 
 def refuse_unfinished(name: str, notebook: NotebookNode) -> None:
-    """Make sure that every code cell ran to its end, whatever the file's metadata claims.
+    """Make sure that every code cell ran to its end, whatever the file's metadata claim.
 
     Raises:
         ReportError: A cell was not run, or has an error among its outputs.
@@ -152,6 +152,7 @@ def _heading(source: str, language: Language) -> tuple[str, str]:
 
 
 def _published(cell: NotebookNode) -> dict[str, Any]:
+    """The name, figure and table that a cell published, as far as it did."""
     found: dict[str, Any] = {}
     for output in cell.get("outputs", []):
         name = output.get("metadata", {}).get("insights", {}).get("name")
@@ -165,7 +166,7 @@ def write_tables(report: Report, folder: Path) -> str:
     """Write every published table as CSV: UTF-8, full precision, null empty, formulas inert.
 
     Returns:
-        A SHA-256 of all of them, which tells whether two reports tell the same numbers.
+        A SHA-256 of all of them: two reports with the same one tell the same numbers.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = _files(report)
@@ -175,7 +176,7 @@ def write_tables(report: Report, folder: Path) -> str:
 
 
 def tables_digest(report: Report) -> str:
-    """A SHA-256 of the tables of a report; see `write_tables`."""
+    """The SHA-256 of a report's tables that `write_tables` returns."""
     return _digest(_files(report))
 
 
@@ -192,7 +193,7 @@ def _files(report: Report) -> dict[str, bytes]:
 
 def _csv(table: dict[str, Any]) -> bytes:
     out = StringIO(newline="")
-    # CR LF, because before Python 3.13 a CR within a text is quoted only if it is in it.
+    # CR LF, because before Python 3.13 a CR within a text is quoted only if the line end has one.
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(table["columns"])
     writer.writerows([_inert(value) for value in row] for row in table["rows"])

@@ -1,4 +1,4 @@
-"""Values and paths as SQL writes them."""
+"""Values and paths as SQL writes them, and texts as it compares them."""
 
 from glob import escape as glob_escape
 from pathlib import Path
@@ -12,3 +12,8 @@ def sql_text(text: str) -> str:
 def sql_path(path: Path | str) -> str:
     """A path as an SQL text that stands for this one file, where a pattern could stand too."""
     return sql_text(glob_escape(str(path)))
+
+
+def lower_case(text: str) -> str:
+    """Simple Unicode lower case, as SQL has it: each character by itself, and one for one."""
+    return "".join("i" if character == "İ" else character.lower() for character in text)

@@ -14,7 +14,7 @@ from insights_lib.store.staging import StagedExport, wanted_columns
 _IDS = {"account", "location", "CustomerTpid", "CustomerTenantId", "subscription"}
 # What spreadsheets make of long ids: 1.23457E+12, 4000100.0, ="4000100", 4,000,100, #NUM!, ####.
 _SPOILT = (
-    r"[+-]?\d+[.,]\d*[eE][+-]?\d+|\d+[eE]\+\d+|\d+[.,]0*|=.*|\d{1,3}(,\d{3})+"
+    r"(?i)[+-]?\d+[.,]\d*e[+-]?\d+|\d+e\+\d+|\d+[.,]0*|=.*|\d{1,3}(,\d{3})+"
     r"|#(N/A|NAME\?|NULL!|NUM!|REF!|VALUE!|DIV/0!|#+)"
 )
 _EXPONENT = r"([eE][+-]?\d+)?"

@@ -4,17 +4,23 @@ import pytest
 
 from insights_lib.exports import datasets
 from insights_lib.exports.datasets import (
-    BY_NAME,
+    DATASETS,
+    DIMENSION_COLUMNS,
     absent_dimensions,
     find,
     fold_product,
     is_ems_workload,
     missing_columns,
-    near_misses,
+    misspelt_identities,
+    nearest,
+    notes_on_absence,
     recognise,
 )
+from insights_lib.tables import DIMENSIONS, FACETS
 from tests.support.layouts import LAYOUTS
 
+BY_NAME = {dataset.name: dataset for dataset in DATASETS}
+SEATS = BY_NAME["SeatsSubscriptionsAndRevenue"]
 layouts = pytest.mark.parametrize(
     ("dataset", "columns"),
     [(name, columns.split()) for name, columns in LAYOUTS.values()],
@@ -28,7 +34,13 @@ def test_each_vintage_is_recognised_and_lacks_nothing(dataset: str, columns: lis
     assert found is not None
     assert found.name == dataset
     assert missing_columns(found, columns) == []
-    assert absent_dimensions(found, columns) == []
+    assert misspelt_identities(found, columns) == {}
+    assert notes_on_absence(found, columns) == []
+
+
+def test_every_dimension_of_the_report_has_its_columns() -> None:
+    assert tuple(DIMENSION_COLUMNS) == DIMENSIONS
+    assert DIMENSIONS[: len(FACETS)] == FACETS
 
 
 @layouts
@@ -39,10 +51,17 @@ def test_each_vintage_is_recognised_and_lacks_nothing(dataset: str, columns: lis
         str.lower,
         "_".join,
         lambda name: f" {name[:3]} {name[3:]}\u00a0",
+        lambda name: f"\ufeff{name[:3]}\u200b{name[3:]}\u200e\u00ad",
+        lambda name: f"{name[:3]}\ufe0f{name[3:]}\u0301",
+        lambda name: "".join(
+            chr(ord(c) + 0xFEE0) if c.isascii() and c.isalnum() else c for c in name
+        ),
     ],
-    ids=["upper", "lower", "underscores", "blanks"],
+    ids=["upper", "lower", "underscores", "blanks", "invisible", "marks", "wide"],
 )
-def test_case_blanks_and_underscores_do_not_matter(dataset: str, columns: list[str], spelt) -> None:
+def test_case_blanks_and_what_nobody_sees_do_not_matter(
+    dataset: str, columns: list[str], spelt
+) -> None:
     header = [spelt(name) for name in columns]
     found = recognise(header)
     assert found is not None
@@ -99,6 +118,34 @@ def test_columns_of_no_dataset_are_not_recognised(columns: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("lost", "misspelt"),
+    [
+        *(("PGAMpnId", name) for name in ("PGAMpnld", "PGAMpnId*", "PGA-MpnId", "PGAMpn", "PGA")),
+        *(("PGAMpnId", name) for name in ("РGAMpnId", "Global Account", "PGA_PartnerIDs")),
+        *(("CustomerTpid", name) for name in ("CustomerTpld", "CustomersTpid", "Tpid")),
+        *(("CustomerTenantId", name) for name in ("CustomerTenentId", "Tenant Id")),
+        *(("CustomerName", name) for name in ("CustomerNames", "Customer.Name")),
+        *(("SubscriptionId", name) for name in ("SubscriptionlD", "Subscription-Id")),
+    ],
+)
+def test_a_column_that_is_nearly_one_that_says_whose_a_row_is_is_told(
+    lost: str, misspelt: str
+) -> None:
+    """Without it the rows would be filed under a location, or as those of another customer."""
+    header = [misspelt if name == lost else name for name in LAYOUTS["seats 2021"][1].split()]
+    assert recognise(header) == SEATS
+    assert misspelt_identities(SEATS, header) == {misspelt: lost}
+
+
+@pytest.mark.parametrize(
+    "name", ["PartnerID", "PGA_PartnerName", "IsDuplicateRowForPGA", "CustomerTenantName", "State"]
+)
+def test_a_column_of_another_meaning_is_not_taken_for_a_misspelling(name: str) -> None:
+    header = LAYOUTS["seats 2020"][1].split()
+    assert misspelt_identities(SEATS, [*header, name]) == {}
+
+
+@pytest.mark.parametrize(
     ("dataset", "lost", "wanted"),
     [
         ("seats 2021", "Month", "Month"),
@@ -119,29 +166,38 @@ def test_a_missing_required_column_is_listed(dataset: str, lost: str, wanted: st
 
 def test_one_column_of_a_required_group_is_enough() -> None:
     header = ["MPNId", "Month", "CustomerTenantId", "SubscriptionState", "PartnerLocation"]
-    assert missing_columns(BY_NAME["SeatsSubscriptionsAndRevenue"], header) == []
+    assert missing_columns(SEATS, header) == []
 
 
 @pytest.mark.parametrize("typo", ["Mont", "Monthh", "Mnoth"])
 def test_a_missing_column_comes_with_the_nearest_name(typo: str) -> None:
     header = f"MPNId {typo} CustomerTpid SubscriptionState PartnerLocation".split()
-    missing = missing_columns(BY_NAME["SeatsSubscriptionsAndRevenue"], header)
+    missing = missing_columns(SEATS, header)
     assert missing == [f"Month (nearest: {typo!r})"]
 
 
 def test_a_misspelt_mark_is_a_near_miss() -> None:
-    header = ["Month", "SubscriptionStat", "Partner_Locations", "Something"]
-    assert near_misses(header) == [
-        ("SubscriptionStat", "SubscriptionState"),
-        ("Partner_Locations", "PartnerLocation"),
-    ]
+    header = ["Month", "SubscriptionStat", "Partner_Locations", "State", "Something"]
+    assert nearest(header) == {
+        "SubscriptionStat": "SubscriptionState",
+        "Partner_Locations": "PartnerLocation",
+        "State": "SubscriptionState",
+    }
 
 
 def test_an_absent_dimension_is_noted_with_the_nearest_name() -> None:
     columns = LAYOUTS["seats 2021"][1].replace("CustomerMarket", "CustomersMarket").split()
-    (note,) = absent_dimensions(BY_NAME["SeatsSubscriptionsAndRevenue"], columns)
-    assert "customer_market is shown as Unknown" in note
-    assert "'CustomersMarket'" in note
+    assert absent_dimensions(SEATS, columns) == ["customer_market"]
+    (note,) = notes_on_absence(SEATS, columns)
+    assert note.startswith("no column CustomerMarket (nearest: 'CustomersMarket'): customer_market")
+
+
+def test_an_absence_that_is_always_so_is_not_noted() -> None:
+    customers = BY_NAME["CustomersAndTenants"]
+    columns = LAYOUTS["customers 2021"][1].split()
+    assert absent_dimensions(customers, columns) == ["pricing_model"]
+    assert notes_on_absence(customers, columns) == []
+    assert absent_dimensions(BY_NAME["OfficeUsage"], LAYOUTS["office 2021"][1].split()) == []
 
 
 @pytest.mark.parametrize(

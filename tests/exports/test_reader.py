@@ -4,6 +4,7 @@ import codecs
 import csv
 import gzip
 import io
+import os
 import re
 import zipfile
 from collections import Counter
@@ -20,9 +21,11 @@ from hypothesis import strategies as st
 
 from insights_lib.errors import ExportError
 from insights_lib.exports import reader as exports
-from insights_lib.exports.reader import parse_month, read_export
+from insights_lib.exports.reader import check, parse_month, read_export
+from insights_lib.store.catalog import writing
 from insights_lib.store.ingest import ingest_file
-from insights_lib.store.staging import StagedExport
+from insights_lib.store.staging import StagedExport, wanted_columns
+from tests.reference import lowered
 from tests.support.rows import seats_row, stored_rows, usage_row, write_csv
 
 HEAD = "Month,PGAMpnId,CustomerTpid,CustomerTenantId,CustomerName,WorkloadName,MonthlyActiveUsers"
@@ -37,11 +40,19 @@ def lines(*rows: str, head: str = HEAD) -> str:
     return "".join(f"{row}\n" for row in (head, *rows))
 
 
-def zipped(text: str) -> bytes:
+def zipped(content: str | bytes, *names: str) -> bytes:
+    """A zip archive with the same content under each name."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("export.csv", text)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names or ("export.csv",):
+            archive.writestr(name, content)
     return file.getvalue()
+
+
+def encrypted(archive: bytes) -> bytes:
+    """The archive with the mark of encryption where its files are listed."""
+    listed = archive.index(b"PK\x01\x02") + 8
+    return archive[:listed] + b"\x01" + archive[listed + 1 :]
 
 
 @pytest.fixture(params=[None, 1, 61], ids=["whole", "line by line", "by 61 bytes"])
@@ -58,13 +69,43 @@ BAD_FILES: dict[str, tuple[str | bytes, int | None, str]] = {
     "empty": ("", None, "is empty"),
     "blank": (" \r\n\n", None, "is empty"),
     "byte order mark alone": (codecs.BOM_UTF8, 1, "no known dataset"),
-    "other columns": ("a,b\n1,2\n", 1, "columns .a, b. are of no known dataset"),
-    "semicolons": (CSV.replace(",", ";"), 1, "no known dataset"),
+    "other columns": ("a,b\n1,2\n", 1, "columns .a, b., separated by commas, are of no known"),
+    "other columns, semicolons": ("a;b\n1;2\n", 1, "separated by semicolons, are of no known"),
+    "other columns, tabs": ("a\tb,c\n1\t2\n", 1, "separated by tabs, are of no known dataset"),
     "no header": (f"{ANN}\n{BOB}\n", 1, "no known dataset"),
-    "misspelt mark": (CSV.replace("Workload", "Wrkload"), 1, "near WorkloadName"),
+    "misspelt mark": (CSV.replace("Workload", "Wrkload"), 1, "'WrkloadName' is like WorkloadName"),
+    "account misspelt": (CSV.replace("PGAMpnId", "PGAMpnld,MpnId"), 1, "is not PGAMpnId, but look"),
+    "customer misspelt": (CSV.replace("CustomerTpid", "CustomerTpld"), 1, "is not CustomerTpid, "),
+    "columns without a name": (CSV.replace("\n", ",,\n"), 1, "columns 8, 9 have no name"),
+    "many columns": (lines(ANN, head=HEAD + ",x" * 1000), 1, "has 1,007 columns"),
+    "long header": (lines(ANN, head=HEAD + "x" * 500_000), 1, "longer than 32 KiB"),
+    "long header alone": (HEAD + "x" * 40_000, 1, "longer than 32 KiB"),
+    "long header, UTF-16": ((HEAD + "x" * 40_000).encode("utf-16"), 1, "longer than 32 KiB"),
+    "Excel's quotes": (TSV.replace("Ann", '"Ann, Ltd"'), 2, "Save it as “CSV UTF-8"),
+    "Excel's quotes, UTF-16": (TSV.replace("Ann", '"A, L"').encode("utf-16"), 2, "stand in quotes"),
+    "Excel's quotes far below": (
+        lines(*[ANN] * 99, BOB).replace(",", "\t") + TSV[-20:].replace("Bob", '"B, L"'),
+        102,
+        "stand in quotes",
+    ),
     "web page": ("<!DOCTYPE html>\n<html>", None, "is a web page"),
     "web page after blanks": ("\ufeff\r\n <HTML>", None, "is a web page"),
-    "zip": (zipped(CSV), None, "is a zip archive or a workbook"),
+    "workbook": (zipped("", "[Content_Types].xml"), None, "is an Excel workbook.*CSV UTF-8"),
+    "old workbook": (b"\xd0\xcf\x11\xe0" + b"\0" * 99, None, "is an old Excel workbook.*CSV UTF-8"),
+    "OpenDocument": (zipped("", "mimetype"), None, "is a spreadsheet; save it as CSV"),
+    "Parquet": (b"PAR1" + b"\0" * 99, None, "is a Parquet file; write it as a CSV"),
+    "zip without files": (zipped("", "__MACOSX/x"), None, "is a zip archive without any file"),
+    "zip of a zip": (zipped(zipped(CSV)), None, "is a zip archive within another"),
+    "zip cut": (zipped(CSV)[:-9], None, "cannot be read"),
+    "zip damaged": (zipped(CSV)[:60] + b"\0\0" + zipped(CSV)[62:], None, "cannot be read"),
+    "zip encrypted": (encrypted(zipped(CSV)), None, "is encrypted; unpack it"),
+    "zip of zeros": (zipped("\0" * (64 << 20)), None, "more than 200 times its size"),
+    "gzip of rows": (
+        gzip.compress(f"{HEAD}\n{ANN}\n".encode() + b" " * (64 << 20)),
+        None,
+        "unpacks to more than 200 times its size",
+    ),
+    "gzip of a zip": (gzip.compress(zipped(CSV)), None, "is a zip archive within another"),
     "CR alone": (CSV.replace("\n", "\r"), None, "CR alone"),
     "CR alone in one line": (f"{HEAD}\n{ANN}\r{BOB}\n", 2, "CR stands without LF"),
     "CR alone in a TSV field": (TSV.replace("Ann", "A\rn"), 2, "CR stands without LF"),
@@ -101,7 +142,6 @@ BAD_FILES: dict[str, tuple[str | bytes, int | None, str]] = {
     "extra empty field": (lines(ANN, BOB + ","), 3, "has 8 fields, the header has 7"),
     "extra empty field in all lines": (lines(ANN + ",", BOB + ","), 2, "has 8 fields"),
     "blank line": (lines(ANN, "", BOB), 3, "is blank"),
-    "blank line at the end": (lines(ANN, BOB, ""), 4, "is blank"),
     "line of blanks": (lines(ANN, "  ", BOB), 3, "has 1 fields"),
     "cut in the last line": (lines(ANN) + BOB[:12], 3, "has 3 fields.* cut short"),
     "cut after a line end in quotes": (lines(ANN) + '2025-01,1,"', 3, "quote is not closed"),
@@ -116,6 +156,16 @@ BAD_FILES: dict[str, tuple[str | bytes, int | None, str]] = {
         "a quote stands",
     ),
     "quote not doubled": (lines(ANN.replace("Ann", '"A"nn"'), BOB), 2, "a quote stands"),
+    "quote not closed in a large file": (
+        lines(ANN, BOB.replace("Bob", '"Bob'), *[ANN] * 60_000),
+        3,
+        "quote is not closed",
+    ),
+    "quote not closed, semicolons": (
+        lines(ANN, BOB.replace("Bob", '"Bob')).replace(",", ";"),
+        3,
+        "quote is not closed",
+    ),
     "quote not closed": (lines(ANN, BOB.replace("Bob", '"Bob')), 3, "quote is not closed"),
     "quote swallows rows": (
         lines(ANN.replace("Ann", '"Ann'), ANN, BOB.replace("Bob", '"Bob"')),
@@ -135,6 +185,12 @@ def written(folder: Path, content: str | bytes, name: str = "export") -> Path:
     return file
 
 
+def reading(file: Path, workdir: Path) -> exports.Export:
+    """What is read of a file with one export."""
+    (source,) = check(file)
+    return read_export(source, workdir)
+
+
 def staged(export: exports.Export, workdir: Path) -> list[tuple[Any, ...]]:
     """All that the store would be given of an export."""
     with duckdb.connect() as engine:
@@ -143,14 +199,20 @@ def staged(export: exports.Export, workdir: Path) -> list[tuple[Any, ...]]:
         )
 
 
+TPID, NAME = 3, 5  # the columns of the customer's id and name in what is staged
+
+
 @bad_files
 def test_a_bad_file_is_refused_with_its_line_and_the_reason(
     content: str | bytes, line: int | None, reason: str, tmp_path: Path, block: None
 ) -> None:
     file = written(tmp_path, content)
     where = re.escape(str(file)) + (f", line {line}" if line else "")
-    with pytest.raises(ExportError, match=f"^{where}: .*{reason}"):
-        read_export(file, tmp_path)
+    if content[:2] == b"PK":
+        where = re.escape(str(file))
+    with pytest.raises(ExportError, match=f"^{where}.*: .*{reason}") as refused:
+        reading(file, tmp_path)
+    assert len(str(refused.value).removeprefix(str(file))) < 400
 
 
 # Wrong numbers of fields that add up to the right sum: (rows, first wrong line, its fields).
@@ -173,7 +235,7 @@ def test_lines_too_short_and_too_long_do_not_make_up_for_each_other(
 ) -> None:
     file = written(tmp_path, lines(*rows).replace(",", delimiter))
     with pytest.raises(ExportError, match=f"line {line}: {reason}"):
-        staged(read_export(file, tmp_path), tmp_path)
+        staged(reading(file, tmp_path), tmp_path)
 
 
 ANN_AND_BOB = [("t1", "Ann", "5"), ("t2", "Bob", "0")]
@@ -200,46 +262,131 @@ GOOD_FILES: dict[str, str | bytes] = {
         ",".join(reversed(line.split(","))) + "\n" for line in CSV.splitlines()
     ),
     "more columns": "".join(f"x,{line},y\n" for line in CSV.splitlines()),
+    "semicolons": CSV.replace(",", ";"),
+    "semicolons, byte order mark, CR LF": "\ufeff" + CSV.replace(",", ";").replace("\n", "\r\n"),
+    "semicolons, all quoted": "".join(
+        '"' + line.replace(",", '";"') + '"\r\n' for line in CSV.splitlines()
+    ),
+    "sep line": "sep=;\r\n" + CSV.replace(",", ";").replace("\n", "\r\n"),
+    "sep line with a byte order mark": "\ufeffsep=,\n" + CSV,
+    "sep line in quotes": '"sep=\t"\n' + TSV,
+    "zip": zipped(CSV),
+    "zip with what a Mac adds": zipped(CSV, "seats.csv", "__MACOSX/._seats.csv", ".DS_Store"),
+    "zip in a folder": zipped(TSV.encode("utf-16"), "exports/2025/office.txt"),
+    "zip of gzip": zipped(gzip.compress(CSV.encode())),
+}
+# What stands behind the last row: (the rest of the file, how many lines it has).
+ENDS = {
+    "a blank line": ("\n", 1),
+    "blank lines": ("\n\n\n", 3),
+    "blanks without a line end": ("  ", 1),
+    "delimiters": (",,,,,,\n", 1),
+    "fewer delimiters, and blank lines": (",,,,,,\n\n,,\n \n,", 5),
 }
 GOOD_FILES["blanks around values"] = GOOD_FILES["blanks around values"].rstrip(" ")
 
 
 @pytest.mark.parametrize("content", GOOD_FILES.values(), ids=list(GOOD_FILES))
 def test_a_good_file_is_read_exactly(content: str | bytes, tmp_path: Path, block: None) -> None:
-    export = read_export(written(tmp_path, content), tmp_path)
+    export = reading(written(tmp_path, content), tmp_path)
     assert export.rows == 2
-    assert export.dataset.name == "OfficeUsage"
+    assert export.header.dataset.name == "OfficeUsage"
     rows = staged(export, tmp_path)
     names = ["CustomerTpid", "CustomerName", "MonthlyActiveUsers"]
-    columns = ["month_text", "account", "CustomerTpid", "CustomerTenantId", "CustomerName"]
-    columns += ["MonthlyActiveUsers", "workload"]
+    columns = list(wanted_columns(export))
     positions = [columns.index(name) for name in names]
     assert [tuple(row[i] for i in positions) for row in rows] == ANN_AND_BOB
-    assert [row[0] for row in rows] == ["2025-01", "2025-02"]
+    assert [row[columns.index("month_text")] for row in rows] == ["2025-01", "2025-02"]
+
+
+@pytest.mark.parametrize(("rest", "blank"), ENDS.values(), ids=list(ENDS))
+@pytest.mark.parametrize("delimiter", [",", "\t", ";"], ids=["commas", "tabs", "semicolons"])
+@pytest.mark.parametrize("packed", [bytes, gzip.compress, zipped], ids=["plain", "gzip", "zip"])
+def test_lines_without_a_value_at_the_end_are_rejected_rows(
+    packed: Any, delimiter: str, rest: str, blank: int, tmp_path: Path, block: None
+) -> None:
+    content = packed((CSV + rest).replace(",", delimiter).encode())
+    file = written(tmp_path, content)
+    (result,) = ingest_file(file, tmp_path / "store")
+    assert (result.rows_in, result.rows_kept, result.rows_rejected) == (2 + blank, 2, blank)
+    assert result.rejects == tuple((4 + i, "no value in the whole line") for i in range(blank))
+    assert not result.notes
+    assert file.read_bytes() == content
+
+
+def test_a_header_and_lines_without_a_value_are_no_rows(tmp_path: Path) -> None:
+    (result,) = ingest_file(written(tmp_path, f"sep=,\n{HEAD}\n\n,,,\n"), tmp_path / "store")
+    assert (result.rows_in, result.rows_kept) == (2, 0)
+    assert [line for line, _ in result.rejects] == [3, 4]
+
+
+def test_a_zip_archive_is_the_exports_in_it_in_the_order_of_their_names(tmp_path: Path) -> None:
+    file = tmp_path / "exports.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("b/later.csv", CSV.replace("Ann", "Ann B").replace(",5", ",7"))
+        archive.writestr("a.tsv", TSV)
+    first, second = ingest_file(file, tmp_path / "store")
+    assert (first.file, second.file) == (file / "a.tsv", file / "b/later.csv")
+    assert second.notes == ("replaces 2 rows of 2025-01 to 2025-02 from a.tsv",)
+    assert len(stored_rows(tmp_path / "store")) == 2
+
+
+def test_a_zip_archive_with_one_export_that_is_refused_is_refused_as_a_whole(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "exports.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.csv", CSV)
+        archive.writestr("b.csv", CSV.replace("2025-02", "13/1/2025"))
+    with pytest.raises(
+        ExportError, match=r"exports\.zip/b\.csv, line 3: '13/1/2025' is not a month"
+    ):
+        ingest_file(file, tmp_path / "store")
+    assert not list((tmp_path / "store").rglob("*.parquet"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_is_refused_and_nobody_waits(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for pipe in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(ExportError, match="is not a regular file; save the export as one"):
+            ingest_file(pipe, tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_file_that_cannot_be_an_export_is_refused_without_waiting_for_the_store(
+    tmp_path: Path,
+) -> None:
+    ingest_file(written(tmp_path, CSV), tmp_path / "store")
+    bomb = written(tmp_path, gzip.compress(b"a,b\n" + b"1,2\n" * 1_000_000), "bomb")
+    with writing(tmp_path / "store"):
+        for file in (bomb, written(tmp_path, f"{'c,' * 300_000}d\n", "wide")):
+            with pytest.raises(ExportError, match=r"no known dataset|longer than"):
+                ingest_file(file, tmp_path / "store")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".txt", ".gz", ".zst", ".parquet", ".json"])
 def test_the_name_of_a_file_says_nothing_about_its_content(suffix: str, tmp_path: Path) -> None:
-    export = read_export(written(tmp_path, TSV, f"export{suffix}"), tmp_path)
+    export = reading(written(tmp_path, TSV, f"export{suffix}"), tmp_path)
     assert len(staged(export, tmp_path)) == 2
 
 
 def test_a_missing_last_line_end_is_told(tmp_path: Path) -> None:
-    export = read_export(written(tmp_path, CSV[:-1]), tmp_path)
+    export = reading(written(tmp_path, CSV[:-1]), tmp_path)
     assert any("was the file cut?" in note for note in export.notes)
-    assert not read_export(written(tmp_path, CSV), tmp_path).notes
+    assert not reading(written(tmp_path, CSV), tmp_path).notes
 
 
 def test_a_header_alone_is_a_file_of_no_rows(tmp_path: Path) -> None:
     for text in (HEAD, HEAD + "\n", "\ufeff" + HEAD + "\r\n"):
-        export = read_export(written(tmp_path, text), tmp_path)
+        export = reading(written(tmp_path, text), tmp_path)
         assert export.rows == 0
         assert staged(export, tmp_path) == []
 
 
 def test_a_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="nowhere: cannot be read"):
-        read_export(tmp_path / "nowhere", tmp_path)
+        check(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -248,8 +395,8 @@ def test_a_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 )
 def test_a_quote_is_an_ordinary_character_in_a_tsv(name: str, tmp_path: Path) -> None:
     text = TSV.replace("Ann", name)
-    export = read_export(written(tmp_path, text), tmp_path)
-    assert [row[4] for row in staged(export, tmp_path)] == [name, "Bob"]
+    export = reading(written(tmp_path, text), tmp_path)
+    assert [row[NAME] for row in staged(export, tmp_path)] == [name, "Bob"]
 
 
 @pytest.mark.parametrize(
@@ -260,8 +407,8 @@ def test_a_quoted_field_of_a_csv_holds_quotes_commas_and_line_ends(
     name: str, tmp_path: Path, block: None
 ) -> None:
     quoted = '"' + name.replace('"', '""') + '"'
-    export = read_export(written(tmp_path, CSV.replace("Ann", quoted)), tmp_path)
-    assert [row[4] for row in staged(export, tmp_path)] == [name, "Bob"]
+    export = reading(written(tmp_path, CSV.replace("Ann", quoted)), tmp_path)
+    assert [row[NAME] for row in staged(export, tmp_path)] == [name, "Bob"]
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["LF", "CR LF"])
@@ -271,9 +418,9 @@ def test_a_large_file_of_line_ends_within_quotes_is_read_exactly(
     """More than the parser reads at once, and what stands in quotes looks like rows."""
     name = f"{line_end}{ANN}" * 3_000
     rows = [usage_row("2025-01", f"t{i}", CustomerName=f"{i}{name}") for i in range(450)]
-    export = read_export(write_csv(tmp_path / "large.csv", rows), tmp_path)
+    export = reading(write_csv(tmp_path / "large.csv", rows), tmp_path)
     found = staged(export, tmp_path)
-    assert [(row[2], row[4]) for row in found] == [
+    assert [(row[TPID], row[NAME]) for row in found] == [
         (row["CustomerTpid"], row["CustomerName"]) for row in rows
     ]
 
@@ -281,7 +428,7 @@ def test_a_large_file_of_line_ends_within_quotes_is_read_exactly(
 def test_a_line_can_be_told_after_a_very_long_field(tmp_path: Path) -> None:
     """Python's own CSV reader stops at 131,072 characters unless told otherwise."""
     text = lines(ANN.replace("Ann", '"' + "a\n" * 100_000 + '"'), BOB.replace("t2", ""))
-    assert read_export(written(tmp_path, text), tmp_path).lines_of([1]) == [100_003]
+    assert reading(written(tmp_path, text), tmp_path).lines_of([1]) == [100_003]
 
 
 SPACES = [c for c in map(chr, range(0x110000)) if c.isspace() and c not in "\t\n\r"]
@@ -293,22 +440,22 @@ def test_whitespace_of_every_kind_is_trimmed_at_the_ends_only(tmp_path: Path) ->
         for c in SPACES
     ]
     text = "\n".join([TSV.split("\n", maxsplit=1)[0], *rows, ""])
-    found = staged(read_export(written(tmp_path, text), tmp_path), tmp_path)
-    assert [row[2] for row in found] == [f"a{c}b" for c in SPACES]
+    found = staged(reading(written(tmp_path, text), tmp_path), tmp_path)
+    assert [row[TPID] for row in found] == [f"a{c}b" for c in SPACES]
 
 
 def test_line_ends_and_tabs_in_quotes_are_trimmed_too(tmp_path: Path) -> None:
     text = CSV.replace("t1", '"\t\r\n t1\n"').replace("Ann", '"\n\t "')
-    found = staged(read_export(written(tmp_path, text), tmp_path), tmp_path)
-    assert (found[0][2], found[0][4]) == ("t1", None)
+    found = staged(reading(written(tmp_path, text), tmp_path), tmp_path)
+    assert (found[0][TPID], found[0][NAME]) == ("t1", None)
 
 
 @pytest.mark.parametrize("missing", ["", " ", "NULL", "null", "Unknown", " UNKNOWN ", "0" * 8])
 def test_a_missing_value_is_null(missing: str, tmp_path: Path) -> None:
     if missing.startswith("0"):
         missing = "00000000-0000-0000-0000-000000000000"
-    export = read_export(written(tmp_path, TSV.replace("t1", missing)), tmp_path)
-    assert [row[2] for row in staged(export, tmp_path)] == [None, "t2"]
+    export = reading(written(tmp_path, TSV.replace("t1", missing)), tmp_path)
+    assert [row[TPID] for row in staged(export, tmp_path)] == [None, "t2"]
 
 
 @pytest.mark.parametrize(
@@ -319,14 +466,14 @@ def test_a_missing_value_is_null(missing: str, tmp_path: Path) -> None:
     ],
 )
 def test_any_other_value_stays_as_it_is(value: str, tmp_path: Path) -> None:
-    export = read_export(written(tmp_path, TSV.replace("t1", value)), tmp_path)
-    assert [row[2] for row in staged(export, tmp_path)] == [value, "t2"]
+    export = reading(written(tmp_path, TSV.replace("t1", value)), tmp_path)
+    assert [row[TPID] for row in staged(export, tmp_path)] == [value, "t2"]
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        *("2022-06-01", "2022-06", "20220601", "202206", "6/1/2022", "06/01/2022", "6/30/2022"),
+        *("2022-06-01", "2022-06", "20220601", "202206", "6/1/2022", "06/01/2022", "2022-06-30"),
         *("2022-06-01T00:00:00", "2022-06-01T00:00:00Z", "2022-06-01 00:00:00.000"),
         *("2022-06-01T00:00:00+00:00", "6/1/2022 12:00:00 AM", "6/1/2022 0:00"),
     ],
@@ -335,30 +482,41 @@ def test_every_form_of_a_month_is_its_first_day(text: str) -> None:
     assert parse_month(text) == date(2022, 6, 1)
 
 
-def test_a_date_with_slashes_names_the_month_first() -> None:
+def test_a_date_with_slashes_names_the_month_first_and_its_first_day() -> None:
     assert parse_month("5/1/2021") == date(2021, 5, 1)
-    assert parse_month("1/5/2021") == date(2021, 1, 1)
+    with pytest.raises(ValueError, match="is not a month"):
+        parse_month("1/5/2021")
 
 
 BAD_MONTHS = [
     *("13/1/2022", "31/12/2022", "2022-13", "202213", "2022-00-01", "2022-06-31", "6/31/2022"),
     *("0000-01", "6/1/22", "2022", "June 2022", "2022-6", "44713", "2022/06/01", "1.6.2022"),
     *("2022-06-01T", "2022-06-01Tnoon", "2022-06-01 x", "٢٠٢٢-٠٦", "2022-06-01\n", "-2022-06"),
-    "20220601 x",
+    *("20220601 x", "6/30/2022", "01/12/2025", "12/31/2022", "Feb-25", "0001-01-01", "1989-12"),
+    *("2024-12-31T23:00:00Z", "2022-06-01T00:00:01", "6/1/2022 12:00:00 PM", "6/1/2022 1:00"),
+    *("2022-06-01T24:00:00", "2022-06-01 00:00:00.001", "2022-06-01T0"),
 ]
 
 
 @pytest.mark.parametrize("text", [*BAD_MONTHS, "", " 2022-06"])
 def test_any_other_text_is_no_month(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no month|out of range|month must|day is"):
+    with pytest.raises(ValueError, match=r"is not a month|out of range|month must|day is"):
         parse_month(text)
+
+
+def test_months_written_day_first_are_refused_and_not_taken_for_january(tmp_path: Path) -> None:
+    rows = [seats_row(f"01/{m:02d}/2025", f"c{m}") for m in range(1, 13)]
+    with pytest.raises(ExportError, match=r"line 3: '01/02/2025' is not a month; .*month first"):
+        ingest_file(write_csv(tmp_path / "british.csv", rows), tmp_path / "store")
 
 
 @pytest.mark.parametrize("text", ["13/1/2022", "2022-02-30", "", "NULL"])
 def test_a_wrong_month_is_refused_with_its_line(text: str, tmp_path: Path) -> None:
     bad = BOB.replace("2025-02", text)
     for content, line in ((lines(ANN, bad), 3), (QUOTED_LINES + bad + "\n", 7)):
-        with pytest.raises(ExportError, match=f"export, line {line}: .* is no month; allowed: 2"):
+        with pytest.raises(
+            ExportError, match=f"export, line {line}: .* is not a month; allowed: 2"
+        ):
             ingest_file(written(tmp_path, content), tmp_path / "store")
 
 
@@ -369,6 +527,59 @@ def test_a_measure_that_is_no_number_is_refused_with_its_line(text: str, tmp_pat
     bad = '2025-02,1,t2,,"B\nob",Teams,"' + text + '"'
     with pytest.raises(ExportError, match=r"line 3: MonthlyActiveUsers is .*a number such as"):
         ingest_file(written(tmp_path, lines(ANN, bad, ANN)), tmp_path / "store")
+
+
+@pytest.mark.parametrize("text", ["1,5", "0,0001", ",5", "5,", "1,5e3", "1.5"])
+def test_a_decimal_comma_is_one_in_a_file_with_semicolons(text: str, tmp_path: Path) -> None:
+    content = lines(ANN[:-1], BOB).replace(",", ";").replace("Exchange;", f"Exchange;{text}")
+    ingest_file(written(tmp_path, content), tmp_path / "store")
+    used = {row["customer"]: row["used"] for row in stored_rows(tmp_path / "store")}
+    assert used == {"tpid:t1": True, "tpid:t2": False}
+
+
+@pytest.mark.parametrize("text", ["1.234,5", "1,2,3", "1 234", ","])
+def test_other_ways_with_commas_are_refused_in_a_file_with_semicolons(
+    text: str, tmp_path: Path
+) -> None:
+    content = lines(ANN[:-1], BOB).replace(",", ";").replace("Exchange;", f"Exchange;{text}")
+    with pytest.raises(ExportError, match="line 2: MonthlyActiveUsers is"):
+        ingest_file(written(tmp_path, content), tmp_path / "store")
+
+
+SPOILT = [
+    *("1.23457E+12", "1,23457E+12", "1E+12", "1.0E12", "4000100.0", "4000100,00", "4000100."),
+    *('="4000100"', "=4000100", "4,000,100", "#NUM!", "#N/A", "########", "-1.5e+10"),
+]
+ID_COLUMNS = ("CustomerTpid", "CustomerTenantId", "SubscriptionId", "PGAMpnId", "MpnId")
+
+
+@pytest.mark.parametrize("text", SPOILT)
+def test_an_id_that_a_spreadsheet_has_spoilt_is_refused_with_its_line(
+    text: str, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for column in ID_COLUMNS:
+        with subtests.test(column):
+            rows = [seats_row("2025-01", "a"), seats_row("2025-01", "b", **{column: text})]
+            told = rf"(?i)line 3: the id {re.escape(repr(text))} was spoilt by a spreadsheet"
+            with pytest.raises(ExportError, match=told):
+                ingest_file(write_csv(tmp_path / "seats.csv", rows), tmp_path / "store")
+
+
+def test_the_ids_of_a_profile_and_of_usage_are_looked_at_too(tmp_path: Path) -> None:
+    profile = {"MPNId": "4000100.0", "PGA_MPNId": "1", "Country": "Sweden"}
+    used = usage_row("2025-01", "a", CustomerTenantId="1.23457E+12")
+    for row in (profile, used):
+        with pytest.raises(ExportError, match=r"line 2: the id .* was spoilt by a spreadsheet"):
+            ingest_file(write_csv(tmp_path / "export.csv", [row]), tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    "text", ["1e5", "12E5", "0012345", "a.0", "1.2", "A=1", "x,y", "ab#1", "1.5.0", "4000-100"]
+)
+def test_an_id_that_only_looks_odd_stays_as_it_is(text: str, tmp_path: Path) -> None:
+    rows = [seats_row("2025-01", text)]
+    ingest_file(write_csv(tmp_path / "seats.csv", rows), tmp_path / "store")
+    assert [row["customer"] for row in stored_rows(tmp_path / "store")] == [f"tpid:{text}"]
 
 
 NUMBERS = {
@@ -402,6 +613,12 @@ def known(text: str) -> str | None:
     return None if text.upper() in {"", "NULL", "UNKNOWN", GUID_0} else text
 
 
+def stored(row: dict[str, str], column: str) -> str | None:
+    """A value as the store keeps it: ids that are GUIDs in lower case."""
+    value = known(row[column])
+    return lowered(value) if value and column in {"SubscriptionId", "CustomerTenantId"} else value
+
+
 def strict_csv(rows: list[list[str]], line_end: str, quote_all: bool) -> str:
     """Rows as RFC 4180 writes them."""
     text = ""
@@ -433,6 +650,8 @@ def export_texts(draw: st.DrawFn) -> tuple[str, list[dict[str, str]]]:
         seats_row("2025-01", draw(customers), CustomerName="", **{c: draw(values) for c in FREE})
         for _ in range(draw(st.integers(0, 6)))
     ]
+    for row in rows:  # spreadsheets spoil ids with these
+        row["SubscriptionId"] = re.sub("[.,+=#]", "", row["SubscriptionId"])
     table = [list(seats_row("", "")), *(list(row.values()) for row in rows)]
     line_end = draw(st.sampled_from(["\n", "\r\n"]))
     if as_csv:
@@ -447,27 +666,33 @@ in_a_loop = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 @settings(max_examples=25, deadline=None, suppress_health_check=in_a_loop)
 @given(table=export_texts(), block=blocks)
 def test_every_value_of_a_table_comes_back_trimmed_from_the_store(
-    table: tuple[str, list[dict[str, str]]], block: int, tmp_path: Path
+    table: tuple[str, list[dict[str, str]]], block: int
 ) -> None:
     text, rows = table
-    with mock.patch.object(exports, "BLOCK", block):
-        result = ingest_file(written(tmp_path, text), tmp_path / "store")
+    with TemporaryDirectory() as folder, mock.patch.object(exports, "BLOCK", block):
+        (result,) = ingest_file(written(Path(folder), text), Path(folder) / "store")
+        found = stored_rows(Path(folder) / "store") if result.rows_kept else []
     kept = [row for row in rows if row["CustomerTpid"]]
     assert (result.rows_in, result.rows_kept) == (len(rows), len(kept))
     if kept:
-        found = stored_rows(tmp_path / "store")
         assert Counter((r["customer"], *(r[name] for name in FREE.values())) for r in found) == (
             Counter(
-                (f"tpid:{row['CustomerTpid'].strip()}", *(known(row[c]) for c in FREE))
+                (f"tpid:{row['CustomerTpid'].strip()}", *(stored(row, c) for c in FREE))
                 for row in kept
             )
         )
 
 
 def plainly_read(data: bytes) -> list[list[str]]:
-    """The rows as Python's csv module reads them, or, of a TSV, as splitting does."""
+    """The rows as Python's csv module reads them, or, of a TSV, as splitting does.
+
+    The text ends with its last line that holds more than delimiters.
+    """
     text = data.decode("utf-8")
-    if "\t" not in text.split("\n", maxsplit=1)[0]:
+    delimiter = "\t" if "\t" in text.split("\n", maxsplit=1)[0] else ","
+    end = text.find("\n", len(text.rstrip(f"{delimiter} \t\r\n")))
+    text = text[: end + 1] if end >= 0 else text
+    if delimiter == ",":
         return list(csv.reader(io.StringIO(text, newline=""), strict=True))
     rows = text.removesuffix("\n").split("\n")
     return [row.removesuffix("\r").split("\t") for row in rows]
@@ -497,14 +722,15 @@ def test_a_damaged_file_is_refused_or_read_as_it_stands(
     with TemporaryDirectory() as folder, mock.patch.object(exports, "BLOCK", block):
         file = written(Path(folder), damaged)
         try:
-            found = staged(read_export(file, Path(folder)), Path(folder))
+            found = staged(reading(file, Path(folder)), Path(folder))
         except ExportError:
             return
     header, *rows = plainly_read(damaged)
-    columns = ["Month", "PGAMpnId", "CustomerTpid", "CustomerTenantId", "CustomerName"]
+    columns = ["PGAMpnId", "MpnId", "Month", "CustomerTpid", "CustomerTenantId", "CustomerName"]
     columns += ["SubscriptionId", "SubscriptionState", "Product", "CustomerMarket"]
     columns += ["PartnerAttributionType", "PartnerLocation", "SalesChannel", "CustomerSegment"]
     columns += ["SKU", "PricingLevel"]
-    positions = [header.index(name) for name in columns]
     assert all(len(row) == len(header) for row in rows)
-    assert found == [(known(row[0]) or "", *(known(row[i]) for i in positions[1:])) for row in rows]
+    named = [dict(zip(header, row, strict=True)) for row in rows]
+    expected = [{c: stored(row, c) for c in columns} for row in named]
+    assert found == [tuple((row | {"Month": row["Month"] or ""}).values()) for row in expected]

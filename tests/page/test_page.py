@@ -13,12 +13,14 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from insights_lib import tables
 from insights_lib.errors import ReportError
+from insights_lib.page import write
 from insights_lib.page.assets import BUNDLED_TRACES
 from insights_lib.page.rows import compact_rows
 from insights_lib.page.sections import Card, Report, Section, read_report
 from insights_lib.page.write import write_page
-from insights_lib.tables import TABLES
+from insights_lib.tables import TABLES, Table
 from tests.support.browser import SCREENSHOTS, card, drawn, report_of
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
 
@@ -248,6 +250,20 @@ def test_a_notebook_of_ones_own_becomes_a_section(plain: Path, tmp_path: Path, r
     assert note.is_hidden()
     tab.goto((tmp_path / "report.html").as_uri() + "#product=Azure")
     note.wait_for()
+
+
+def test_a_declared_table_that_the_page_does_not_count_is_shown_by_its_kinds(
+    plain: Path, tmp_path: Path, reader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Table("own", {"region": "name", "seats": "percent"})
+    monkeypatch.setattr(tables, "TABLES", {**TABLES, "own": own})
+    monkeypatch.setattr(write, "TABLES", {**TABLES, "own": own})
+    rows = json.loads(unpacked(plain, "content"))["rows"]
+    write_page(with_own_card(plain, FIGURE), rows, tmp_path / "report.html")
+    tab = reader.open(tmp_path)
+    card(tab, "own").locator(".data-table summary").click()
+    cells = card(tab, "own").locator("tbody :is(th, td)").all_inner_texts()
+    assert cells == ["North", f"7{SPACE}%"]
 
 
 def test_a_chart_of_another_kind_brings_the_whole_of_plotly(plain: Path, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_hostile_names_stand_on_the_axis_in_legends_and_in_hovers(
     assert len(bars) == len(legend) == 10
     assert set(legend) <= set(HOSTILE)
     for number, name in enumerate(legend):
-        one.locator(".barlayer .point path").nth(number).hover()
+        one.locator(".barlayer .point path").nth(number).hover(force=True)
         expect(one.locator(".hoverlayer text").first).to_contain_text(name)
     ticks = one.locator(".ytick text").all_text_contents()
     assert {text.strip("\u2068\u2069") for text in ticks} == set(legend)

@@ -15,7 +15,7 @@ from insights_lib.parameters.requests import Overrides, specs_for
 from insights_lib.parameters.schedule_yml import Group
 from insights_lib.parameters.spec import Filters, ReportSpec
 from insights_lib.parameters.validation import validated
-from insights_lib.run import run as runs
+from insights_lib.run import run
 from tests.support.mailing import (
     AS_OF,
     ELSEWHERE,
@@ -154,7 +154,7 @@ def test_what_recipients_get_is_rendered_with_the_rest_unless_something_else_is_
 ) -> None:
     asked: list[ReportSpec] = []
     monkeypatch.setattr(
-        runs, "run_reports", lambda planned, *_: asked.extend(p.spec for p in planned) or []
+        run, "run_reports", lambda planned, *_: asked.extend(p.spec for p in planned) or []
     )
     with working_in(limited):
         assert insights("run", "--as-of", AS_OF, "--force", *options).exit_code == 0

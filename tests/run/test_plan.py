@@ -82,8 +82,8 @@ def test_new_data_makes_it_stale(month: str, made: Path, tmp_path: Path) -> None
 
 def test_data_of_other_months_and_other_partners_does_not(made: Path, tmp_path: Path) -> None:
     """The export holds no row of partner 1 in March, so its earlier rows stay."""
-    of_two = [seats_row("2025-03", customer, PGAMpnId="2") for customer in ("b", "new")]
-    ingest(tmp_path, seats_row("2025-04", "a"), seats_row("2025-04", "new"), *of_two)
+    of_another = [seats_row("2025-03", customer, PGAMpnId="2") for customer in ("b", "new")]
+    ingest(tmp_path, seats_row("2025-04", "a"), seats_row("2025-04", "new"), *of_another)
     assert status_of(tmp_path) == ("fresh", "")
 
 

@@ -37,7 +37,7 @@ def report_of(folder: Path, datasets: Any, locale: str = "en", filters: Any = ()
     settings = Settings(Outputs(folder / "outputs"), jobs=1, section_timeout=120)
     planned = plan_reports([spec], settings.outputs)
     (outcome,) = run_reports(planned, settings, lambda _: None)
-    assert not outcome.failures
+    assert not outcome.failures, outcome.failures
     assert outcome.folder
     return outcome.folder
 
@@ -86,7 +86,9 @@ class Reader:
 def ready(tab: Page) -> None:
     """Wait until the page shows what its address asks for."""
     asked = tab.evaluate("location.hash.slice(1)")
-    expect(tab.locator(".insights[data-ready]")).to_have_attribute("data-ready", asked)
+    # Long, for a machine that has much else to do.
+    mounted = expect(tab.locator(".insights[data-ready]"))
+    mounted.to_have_attribute("data-ready", asked, timeout=30_000)
 
 
 def card(tab: Page, name: str) -> Any:
