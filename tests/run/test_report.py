@@ -187,7 +187,8 @@ def test_nothing_of_another_partner_is_in_any_file(complete: Run) -> None:
 @pytest.fixture
 def ingesting(own_notebooks: Path, replay: list[str], tmp_path: Path) -> ReportSpec:
     """A report whose second section opens its data after other data has been ingested."""
-    later = write_tsv(tmp_path / "later.tsv", [seats_row("2025-04", "new")])
+    rows = [seats_row("2025-04", customer) for customer in ("a", "new")]
+    later = write_tsv(tmp_path / "later.tsv", rows)
     ingest = "from insights_lib.store.ingest import ingest_file\nfrom pathlib import Path\n"
     ingest += f"ingest_file(Path({str(later)!r}), Path(options['store']))"
     opening = "from insights_lib.notebook import open_report\n"
