@@ -4,7 +4,7 @@ import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Self
 
@@ -27,8 +27,8 @@ class Batch:
         united: Whether they are parts of one export.
         reassign: Whether a location may go to another account.
         number: Under which the export counts, if they are one; 0 before the first.
-        swept: Accounts whose files of no use are deleted. None is swept twice: what the first
-            export of the batch replaces is needed again if the last one is refused.
+        unneeded: By account, files that the catalog did not name before; they are deleted in the
+            end. What is replaced now is kept until the next time: it may be being read.
         moved: Files that are in the store already; after an error they are deleted.
     """
 
@@ -37,16 +37,17 @@ class Batch:
     united: bool
     reassign: bool
     number: int = 0
-    swept: set[str] = field(default_factory=set)
+    unneeded: dict[str, list[Path]] = field(default_factory=dict)
     moved: list[Path] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        if error:
-            for file in self.moved:
-                file.unlink(missing_ok=True)
+        # A file that an ingest which was killed has left can have the name of a new one.
+        unneeded = {*chain(*self.unneeded.values())}.difference(self.moved)
+        for file in self.moved if error else unneeded:
+            file.unlink(missing_ok=True)
 
     def book(self, number: int) -> int:
         """The number under which an export counts: of united ones that of the first."""
@@ -78,9 +79,8 @@ def publish(batch: Batch, number: int, written: list[NewMonth]) -> None:
         written: What is new.
     """
     booked, parts = batch.book(number), batch.store / "parts"
-    for account in {month.account for month in written} - batch.swept:
-        _sweep(batch.db, parts, account)
-        batch.swept.add(account)
+    for account in {month.account for month in written} - batch.unneeded.keys():
+        batch.unneeded[account] = _unneeded(batch.db, parts, account)
     names = {m.file: f"{m.account}/{m.dataset}-{number}-{m.file.name}" for m in written}
     for month in written:
         key = (month.dataset, month.account, month.is_location, month.month.isoformat())
@@ -99,16 +99,11 @@ def publish(batch: Batch, number: int, written: list[NewMonth]) -> None:
         move_into_store(file, parts / name)
 
 
-def _sweep(db: sqlite3.Connection, parts: Path, account: str) -> None:
-    """Delete files of an account that the catalog no longer names.
-
-    What this ingest replaces is still named and stays until the next: it may be being read.
-    """
+def _unneeded(db: sqlite3.Connection, parts: Path, account: str) -> list[Path]:
+    """Files of an account that the catalog does not name."""
     rows = db.execute("SELECT DISTINCT file FROM parts WHERE account = ?", [account])
     named = {parts / file for (file,) in rows}
-    for file in (parts / account).glob("*.parquet"):
-        if file not in named:
-            file.unlink()
+    return [file for file in (parts / account).glob("*.parquet") if file not in named]
 
 
 def notes_on_replaced(batch: Batch, staged: StagedExport, written: list[NewMonth]) -> list[str]:

@@ -404,8 +404,9 @@ def test_usage_is_forgotten_too(tmp_path: Path) -> None:
 
 
 def test_rows_of_earlier_exports_and_of_broken_ingests_go_as_well(tmp_path: Path) -> None:
-    both = [seats_row("2025-01", customer) for customer in ("Contoso AB", "b")]
-    store = fill_store(tmp_path, {"first": both})
+    store = fill_store(
+        tmp_path, {"first": [seats_row("2025-01", "Contoso AB"), seats_row("2025-01", "b")]}
+    )
     ingest_file(write_tsv(tmp_path / "second.tsv", [seats_row("2025-01", "b")]), store)
     (store / ".ingest-killed").mkdir()
     (store / ".ingest-killed" / "export.tsv").write_text("Contoso AB", encoding="utf-8")

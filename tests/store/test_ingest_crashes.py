@@ -15,7 +15,7 @@ from tests.support.rows import seats_row, write_tsv
 DYING = """
 import os, signal, sqlite3, sys
 from pathlib import Path
-from insights_lib.store import catalog, ingest
+from insights_lib.store import catalog, ingest, publish
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -35,14 +35,14 @@ def connect(*args, **options):
 
 def move_one(file, target):
     real_move(file, target)
-    catalog.move_into_store = die
+    publish.move_into_store = die
 
 point, file, folder = sys.argv[1:]
-real_connect, real_move = sqlite3.connect, catalog.move_into_store
+real_connect, real_move = sqlite3.connect, publish.move_into_store
 if point == "parts written":
-    ingest._log = die
+    ingest._logged = die
 elif point == "one part moved":
-    catalog.move_into_store = move_one
+    publish.move_into_store = move_one
 else:
     catalog.sqlite3.connect = connect
 ingest.ingest_file(Path(file), Path(folder))
@@ -62,29 +62,34 @@ def test_after_a_kill_the_old_rows_are_read_and_the_next_ingest_cleans_up(
     point: str, tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
-    take(store, [seats_row("2025-01", "old", PGAMpnId=p) for p in "12"])
+    take(store, [seats_row("2025-01", c, PGAMpnId=p) for p in "12" for c in ("old", "stays")])
     before = {p: held(store, p) for p in "12"}
     nobody = [seats_row("2025-01", "", CustomerName="")] * 1000  # many rejects: a large commit
-    new = [seats_row(m, "new", PGAMpnId=p) for p in "12" for m in ("2025-01", "2025-02")]
+    new = [
+        seats_row(month, customer, PGAMpnId=p)
+        for p in "12"
+        for month in ("2025-01", "2025-02")
+        for customer in ("new", "stays")
+    ]
     file = write_tsv(tmp_path / "new.tsv", nobody + new)
 
     killed(point, file, store)
     assert {p: held(store, p) for p in "12"} == before
-    assert customers(store) == {"2025-01": ["old"]}
+    assert customers(store) == {"2025-01": ["old", "stays"]}
 
     old_parts = parts_named(store, "1", "2")
     ingest_file(file, store)
-    assert customers(store, "2") == {"2025-01": ["new"], "2025-02": ["new"]}
+    assert customers(store, "2") == {month: ["new", "stays"] for month in ("2025-01", "2025-02")}
     assert parts_on_disk(store) == old_parts | parts_named(store, "1", "2")
     assert {path.name for path in store.iterdir()} == {"catalog.sqlite", "parts"}
 
 
 def test_after_a_kill_behind_the_commit_the_new_rows_are_read(tmp_path: Path) -> None:
     store = tmp_path / "store"
-    take(store, [seats_row("2025-01", "old")])
-    file = write_tsv(tmp_path / "new.tsv", [seats_row("2025-01", "new")])
-    killed("after the commit", file, store)
-    assert customers(store) == {"2025-01": ["new"]}
+    take(store, [seats_row("2025-01", "old"), seats_row("2025-01", "stays")])
+    rows = [seats_row("2025-01", "new"), seats_row("2025-01", "stays")]
+    killed("after the commit", write_tsv(tmp_path / "new.tsv", rows), store)
+    assert customers(store) == {"2025-01": ["new", "stays"]}
     take(store, [seats_row("2025-02", "new")])
     assert not list(store.glob(".ingest-*"))
 
@@ -137,7 +142,9 @@ def test_processes_that_ingest_at_the_same_time_wait_for_each_other(
     if in_use:
         take(store, [seats_row("2025-01", "old"), seats_row("2025-04", "old")])
     months = ["2025-01", "2025-02"]
-    files = [write_tsv(tmp_path / f"{m}.tsv", [seats_row(m, m)]) for m in months]
+    files = [
+        write_tsv(tmp_path / f"{m}.tsv", [seats_row(m, m), seats_row(m, "old")]) for m in months
+    ]
     processes = [started(file, store) for file in files]
     for process in processes:
         assert process.stdin is not None
@@ -146,5 +153,5 @@ def test_processes_that_ingest_at_the_same_time_wait_for_each_other(
     for process in processes:
         process.communicate()
     assert [process.returncode for process in processes] == [0, 0]
-    expected = {m: [m] for m in months} | ({"2025-04": ["old"]} if in_use else {})
+    expected = {m: [m, "old"] for m in months} | ({"2025-04": ["old"]} if in_use else {})
     assert dict(sorted(customers(store).items())) == expected

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from insights_lib.errors import ExportError, StoreError
-from insights_lib.store import catalog as store_module
 from insights_lib.store import ingest as ingest_module
+from insights_lib.store import publish as publish_module
 from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import files_of, ingest_file
 from tests.support.ingesting import customers, held, take, take_text, tree
@@ -88,7 +88,7 @@ def test_an_error_while_files_are_moved_leaves_the_old_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = tmp_path / "store"
-    take(store, [seats_row("2025-01", "old", PGAMpnId=partner) for partner in "12"])
+    take(store, [seats_row("2025-01", "stays", PGAMpnId=partner) for partner in "12"])
     before = held(store), held(store, "2")
     moved: list[Path] = []
 
@@ -98,12 +98,15 @@ def test_an_error_while_files_are_moved_leaves_the_old_rows(
         moved.append(file.rename(target))
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "move_into_store", move_one_only)
+        patch.setattr(publish_module, "move_into_store", move_one_only)
         with pytest.raises(ExportError, match="No space left"):
-            take(store, [seats_row("2025-01", "new", PGAMpnId=partner) for partner in "12"])
+            take(
+                store, [seats_row("2025-01", c, PGAMpnId=p) for p in "12" for c in ("new", "stays")]
+            )
     assert len(moved) == 1
+    assert not moved[0].exists()
     assert (held(store), held(store, "2")) == before
-    assert customers(store) == {"2025-01": ["old"]}
+    assert customers(store) == {"2025-01": ["stays"]}
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage" * 1000], ids=["only just begun", "damaged"])
@@ -139,7 +142,7 @@ def test_any_name_of_a_file_or_its_folder_is_fine(name: str, tmp_path: Path) -> 
     folder.mkdir()
     file = write_tsv(folder / name, [seats_row("2025-01", "a"), seats_row("2025-01", "b")])
     write_tsv(folder / "a1.tsv", [seats_row("2025-01", "a neighbour that a glob would match")])
-    assert ingest_file(file, tmp_path / "store").file == file
+    assert [result.file for result in ingest_file(file, tmp_path / "store")] == [file]
     assert customers(tmp_path / "store") == {"2025-01": ["a", "b"]}
 
 

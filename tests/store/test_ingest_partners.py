@@ -6,7 +6,8 @@ import pytest
 
 from insights_lib.errors import ExportError, StoreError
 from insights_lib.store.catalog import partner_parts
-from tests.support.ingesting import customers, parts_named, parts_on_disk, take, tree
+from insights_lib.store.ingest import Ingested
+from tests.support.ingesting import customers, parts_named, parts_on_disk, take, taken, tree
 from tests.support.rows import Rows, seats_row, slice_of, usage_row
 
 
@@ -122,13 +123,41 @@ def test_a_location_that_no_profile_maps_is_a_partner_of_its_own(tmp_path: Path)
     assert partner_parts(store, "12").name == ""
 
 
-def test_a_later_profile_moves_a_location(tmp_path: Path) -> None:
+def test_a_later_profile_moves_a_location_only_when_told_to(tmp_path: Path) -> None:
     store = tmp_path / "store"
     take(store, LOCATED)
     take(store, PROFILE)
-    take(store, [profile_row("11", "20"), profile_row("21", "20")])
+    moving = [profile_row("21", "20"), profile_row("11", "20")]
+    with pytest.raises(
+        ExportError,
+        match=r"line 3: the location 11 belongs to the account 10, .* to 20\. .* with --reassign",
+    ):
+        take(store, moving)
+    assert customers(store, "10") == {"2025-01": ["a", "b"]}
+    [result] = taken(store, moving, reassign=True)
+    assert isinstance(result, Ingested)
     assert customers(store, "20") == {"2025-01": ["a", "c"]}
     assert customers(store, "10") == {"2025-01": ["b"]}
+
+
+def test_a_location_that_its_account_has_given_up_is_free_for_another(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    take(store, LOCATED)
+    take(store, PROFILE)
+    take(store, [profile_row("12", "10")])
+    take(store, [profile_row("11", "20"), profile_row("21", "20")])
+    assert customers(store, "20") == {"2025-01": ["a", "c"]}
+
+
+@pytest.mark.parametrize("reassign", [False, True])
+def test_a_profile_that_gives_a_location_to_two_accounts_is_refused(
+    reassign: bool, tmp_path: Path
+) -> None:
+    [refused] = taken(
+        tmp_path / "store", [profile_row("11", "10"), profile_row("11", "20")], reassign=reassign
+    )
+    assert "line 3: the location 11 belongs to the account 10" in str(refused)
+    assert "Correct one of the two lines." in str(refused)
 
 
 def test_a_profile_row_without_an_id_is_rejected(tmp_path: Path) -> None:
@@ -150,6 +179,18 @@ def test_a_later_export_by_account_replaces_months_of_one_by_location(tmp_path: 
     store = tmp_path / "store"
     take(store, PROFILE)
     take(store, [*LOCATED, located_row("2025-02", "d", "12")])
-    take(store, [seats_row("2025-01", "new", PGAMpnId="10")])
-    assert customers(store, "10") == {"2025-01": ["new"], "2025-02": ["d"]}
+    new = [seats_row("2025-01", customer, PGAMpnId="10") for customer in ("a", "new")]
+    result = take(store, new)
+    assert result.notes == ("replaces 2 rows of 2025-01 from export.tsv",)
+    assert customers(store, "10") == {"2025-01": ["a", "new"], "2025-02": ["d"]}
     assert customers(store, "20") == {"2025-01": ["c"]}
+
+
+def test_locations_of_one_account_in_two_files_are_parts_of_one_export(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    take(store, PROFILE)
+    first, second = taken(store, LOCATED[:1], LOCATED[1:])
+    assert isinstance(first, Ingested)
+    assert "2.tsv: would replace 1 rows of 2025-01 from 1.tsv" in str(second)
+    taken(store, LOCATED[:1], LOCATED[1:], parts=True)
+    assert customers(store, "10") == {"2025-01": ["a", "b"]}

@@ -1,14 +1,26 @@
 """A slice holds one partner's rows of the range, with the filters applied as defined."""
 
+import sqlite3
+import unicodedata
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 from pandas.testing import assert_frame_equal
 
+from insights_lib import metrics
 from insights_lib.errors import StoreError
+from insights_lib.notebook import facts_of
+from insights_lib.parameters.spec import DateRange
+from insights_lib.presentation.language import Language
+from insights_lib.run.plan import data_digest
+from insights_lib.store.catalog import partner_parts
 from insights_lib.store.slice import Slice, open_slice
+from insights_lib.store.sql import lower_case
+from tests.reference import lowered
 from tests.support.rows import Rows, fill_store, seats_row, slice_of, usage_row
 
 StoreOf = Callable[[Mapping[str, Rows]], Path]
@@ -164,8 +176,8 @@ def test_a_product_filter_holds_the_folded_name(store_of: StoreOf) -> None:
 def test_a_missing_value_is_shown_as_unknown_and_na_is_a_value(facets_store: Path) -> None:
     data = slice_of(facets_store, "2025-01_2025-01")
     shown = sets(data, "current", "customer_market")["2025-01"]
-    assert {"Unknown", "NA", "Sweden", "SWEDEN"} < shown
-    assert not {"", "unknown", None} & shown
+    assert {"Unknown", "NA", "SWEDEN"} < shown  # of two spellings the first
+    assert not {"", "unknown", "Sweden", None} & shown
 
 
 # Months, and what is known of them
@@ -489,3 +501,195 @@ def test_a_slice_has_as_many_threads_as_it_is_given(threads: int, store_of: Stor
     spec = slice_of(store, "2025-01_2025-01").spec
     found = open_slice(spec, threads).query("SELECT current_setting('threads') AS n")
     assert found["n"].tolist() == [threads]
+
+
+# Spelling
+
+SPELT = [("Copilot", 3), ("COPILOT", 2), ("copilot", 2)]
+
+
+def test_values_that_differ_only_in_case_are_one_in_the_spelling_of_most_rows(
+    store_of: StoreOf,
+) -> None:
+    """Also of rows that are not active; two equally frequent ones in code point order."""
+    rows = [
+        *(named("2025-02", f"{n}", CustomerMarket="norway") for n in range(2)),
+        *(named("2025-02", f"{n}", CustomerMarket="NORWAY") for n in range(2, 4)),
+        *(named("2025-02", f"{n}", SalesChannel="Csp") for n in range(4, 6)),
+        *(seats_row("2025-02", "x", SubscriptionState="Churned", SalesChannel="Csp"),) * 10,
+    ]
+    data = slice_of(store_of({SEATS: rows}), "2025-02_2025-02")
+    assert sets(data, "current", "customer_market") == {"2025-02": {"NORWAY", "Sweden"}}
+    assert sets(data, "current", "sales_channel") == {"2025-02": {"Csp"}}
+
+
+def test_the_months_of_the_range_decide_on_the_spelling(store_of: StoreOf) -> None:
+    rows = [seats_row("2025-01", str(n), PricingLevel="EDU", SKU="a1") for n in range(9)]
+    rows += [seats_row("2025-02", str(n), PricingLevel="edu", SKU="A1") for n in range(2)]
+    rows.append(named("2025-01", "before", CustomerSegment="smc"))
+    rows.append(named("2025-01", "before", CustomerSegment="SMC"))
+    store = store_of({SEATS: rows})
+    data = slice_of(store, "2025-02_2025-02")
+    assert data.query("SELECT DISTINCT sku FROM subscriptions ORDER BY 1")["sku"].tolist() == [
+        "A1",
+        "before",
+    ]
+    assert sets(data, "current", "pricing_model")["2025-02"] == {"edu"}
+    assert "SMC" in sets(data, "current", "customer_segment")["2025-01"]
+    assert "smc" not in sets(data, "current", "customer_segment")["2025-01"]
+    data = slice_of(store, "2025-01_2025-02")
+    assert "EDU" in sets(data, "current", "pricing_model")["2025-02"]
+
+
+def test_filters_do_not_change_the_spelling_and_find_each_one(store_of: StoreOf) -> None:
+    rows = [
+        named("2025-01", f"{spelling}{n}", Product=spelling, SalesChannel=f"{i % 2}")
+        for i, (spelling, times) in enumerate(SPELT)
+        for n in range(times)
+    ]
+    store = store_of({SEATS: rows})
+    for chosen in ("copilot", "COPILOT", "CoPilot"):
+        data = slice_of(
+            store, "2025-01_2025-01", filters={"product": [chosen], "sales_channel": ["1"]}
+        )
+        assert sets(data, "current", "product") == {"2025-01": {"Copilot"}}
+        assert sets(data, "current") == {"2025-01": {"COPILOT0", "COPILOT1"}}
+        assert data.unmatched_filters == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ΕΛΛΑΣ", "ελλασ"),
+        ("Türkİye", "türkiye"),
+        ("GROẞ", "groß"),
+        ("ÅLAND", "åland"),
+        ("Ǆ", "ǆ"),
+        ("ДОМ", "дом"),
+    ],
+)
+def test_case_is_simple_unicode_case(one: str, other: str, store_of: StoreOf) -> None:
+    rows = [seats_row("2025-01", f"{n}", SKU=sku) for n, sku in enumerate((one, other, other))]
+    data = slice_of(store_of({SEATS: rows}), "2025-01_2025-01")
+    assert sets(data, "current") == {"2025-01": {other}}
+
+
+@pytest.mark.parametrize(("one", "other"), [("ß", "ss"), ("ς", "σ"), ("ﬁ", "fi"), ("ı", "i")])
+def test_letters_that_are_no_case_of_each_other_stay_apart(
+    one: str, other: str, store_of: StoreOf
+) -> None:
+    rows = [seats_row("2025-01", "a", SKU=one), seats_row("2025-01", "b", SKU=other)]
+    data = slice_of(store_of({SEATS: rows}), "2025-01_2025-01")
+    assert sets(data, "current") == {"2025-01": {one, other}}
+
+
+def test_sql_and_python_write_every_letter_in_the_same_lower_case() -> None:
+    letters = [chr(c) for c in range(1, 0x110000) if not 0xD800 <= c < 0xE000]
+    known = [c for c in letters if unicodedata.category(c) != "Cn"]  # to this Python
+    found = duckdb.execute("SELECT lower(unnest($1))", [known]).fetchall()
+    assert [text for (text,) in found] == [lower_case(c) for c in known] == [*map(lowered, known)]
+
+
+# Absent dimensions
+
+
+def without_column(rows: Rows, *columns: str) -> Rows:
+    return [{name: v for name, v in row.items() if name not in columns} for row in rows]
+
+
+@pytest.fixture
+def partly_absent(tmp_path: Path) -> Path:
+    """January has no segment and no channel, February no channel, March has all."""
+    for month, lacking in (
+        ("2025-01", ("CustomerSegment", "SalesChannel")),
+        ("2025-02", ("SalesChannel",)),
+        ("2025-03", ()),
+    ):
+        rows = [named(month, "a"), named(month, "b", CustomerSegment="")]
+        fill_store(tmp_path, {month: without_column(rows, *lacking)})
+    return tmp_path / "store"
+
+
+def test_a_dimension_without_a_column_in_any_export_of_the_range_is_absent(
+    partly_absent: Path,
+) -> None:
+    january = slice_of(partly_absent, "2025-01_2025-01")
+    assert january.absent_dimensions == ("sales_channel", "customer_segment")
+    assert sets(january, "current", "customer_segment") == {"2025-01": {None}}
+    # What the month before lacks does not count, and a value that is missing is Unknown.
+    february = slice_of(partly_absent, "2025-02_2025-02")
+    assert february.absent_dimensions == ("sales_channel",)
+    segments = sets(february, "current", "customer_segment")
+    assert segments["2025-02"] == {"Unknown", "Small, Medium & Corporate Commercial"}
+    assert slice_of(partly_absent, "2025-01_2025-03").absent_dimensions == ()
+
+
+def test_an_absent_dimension_has_no_rows_in_any_table(partly_absent: Path) -> None:
+    data = slice_of(partly_absent, "2025-01_2025-02")
+    assert "sales_channel" not in set(metrics.distribution(data)["dimension"])
+    assert "sales_channel" not in set(metrics.distribution_trend(data)["dimension"])
+    assert "customer_segment" in set(metrics.distribution(data)["dimension"])
+
+
+def test_without_products_or_markets_or_skus_their_tables_are_empty(store_of: StoreOf) -> None:
+    rows = [named(month, "a") for month in ("2025-01", "2025-02")]
+    store = store_of({SEATS: without_column(rows, "Product", "CustomerMarket", "SKU")})
+    data = slice_of(store, "2025-02_2025-02")
+    for table in (metrics.products, metrics.summary_products, metrics.geographical_spread):
+        assert table(data).empty
+    assert metrics.adds_and_churns(data).to_dict("records") == [
+        {"product": "All", "month": "2025-02", "existing": 1, "added": 0, "churned": 0}
+    ]
+
+
+def test_products_are_listed_without_their_absent_skus(store_of: StoreOf) -> None:
+    store = store_of({SEATS: without_column([named("2025-01", "a")], "SKU")})
+    found = metrics.products(slice_of(store, "2025-01_2025-01"))
+    assert found.values.tolist() == [["Office 365", "", 1, 100.0]]
+
+
+def test_the_pricing_model_of_customers_and_tenants_is_absent(store_of: StoreOf) -> None:
+    data = slice_of(store_of({CUSTOMERS: STATUSES}), "2025-01_2025-01")
+    assert data.absent_dimensions == ("pricing_model",)
+
+
+def test_a_filter_on_an_absent_dimension_is_refused(partly_absent: Path) -> None:
+    chosen = {"sales_channel": ["CSP"]}
+    with pytest.raises(
+        StoreError,
+        match=r"partner 1: the filter on sales_channel cannot be applied; no export of"
+        r" 2025-01_2025-02 has the column SalesChannel or SalesModel\.",
+    ):
+        slice_of(partly_absent, "2025-01_2025-02", filters=chosen)
+    found = slice_of(partly_absent, "2025-02_2025-03", filters=chosen)
+    assert sets(found, "current") == {"2025-03": {"a", "b"}}
+
+
+def test_a_report_says_which_dimensions_are_absent(partly_absent: Path) -> None:
+    data = slice_of(partly_absent, "2025-01_2025-02")
+    facts = facts_of(data, Language("en"))
+    assert facts["absent_dimensions"] == ["sales_channel"]
+    assert "No export of these months has a column for: Sales channel." in facts["warnings"]
+    swedish = facts_of(data, Language("sv"))["warnings"]
+    assert any(text.startswith("Ingen export för dessa månader") for text in swedish)
+
+
+def test_a_column_that_appears_makes_a_report_stale(tmp_path: Path) -> None:
+    """Though the rows say the same: their segments are blank."""
+    rows = [named("2025-01", "a", CustomerSegment="")]
+    months = DateRange.parse("2025-01_2025-01")
+    fill_store(tmp_path, {"without": without_column(rows, "CustomerSegment")})
+    before = data_digest(partner_parts(tmp_path / "store", "1"), months)
+    fill_store(tmp_path, {"with": rows})
+    assert data_digest(partner_parts(tmp_path / "store", "1"), months) != before
+
+
+def test_a_store_of_another_version_is_refused_by_readers_and_writers(store_of: StoreOf) -> None:
+    store = store_of({SEATS: [named("2025-01", "a")]})
+    with closing(sqlite3.connect(store / "catalog.sqlite")) as db:
+        db.execute("PRAGMA user_version = 1")
+    told = "was made by another version of this program; delete it, and ingest all exports again"
+    with pytest.raises(StoreError, match=told):
+        slice_of(store, "2025-01_2025-01")
+    with pytest.raises(StoreError, match=told):
+        store_of({SEATS: [named("2025-01", "a")]})

@@ -2,20 +2,30 @@
 
 from pathlib import Path
 
+from insights_lib.errors import ExportError
 from insights_lib.store.catalog import partner_parts
-from insights_lib.store.ingest import Ingested, ingest_file
+from insights_lib.store.ingest import Ingested, ingest_file, ingest_files
 from tests.support.rows import Rows, stored_rows, write_tsv
 
 
 def take(store: Path, rows: Rows, name: str = "export.tsv") -> Ingested:
     """Ingest rows as a TSV that lies beside the store."""
-    return ingest_file(write_tsv(store.parent / name, rows), store)
+    (result,) = ingest_file(write_tsv(store.parent / name, rows), store)
+    return result
+
+
+def taken(store: Path, *exports: Rows, **options: bool) -> list[Ingested | ExportError]:
+    """What becomes of several exports in one call, `1.tsv` and so on."""
+    numbered = enumerate(exports, 1)
+    files = [write_tsv(store.parent / f"{number}.tsv", rows) for number, rows in numbered]
+    return list(ingest_files(files, store, **options))
 
 
 def take_text(store: Path, text: str) -> Ingested:
     file = store.parent / "export"
     file.write_text(text, encoding="utf-8")
-    return ingest_file(file, store)
+    (result,) = ingest_file(file, store)
+    return result
 
 
 def held(store: Path, partner: str = "1") -> set[tuple[object, ...]]:
