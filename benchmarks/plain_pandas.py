@@ -1,7 +1,7 @@
-"""The nine tables as an analyst would compute them in pandas, from docs/definitions.md.
+"""The tables as an analyst would compute them in pandas, from docs/definitions.md.
 
-`tables.py` holds the metrics against them, and measures both. There are no page filters here, and
-only rows in state `Active` count.
+`tables.py` holds the metrics against them, and measures both. There are no page filters here,
+only rows in state `Active` count, and each value has one spelling.
 """
 
 from collections.abc import Iterable
@@ -9,23 +9,10 @@ from collections.abc import Iterable
 import pandas as pd
 
 from insights_lib.exports.countries import country_codes
+from insights_lib.tables import TABLES
 
-DISTRIBUTIONS = [
-    "partner_location",
-    "customer_segment",
-    "sales_channel",
-    "pricing_model",
-    "partner_attribution",
-]
-TRENDS = [
-    "customer_market",
-    "customer_segment",
-    "partner_location",
-    "product",
-    "sales_channel",
-    "pricing_model",
-    "partner_attribution",
-]
+DISTRIBUTIONS = TABLES["distribution"].dimensions
+TRENDS = TABLES["distribution_trend"].dimensions
 KEYS = ["month", "customer"]
 
 

@@ -1,9 +1,8 @@
 """The numbers: a slice in, a small tidy table out, one function per table of the report.
 
-What each number means is written in docs/definitions.md. Months are texts `YYYY-MM`, counts are
-whole numbers, percentages are of 100. A null means that a number cannot be known, never zero.
-The SQL speaks of the tables that `store.slice.Slice` describes. An absent dimension, null
-throughout, has no rows.
+docs/definitions.md says what each number means, and `tables` what columns there are. Months are
+texts `YYYY-MM`, percentages of 100; null is what cannot be known, never zero. The SQL speaks of the
+tables that `store.slice.Slice` describes; a dimension that is null throughout is absent.
 """
 
 from typing import Any
@@ -144,8 +143,8 @@ def summary(data: Slice) -> pd.DataFrame:
     """The figures of the cards.
 
     Returns:
-        One row per metric, in the order of the cards: metric, value, growth_pct (of series
-        only), month (the last one in which the series behind the metric is known).
+        One row per metric, in the order of the cards. Growth is of series only, and the month
+        the last one in which the series behind the metric is known.
     """
     trend = summary_trend(data).set_index("month")
     flows = trend[["customers_added", "customers_churned"]].dropna().astype(int)
@@ -178,8 +177,7 @@ def summary_trend(data: Slice) -> pd.DataFrame:
     """The series behind the cards.
 
     Returns:
-        One row per month of the range: month, current_customers, active_customers,
-        subscriptions, customers_added, customers_churned. Null where unknown.
+        One row per month of the range. Null where unknown.
     """
     table, flows = data.query_once(_LEVELS), _flows(data)
     total = flows[flows["product"].isna()]  # first, and month by month as the levels are
@@ -192,8 +190,8 @@ def summary_products(data: Slice) -> pd.DataFrame:
     """Current customers by product.
 
     Returns:
-        One row per product of the last covered month, the largest first: product, customers,
-        share_pct of all current customers, growth_pct of the product's series of customers.
+        One row per product of the last covered month, the largest first; the share is of all
+        current customers, the growth that of the product's series of customers.
     """
     table = _by_dimension(data, _DISTRIBUTION, "product").rename(columns={"value": "product"})
     counts = _by_dimension(data, _TREND, "product")
@@ -209,10 +207,9 @@ def geographical_spread(data: Slice) -> pd.DataFrame:
     """Current, active and new customers by customer market.
 
     Returns:
-        One row per customer market that has any, the largest first: customer_market,
-        country_code (ISO 3166 alpha-3, empty when unknown), current_customers, current_pct,
-        active_customers, active_pct, new_customers, new_pct. New customers are summed over the
-        months they were added in; each share is of all customers of its kind.
+        One row per customer market that has any, the largest first; country codes are ISO 3166
+        alpha-3, empty when unknown. New customers are summed over the months they were added in;
+        each share is of all customers of its kind.
     """
     table = _whole(data.query(_SPREAD), "current_customers", "active_customers", "new_customers")
     table.insert(1, "country_code", country_codes(table["customer_market"].tolist()))
@@ -235,8 +232,8 @@ def distribution(data: Slice) -> pd.DataFrame:
     """Current customers by the values of five dimensions.
 
     Returns:
-        One row per dimension and value of the last covered month: dimension, value, customers,
-        share_pct. A customer can hold several values, so shares may add up to more than 100.
+        One row per dimension and value of the last covered month. A customer can hold several
+        values, so shares may add up to more than 100.
     """
     return _by_dimension(data, _DISTRIBUTION, *TABLES["distribution"].dimensions)
 
@@ -258,8 +255,7 @@ def distribution_trend(data: Slice) -> pd.DataFrame:
     """Current customers by the values of seven dimensions, month by month.
 
     Returns:
-        One row per dimension, value and covered month that has customers: dimension, value,
-        month, customers.
+        One row per dimension, value and covered month that has customers.
     """
     return _by_dimension(data, _TREND, *TABLES["distribution_trend"].dimensions)
 
@@ -269,11 +265,10 @@ def active_customers(data: Slice) -> pd.DataFrame:
     """Customers with usage beside all customers.
 
     Returns:
-        One row per month of the range: month, active_customers, current_customers. Null where
-        unknown.
+        One row per month of the range. Null where unknown.
     """
-    columns = ["active_customers", "current_customers"]
-    return _whole(data.query_once(_LEVELS)[["month", *columns]], *columns)
+    month, *counts = TABLES["active_customers"].columns
+    return _whole(data.query_once(_LEVELS)[[month, *counts]], *counts)
 
 
 def _flows(data: Slice) -> pd.DataFrame:
@@ -281,9 +276,9 @@ def _flows(data: Slice) -> pd.DataFrame:
 
 
 def _by_dimension(data: Slice, query: str, *dimensions: str) -> pd.DataFrame:
-    columns = ", ".join(dimensions)
     names = ", ".join(f"'{name}'" for name in dimensions)
-    return _whole(data.query(query.format(columns=columns, names=names)), "customers")
+    query = query.format(columns=", ".join(dimensions), names=names)
+    return _whole(data.query(query), "customers")
 
 
 def _last(series: "pd.Series[Any]") -> tuple[str | None, int | None]:

@@ -17,7 +17,7 @@ import duckdb
 from insights_lib.errors import StoreError
 from insights_lib.mail.rehearsal import forget_dry_run
 from insights_lib.outputs import Outputs
-from insights_lib.store.catalog import move_into_store, reading, writing
+from insights_lib.store.catalog import export_name, move_into_store, reading, writing
 from insights_lib.store.parts import counts_by_month
 from insights_lib.store.sql import lower_case, sql_path
 
@@ -155,7 +155,7 @@ def _forgotten(db: sqlite3.Connection, found: list[_Found], outputs: Outputs) ->
         partners=tuple(sorted(partners)),
         reports=tuple(folder for folder in reports if any(_contents([folder]))),
         exports=tuple(
-            dict.fromkeys(Path(file).name for id_, file in logged if str(id_) in numbers)
+            dict.fromkeys(export_name(file) for id_, file in logged if str(id_) in numbers)
         ),
     )
 

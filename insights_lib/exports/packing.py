@@ -5,12 +5,14 @@ The start of a file is looked at before anything is unpacked: it tells most file
 
 import codecs
 import re
+import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from gzip import GzipFile
 from io import BufferedReader
+from lzma import LZMAError
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -34,10 +36,13 @@ _OTHER_KINDS = {
     b"%PDF": "is a PDF file; export it again as CSV or TSV",
 }
 _WORKBOOK = f"is an Excel workbook or another Office file; {_AS_CSV}"
-# What file systems add to an archive, and what is no export for certain.
+# What file systems add to an archive, and what is certainly not an export.
 _NOT_IN_ARCHIVE = re.compile(r"(.*/)?(__MACOSX/.*|\..*|Thumbs\.db|desktop\.ini)", re.DOTALL)
 # What goes wrong in files that are cut or damaged, or where the disk is.
-UNREADABLE = (EOFError, OSError, zlib.error, UnicodeError, BadZipFile, NotImplementedError)
+UNREADABLE = (
+    *(EOFError, OSError, RuntimeError, UnicodeError),
+    *(zlib.error, struct.error, LZMAError, BadZipFile),
+)
 
 
 @dataclass

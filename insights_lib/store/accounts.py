@@ -17,7 +17,13 @@ def accounts_of(batch: Batch, staged: StagedExport, reason: str) -> Locations:
     Raises:
         ExportError: A location belongs to another account, whose rows would go with it.
     """
-    belongs = dict(batch.db.execute("SELECT location, account FROM accounts").fetchall())
+    # A global account has a location of its own id, whether or not a Profile says so.
+    belongs = dict(
+        batch.db.execute(
+            """SELECT account, account FROM accounts
+               UNION SELECT account, account FROM parts WHERE NOT is_location"""
+        ).fetchall()
+    ) | dict(batch.db.execute("SELECT location, account FROM accounts").fetchall())
     if batch.reassign:
         belongs.clear()
     known: Locations = {}

@@ -150,6 +150,13 @@ def move_into_store(file: Path, target: Path) -> None:
         sync(folder)
 
 
+def export_name(file: str) -> str:
+    """The name of an export file in the log; of one in an archive, behind that of the archive."""
+    *folders, name = Path(file).parts
+    archive = next((i for i, part in enumerate(folders) if part.lower().endswith(".zip")), None)
+    return name if archive is None else "/".join((*folders[archive:], name))
+
+
 @dataclass(frozen=True)
 class PartnerParts:
     """What the store holds of one partner: for each dataset and month the latest export.

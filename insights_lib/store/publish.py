@@ -11,7 +11,7 @@ from typing import Self
 import duckdb
 
 from insights_lib.errors import ExportError
-from insights_lib.store.catalog import live_parts, move_into_store
+from insights_lib.store.catalog import export_name, live_parts, move_into_store
 from insights_lib.store.parts import Part, rows_of
 from insights_lib.store.sql import sql_path
 from insights_lib.store.staging import StagedExport
@@ -167,5 +167,5 @@ def _told(batch: Batch, parts: list[Part]) -> list[str]:
         span = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
         [(file,)] = batch.db.execute("SELECT file FROM exports WHERE id = ?", [export]).fetchall()
         rows = sum(part.rows for part in of_file)
-        sentences.append(f"{rows:,} rows of {span} from {Path(file).name}")
+        sentences.append(f"{rows:,} rows of {span} from {export_name(file)}")
     return sentences

@@ -29,7 +29,7 @@ def save_slice(data: Slice, folder: Path) -> None:
     """Write a slice into a folder.
 
     In a folder with a question mark in its path, where DuckDB would look for options behind it,
-    nothing is written, and those who ask for the slice open it anew.
+    nothing is written, and those who ask for the slice open it again.
 
     Raises:
         OSError: It cannot be written, as on a full disk.

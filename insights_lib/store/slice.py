@@ -129,7 +129,8 @@ def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
         threads: How many the database may have; None for one for each core.
 
     Raises:
-        StoreError: There is no store, nothing of the partner in it, or no complete month.
+        StoreError: There is no store, nothing of the partner in it, no complete month, or a filter
+            is on an absent dimension.
     """
     parts = partner_parts(spec.store, spec.partner)
     date_range = parts.resolve(spec)

@@ -21,12 +21,12 @@ def respelt(
     Returns:
         A select list, and the joins that it needs behind the rows as `rows`.
     """
-    in_range = "month IN (SELECT month FROM months WHERE in_range)"
-    counted = " UNION ALL ".join(
-        f"""SELECT '{name}' AS dimension, {name} AS spelling, count(*) FILTER ({in_range}) AS n
-            FROM ({rows}) WHERE {name} IS NOT NULL GROUP BY {name}"""
-        for name in DIMENSION_COLUMNS
-    )
+    names = ", ".join(DIMENSION_COLUMNS)
+    in_range = "month >= (SELECT min(month) FROM months WHERE in_range)"
+    counted = f"""UNPIVOT (
+        SELECT {names}, count(*) FILTER ({in_range}) AS n FROM ({rows})
+        GROUP BY GROUPING SETS ({", ".join(f"({name})" for name in DIMENSION_COLUMNS)})
+    ) ON {names} INTO NAME dimension VALUE spelling"""
     database.execute(
         f"""CREATE TEMP TABLE spellings AS
             SELECT dimension, spelling, first_value(spelling) OVER (

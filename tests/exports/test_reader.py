@@ -327,7 +327,7 @@ def test_a_zip_archive_is_the_exports_in_it_in_the_order_of_their_names(tmp_path
         archive.writestr("a.tsv", TSV)
     first, second = ingest_file(file, tmp_path / "store")
     assert (first.file, second.file) == (file / "a.tsv", file / "b/later.csv")
-    assert second.notes == ("replaces 2 rows of 2025-01 to 2025-02 from a.tsv",)
+    assert second.notes == ("replaces 2 rows of 2025-01 to 2025-02 from exports.zip/a.tsv",)
     assert len(stored_rows(tmp_path / "store")) == 2
 
 

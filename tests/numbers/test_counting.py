@@ -70,8 +70,10 @@ def test_a_selection_in_the_page_counts_like_the_filters_of_a_run(
         return
     chosen = {facet: values for facet, values in filters.items() if values}
     with TemporaryDirectory() as folder:
-        data = slice_of(fill_store(Path(folder), datasets), f"{MONTHS[0]}_{MONTHS[-1]}")
-        assert_same(count(compact_rows(data), chosen, *ends), tables(datasets, "1", *ends, chosen))
+        report = (MONTHS[0], MONTHS[-1])
+        data = slice_of(fill_store(Path(folder), datasets), "_".join(report))
+        expected = tables(datasets, "1", *ends, chosen, report=report)
+        assert_same(count(compact_rows(data), chosen, *ends), expected)
 
 
 @pytest.mark.parametrize("ends", [("2015-01", "2024-12"), ("2017-07", "2017-09"), ("2024-12",) * 2])

@@ -140,6 +140,15 @@ def test_a_later_profile_moves_a_location_only_when_told_to(tmp_path: Path) -> N
     assert customers(store, "10") == {"2025-01": ["b"]}
 
 
+def test_an_account_is_no_location_of_another(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    take(store, [seats_row("2025-01", "a", PGAMpnId="10")])
+    take(store, [located_row("2025-02", "a", "10")])
+    with pytest.raises(ExportError, match="line 2: the location 10 belongs to the account 10"):
+        take(store, [profile_row("10", "20")])
+    assert customers(store, "10") == {"2025-01": ["a"], "2025-02": ["a"]}
+
+
 def test_a_location_that_its_account_has_given_up_is_free_for_another(tmp_path: Path) -> None:
     store = tmp_path / "store"
     take(store, LOCATED)

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from insights_lib import metrics
+from insights_lib.data_retention.forget import forget
 from insights_lib.errors import ExportError
+from insights_lib.outputs import Outputs
 from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import Ingested, ingest_file
 from tests.support.ingesting import (
@@ -268,6 +270,13 @@ def test_a_damaged_store_is_mended_by_ingesting_again(tmp_path: Path) -> None:
 
 
 # What a value becomes in the store
+
+
+def test_a_tenant_is_forgotten_in_whatever_case_it_is_named(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    take(store, [seats_row("2025-01", "", CustomerTenantId="AB-Cd"), seats_row("2025-01", "x")])
+    assert forget("aB-CD", store, Outputs(tmp_path / "outputs")).rows == {"tenant id": 1}
+    assert customers(store) == {"2025-01": ["x"]}
 
 
 def test_ids_that_are_guids_are_compared_without_case(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from insights_lib.store.slice import Slice, open_slice
 from insights_lib.store.sql import sql_path
 
 Rows = list[dict[str, str]]
-# What a notebook is told of its report: all that decides what it says, not which one it is.
+# What decides what a report says; not which one it is.
 TOLD = [name for name in ReportSpec.model_fields if name != "variant"]
 
 
