@@ -136,7 +136,7 @@ class Pictures:
             page.add_style_tag(content=_STYLE)
             for name in names:
                 card = page.locator(f'[data-card="{name}"]')
-                panel = card.locator('.panel, [id$="-panel"]').first
+                panel = card.locator(".panel")
                 if not panel.count():
                     continue
                 sentence = " ".join(card.locator(".sentence").all_text_contents())

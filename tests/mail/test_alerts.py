@@ -12,7 +12,7 @@ from insights_lib.mail.send import send_note
 from insights_lib.outputs import Outputs
 from insights_lib.parameters.schedule_yml import Plan
 from insights_lib.parameters.validation import validated
-from insights_lib.schedule.scheduler import run_due, tell_owners
+from insights_lib.schedule.scheduler import StepResult, run_due, tell_owners
 from insights_lib.schedule.windows import recording
 from tests.support.mailing import parsed
 from tests.support.smtp_server import DROP, HANG, TAKE_AND_DROP, MailServer, ca_file
@@ -44,7 +44,9 @@ def tell(settings: MailSettings, tmp_path: Path) -> Iterator[Tell]:
         send_note(settings, "Partner Insights", address, (subject, text))
 
     with recording(Outputs(tmp_path / "outputs")) as record:
-        run_due(plan, lambda: NOW, {"run": lambda _window, _group: ["no data."]}, record)
+        run_due(
+            plan, lambda: NOW, {"run": lambda _window, _group: StepResult(("no data.",))}, record
+        )
         yield lambda now: tell_owners(plan, now, alert, record)
 
 

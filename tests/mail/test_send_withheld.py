@@ -224,12 +224,12 @@ def test_withheld_mail_goes_when_its_report_is_right_again(
 def test_domains_are_checked_again_when_mail_is_sent(
     people: Callable[..., None], server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from insights_lib.commands import mail  # noqa: PLC0415 - to put something in its place
+    from insights_lib.mail import mailing  # noqa: PLC0415 - to put something in its place
 
-    read = mail.read_recipients
+    read = mailing.read_recipients
     stricter = {"allowed_domains": ("example.org",)}
     monkeypatch.setattr(
-        mail, "read_recipients", lambda folder: read(folder).model_copy(update=stricter)
+        mailing, "read_recipients", lambda folder: read(folder).model_copy(update=stricter)
     )
     people(person("anna"))
     assert send().exit_code == 1

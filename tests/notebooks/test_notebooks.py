@@ -267,7 +267,7 @@ MISTAKES = {
     "filters = 'product=Azure'": ["filters"],
     "filters = None": ["filters"],
     "partner = '999'": ["partner 999", "It holds: 1234567"],
-    "partner = 1234567": ["partner", "1234567", "quotes"],
+    "partner = 99": ["partner", "99", "-r"],
     "partner = '../1234567'": ["'../1234567'", "allowed"],
     "options = {'active_states': []}": ["active_states"],
     "options = {'active_states': 'Active'}": ["active_states"],

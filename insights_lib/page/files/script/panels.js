@@ -36,7 +36,7 @@ export class Panel {
     });
     this.panel = element(
       "div",
-      { id: report.id(`${name}-panel`) },
+      { class: "panel", id: report.id(`${name}-panel`) },
       this.sentence,
       this.legend,
       this.slider,
