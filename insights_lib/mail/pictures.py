@@ -132,7 +132,7 @@ class Pictures:
             page = context.new_page()
             page.set_default_timeout(_PATIENCE)
             page.goto(page_file.absolute().as_uri())
-            page.wait_for_selector("html[data-ready]", state="attached")
+            page.wait_for_selector(".insights[data-ready]", state="attached")
             page.add_style_tag(content=_STYLE)
             for name in names:
                 card = page.locator(f'[data-card="{name}"]')

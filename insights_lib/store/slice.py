@@ -150,11 +150,7 @@ def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
         database.execute("DROP VIEW unfiltered; DROP TABLE spellings; DROP TABLE customers")
         database.execute(_SETS)
     except duckdb.Error as error:
-        raise StoreError(
-            f"partner {spec.partner}: its part of {spec.store} cannot be read "
-            f"({str(error).splitlines()[0]}); if exports were ingested just now, try again, else "
-            "ingest those of these months again."
-        ) from error
+        raise _unreadable(spec, error) from error
     return Slice(
         spec=spec,
         date_range=date_range,
@@ -166,6 +162,14 @@ def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
         absent_dimensions=absent,
         unmatched_filters=unmatched,
         database=database,
+    )
+
+
+def _unreadable(spec: ReportSpec, error: duckdb.Error) -> StoreError:
+    return StoreError(
+        f"partner {spec.partner}: its part of {spec.store} cannot be read "
+        f"({str(error).splitlines()[0]}); if exports were ingested just now, try again, else "
+        "ingest those of these months again."
     )
 
 
