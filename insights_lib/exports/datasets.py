@@ -134,7 +134,7 @@ DATASETS = (
     ),
 )
 
-# Columns that no vintage of a dataset has, so that their absence is no news.
+# Columns that no vintage of a dataset has; ingest does not report their absence.
 _NEVER_THERE = {(CUSTOMERS, "pricing_model")}
 # All columns that are read.
 KNOWN = (

@@ -1,6 +1,6 @@
 """What an export comes in: text in UTF-8 or UTF-16, gzip or zip, unpacked within limits.
 
-The start of a file is looked at before anything is unpacked: it tells most files that are none.
+The start of a file is read before anything is unpacked: it shows most files that are not exports.
 """
 
 import codecs

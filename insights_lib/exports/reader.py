@@ -1,9 +1,8 @@
 """Reading export files: what a file is, and whether every line of it can be trusted.
 
-`check` looks at the start of a file, and refuses most of what is none at no cost. `read_export`
-looks at each byte once, in blocks, and refuses a file that a reader could misunderstand. What it
-lets through can be parsed in parallel without guessing, since the lines and the fields have been
-counted here, independently of the parser.
+`check` reads the start of a file, and refuses most files that are not exports. `read_export` reads
+each byte once, in blocks, and refuses a file that could be misunderstood. What it lets through can
+be parsed in parallel without guessing: lines and fields were counted here, not by the parser.
 """
 
 import csv

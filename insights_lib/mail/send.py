@@ -105,7 +105,7 @@ def mail_statuses_now(planned: Sequence[PlannedMail], outputs: Outputs) -> list[
 
 @contextmanager
 def ledger_to_read(outputs: Outputs) -> Iterator[Ledger]:
-    """The ledger of a folder for those who only look at it: where there is none, none is made."""
+    """The ledger of a folder, to be read only; a missing one is not created."""
     with TemporaryDirectory() as empty:
         file = outputs.ledger if outputs.ledger.exists() else Path(empty) / outputs.ledger.name
         with ledger(file) as book:

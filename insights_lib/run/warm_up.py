@@ -27,4 +27,4 @@ def warm_up() -> None:
     by_month = {"dimension": ["sku"], "value": ["a"], "month": ["2025-01"], "customers": [1]}
     charts.distribution_trend(pd.DataFrame(by_month), language).to_json()
     open_spare_database()
-    seconds_by_stage()  # the seconds of this are no report's
+    seconds_by_stage()  # what this took belongs to no report
