@@ -96,6 +96,8 @@ class Connection:
                 f"{server.ca_file}: holds no certificates that can be read ({reason_of(error)}); "
                 "ca_file must name a PEM file."
             ) from error
+        # Some systems set a lower minimum than Python does.
+        self._context.minimum_version = ssl.TLSVersion.TLSv1_2
 
     def __enter__(self) -> Self:
         return self

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email import message_from_bytes
 from functools import cache
@@ -236,7 +236,9 @@ async def _end(dialogues: list[_Dialogue]) -> None:
     for dialogue in dialogues:
         for transport in (dialogue.transport, dialogue._original_transport):
             if isinstance(transport, asyncio.Transport):
-                transport.abort()
+                # Python 3.11.2 raises it for an encrypted connection that has ended.
+                with suppress(AttributeError):
+                    transport.abort()
     pending = asyncio.all_tasks() - {asyncio.current_task()}
     if pending:
         await asyncio.wait(pending, timeout=5)
