@@ -462,6 +462,7 @@ def die_in(place: Path, key: str, point: str, call: int) -> None:
     forget(key, place / "store", Outputs(place / "outputs"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("point", "call", "done"),
     [

@@ -21,7 +21,7 @@ from tests.support.http_server import served
 from tests.support.processes import descendants, gone
 from tests.support.rows import fill_store, seats_row
 
-pytestmark = [pytest.mark.cluster, pytest.mark.kernels]
+pytestmark = [pytest.mark.cluster, pytest.mark.kernels, pytest.mark.slow]
 Start = Callable[..., "subprocess.Popen[str]"]
 MONTHS = ("2025-01", "2025-02", "2025-03")
 
