@@ -86,7 +86,7 @@ def world_map(table: pd.DataFrame, language: Language) -> go.Figure:
     countries: dict[str, list[dict[str, Any]]] = {}
     for row in to_records(table[table["country_code"] != ""]):
         countries.setdefault(row["country_code"], []).append(row)
-    told = {code: _spread_of(rows, language) for code, rows in countries.items()}
+    hovers = {code: _spread_of(rows, language) for code, rows in countries.items()}
     traces = []
     for kind in SPREAD:
         counts = {c: max(row[kind] or 0 for row in rows) for c, rows in countries.items()}
@@ -96,7 +96,7 @@ def world_map(table: pd.DataFrame, language: Language) -> go.Figure:
                 "type": "choropleth",
                 "locations": list(shown),
                 "z": [log10(count) for count in shown.values()],
-                "hovertext": [told[code] for code in shown],
+                "hovertext": [hovers[code] for code in shown],
                 "hovertemplate": HOVER,
                 "colorscale": theme.MAP_SCALE,
                 "marker": {"line": {"color": "white", "width": 0.5}},
@@ -194,7 +194,7 @@ def _sku_bars(skus: pd.DataFrame, language: Language) -> Trace:
 def distribution_trend(table: pd.DataFrame, language: Language) -> go.Figure:
     """Current customers stacked by value, month by month; a tab for each dimension."""
     months = sorted(table["month"].unique())
-    told = [language.month(month) for month in months]
+    names = [language.month(month) for month in months]
     traces: list[Trace] = []
     tabs = {}
     most = TABLES["distribution_trend"].values_shown
@@ -205,11 +205,11 @@ def distribution_trend(table: pd.DataFrame, language: Language) -> go.Figure:
         top, rest = ranked[:most], ranked[most:]
         for value, name, color in zip(top, labels(top), theme.CATEGORIES, strict=False):
             counts = [by_value[value].get(month) for month in months]
-            traces.append(month_columns(told, counts, language, name=name, color=color))
+            traces.append(month_columns(names, counts, language, name=name, color=color))
         if rest:
             counts = [sum(by_value[value].get(month) or 0 for value in rest) for month in months]
             name = _others(len(rest), language)
-            traces.append(month_columns(told, counts, language, name=name, color=theme.OTHERS))
+            traces.append(month_columns(names, counts, language, name=name, color=theme.OTHERS))
         tabs[language.name(dimension)] = range(first, len(traces))
     layout = {**month_axes(slider=True), "updatemenus": tabs_menu(traces, tabs)}
     layout |= {"barmode": "stack", "hovermode": "x unified", "margin": {"t": BELOW_TABS}}

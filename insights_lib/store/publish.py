@@ -167,5 +167,6 @@ def _told(batch: Batch, parts: list[Part]) -> list[str]:
         span = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
         [(file,)] = batch.db.execute("SELECT file FROM exports WHERE id = ?", [export]).fetchall()
         rows = sum(part.rows for part in of_file)
-        sentences.append(f"{rows:,} rows of {span} from {export_name(file)}")
+        noun = "row" if rows == 1 else "rows"
+        sentences.append(f"{rows:,} {noun} of {span} from {export_name(file)}")
     return sentences

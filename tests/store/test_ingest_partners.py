@@ -200,6 +200,6 @@ def test_locations_of_one_account_in_two_files_are_parts_of_one_export(tmp_path:
     take(store, PROFILE)
     first, second = taken(store, LOCATED[:1], LOCATED[1:])
     assert isinstance(first, Ingested)
-    assert "2.tsv: would replace 1 rows of 2025-01 from 1.tsv" in str(second)
+    assert "2.tsv: would replace 1 row of 2025-01 from 1.tsv" in str(second)
     taken(store, LOCATED[:1], LOCATED[1:], parts=True)
     assert customers(store, "10") == {"2025-01": ["a", "b"]}
