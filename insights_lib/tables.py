@@ -20,6 +20,15 @@ FACETS = (
     "customer_segment",
 )
 DIMENSIONS = (*FACETS, "sku", "pricing_model")
+# What can be noticed of a current customer, in the order of the page.
+SIGNALS = (
+    "usage_falling",
+    "usage_stopped",
+    "never_used",
+    "seats_falling",
+    "product_dropped",
+    "ends_soon",
+)
 ALL = "All"  # what a table by product calls the rows of all products together
 
 # The media types under which a notebook hands on what the page, the tables and the mails show.

@@ -69,7 +69,26 @@ STATE = ("SubscriptionState", "SubscriptionStatus")
 STATUS = ("CustomerStatus",)
 WORKLOAD = ("WorkloadName",)
 USERS, SEATS_IN_USE = ("MonthlyActiveUsers",), ("ActiveSeats",)
+# The amount of a row of AzureUsage is the first of these that its export has.
+AZURE_AMOUNTS = ("TotalACR", "ACR_USD", "MonthlySubscriptionLevelACR")
 AZURE_MEASURES = ("UsageQuantity", "TotalACR", "ACR_USD", "MonthlySubscriptionLevelACR")
+
+# What a customer's row says beside its dimensions: the store's name of it, and how exports spell it.
+# Seats are those sold; exports of the hub have those available at the end of the period instead.
+CUSTOMER_NAME = ("CustomerName",)
+SEATS_SOLD, SEATS_AVAILABLE = ("TotalSoldSeats",), ("AvailableSeatsEOP",)
+NUMBER_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "assigned_seats": ("TotalAssignedSeats",),
+        "billed_revenue": ("BilledRevenueUSD", "RevenueUSD"),
+        "azure_consumed": ("AzureConsumedRevenueUSD", "ACR_USD", "TotalACR"),
+    }
+)
+DATE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"start_date": ("SubscriptionStartDate",), "end_date": ("SubscriptionEndDate",)}
+)
+AUTO_RENEW = ("IsAutoRenew",)
+DUPLICATE = ("IsDuplicateRowForPGA", "IsACRDuplicateAtPGALevel")
 
 _EMS_WORKLOAD = re.compile(
     r"intune|azure ?ad|azure active directory|entra|\baadp?\b|\baz?ip\b|information protection"

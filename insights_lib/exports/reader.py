@@ -41,6 +41,7 @@ _MONTH_FORMS = (
 _TIME = re.compile(
     r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AP]M)?(Z|[+-]\d\d:?\d\d)?", re.ASCII | re.IGNORECASE
 )
+DAY_FORMS = "2026-03-14, 20260314 or 3/14/2026 (month first)"
 MONTH_FORMS = "2025-06-01, 2025-06, 20250601, 202506 or 6/1/2025 (month first)"
 
 
@@ -100,6 +101,22 @@ def parse_month(text: str) -> date:
             day = date(int(parts["y"]), int(parts["m"]), int(parts["d"] or 1))
             return day.replace(day=1)
     raise ValueError(f"{text!r} is no month")
+
+
+def parse_day(text: str) -> date:
+    """The day that `text` names, in one of the forms of months with its own day.
+
+    Raises:
+        ValueError: It has none of these forms, or is not a day of the calendar.
+    """
+    for form in _MONTH_FORMS:
+        found = form.fullmatch(text)
+        if found and found["d"]:
+            parts = found.groupdict()
+            if parts.get("time") and not _TIME.fullmatch(parts["time"]):
+                break
+            return date(int(parts["y"]), int(parts["m"]), int(parts["d"]))
+    raise ValueError(f"{text!r} is not a day")
 
 
 def read_export(file: Path, workdir: Path) -> Export:

@@ -33,14 +33,25 @@ def compact_rows(data: Slice) -> dict[str, Any]:
         differences from the row before; subscription 0 is unknown), a code for each dimension,
         and `held`, the code of the pattern; `usage`: customer (differences), product, held.
     """
-    months = data.query("SELECT * EXCLUDE (month), strftime(month, '%Y-%m') AS month FROM months")
-    windows = range(0, max(len(months) - 1, 1), WINDOW)
-    rows = data.query(
-        f"SELECT * EXCLUDE (month_bits), {_windows('month_bits', windows)} FROM subscription_spans"
+    months = data.query(
+        """SELECT * EXCLUDE (month), strftime(month, '%Y-%m') AS month FROM months
+        WHERE in_view ORDER BY months.month"""
     )
+    first = int(months["month_index"].iloc[0])
+    windows = range(0, max(len(months) - 1, 1), WINDOW)
+    in_view = f"(month_bits >> {first})"
+    rows = data.query(
+        f"""SELECT * EXCLUDE (month_bits), {_windows(in_view, windows)} FROM subscription_spans
+            WHERE {in_view} <> 0"""
+    )
+    used_in = f"bit_or(1::HUGEINT << (month_index - {first}))"
     usage = data.query(
-        f"""SELECT customer, product, {_windows("bit_or(1::HUGEINT << month_index)", windows)}
-            FROM usage JOIN months USING (month) GROUP BY customer, product"""
+        f"""SELECT customer, product, {_windows(used_in, windows)}
+            FROM usage JOIN months USING (month)
+            WHERE in_view AND customer IN (
+                SELECT customer FROM subscription_spans WHERE {in_view} <> 0
+            )
+            GROUP BY customer, product"""
     )
     values = {name: sorted(rows[name].unique()) for name in DIMENSION_COLUMNS}
     values["product"] = sorted({*values["product"], *usage["product"]})

@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,8 +13,11 @@ import duckdb
 
 from insights_lib.errors import ExportError
 from insights_lib.exports.datasets import (
+    AZURE_AMOUNTS,
+    DATE_COLUMNS,
     DIMENSION_COLUMNS,
     EMS,
+    NUMBER_COLUMNS,
     OFFICE,
     PROFILE,
     SUBSCRIPTION_DATASETS,
@@ -25,7 +28,13 @@ from insights_lib.exports.reader import MONTH_FORMS, parse_month, read_export
 from insights_lib.parameters.spec import is_safe_name
 from insights_lib.store.catalog import NewMonth, publish, writing
 from insights_lib.store.parts import counts_by_month
-from insights_lib.store.staging import StagedExport, has_accounts
+from insights_lib.store.staging import (
+    StagedExport,
+    amount_column,
+    has_accounts,
+    seats_column,
+)
+from insights_lib.store.typed import map_days, map_flags, refuse_wrong_numbers
 
 _CUSTOMER = (
     "coalesce('tpid:' || CustomerTpid, 'tenant:' || CustomerTenantId, 'name:' || CustomerName)"
@@ -34,7 +43,6 @@ _REASON = f"""CASE WHEN account IS NULL THEN 'no partner id'
     WHEN {_CUSTOMER} IS NULL THEN 'no customer id and no customer name' END"""
 _PROFILE_REASON = "CASE WHEN account IS NULL OR location IS NULL THEN 'no partner id' END"
 _REJECTS_SHOWN = 5
-_NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 
 
 Look = tuple[int, int, int]  # inode, size, time of the last change
@@ -159,8 +167,7 @@ def _take_rows(
     """Write the rows by account, and let the catalog prefer them for the months they cover."""
     dataset = _dataset_by_workload(staged)
     _refuse_unsafe_accounts(staged)
-    _refuse_wrong_measures(staged)
-    _map_values(staged, "months", "month_text", _months(staged), "DATE")
+    staged.map_values("months", _months(staged), "DATE")
     written = _write_by_account(staged, dataset, workdir)
     export, result = _log(db, staged, dataset, _REASON, written)
     if sum(month.rows for month in written) != result.rows_kept:
@@ -202,16 +209,6 @@ def _refuse_unsafe_accounts(staged: StagedExport) -> None:
             )
 
 
-def _refuse_wrong_measures(staged: StagedExport) -> None:
-    for measure in staged.export.dataset.measures:
-        wrong = staged.rows(
-            f"""SELECT file_row_number, "{measure}" FROM staged
-                WHERE NOT regexp_full_match("{measure}", '{_NUMBER}') ORDER BY 1 LIMIT 1"""
-        )
-        for row, text in wrong:
-            raise staged.refusal(row, f"{measure} is {text!r}; a number such as 12.5 is needed.")
-
-
 def _months(staged: StagedExport) -> dict[str, date]:
     """The month that each text of the export stands for."""
     months: dict[str, date] = {}
@@ -225,40 +222,53 @@ def _months(staged: StagedExport) -> dict[str, date]:
     return months
 
 
-def _map_values(
-    staged: StagedExport, table: str, column: str, values: Mapping[str, object], sql_type: str
-) -> None:
-    """A table that gives for every text of a column what it stands for."""
-    staged.engine.execute(f'CREATE TABLE {table} ("{column}" VARCHAR, value {sql_type})')
-    staged.engine.execute(
-        f"INSERT INTO {table} SELECT unnest($texts), unnest($values)::{sql_type}",
-        {"texts": list(values), "values": list(values.values())},
+def _kept_columns(staged: StagedExport) -> tuple[str, str]:
+    """The select list of the rows as the store keeps them, and the joins that it needs."""
+    if staged.export.dataset.name in SUBSCRIPTION_DATASETS:
+        return _subscription_columns(staged)
+    measures = staged.export.dataset.measures
+    refuse_wrong_numbers(staged, dict(zip(measures, measures, strict=True)))
+    above_zero = " OR ".join(f'coalesce("{m}"::DOUBLE > 0, false)' for m in measures)
+    amount = amount_column(staged.export)
+    columns = (
+        f"({above_zero}) AS used",
+        "subscription",
+        "workload",
+        f'"{amount}"::DOUBLE AS amount' if amount else "NULL::DOUBLE AS amount",
+        f"{'true' if amount == AZURE_AMOUNTS[-1] else 'false'} AS per_subscription",
+        "duplicate_value.value AS duplicate",
     )
+    return ", ".join(columns), map_flags(staged, ["duplicate"])
 
 
-def _kept_columns(staged: StagedExport) -> str:
-    """The select list of the rows as the store keeps them, without their month."""
-    if staged.export.dataset.name not in SUBSCRIPTION_DATASETS:
-        above_zero = " OR ".join(
-            f'coalesce("{m}"::DOUBLE > 0, false)' for m in staged.export.dataset.measures
-        )
-        return f"{above_zero} AS used"
+def _subscription_columns(staged: StagedExport) -> tuple[str, str]:
     products = staged.rows("SELECT DISTINCT product FROM staged WHERE product IS NOT NULL")
-    folded = {text: fold_product(text) for (text,) in products}
-    _map_values(staged, "products", "product", folded, "VARCHAR")
-    others = ", ".join(name for name in DIMENSION_COLUMNS if name != "product")
-    return f"subscription, state, products.value AS product, {others}"
+    staged.map_values("products", {text: fold_product(text) for (text,) in products}, "VARCHAR")
+    numbers = {"seats": seats_column(staged.export)[0]}
+    numbers |= {column: names[0] for column, names in NUMBER_COLUMNS.items()}
+    refuse_wrong_numbers(staged, numbers)
+    flags = ("auto_renew", "duplicate")
+    columns = (
+        "CustomerName AS customer_name",
+        *("subscription", "state", "products.value AS product"),
+        *(name for name in DIMENSION_COLUMNS if name != "product"),
+        *(f"{column}::DOUBLE AS {column}" for column in numbers),
+        *(f"{column}_value.value AS {column}" for column in (*DATE_COLUMNS, *flags)),
+    )
+    joins = "LEFT JOIN products ON staged.product = products.text"
+    return ", ".join(
+        columns
+    ), f"{joins} {map_days(staged, DATE_COLUMNS)} {map_flags(staged, flags)}"
 
 
 def _write_by_account(staged: StagedExport, dataset: str, workdir: Path) -> list[NewMonth]:
     """Write the kept rows, a folder per account, and count what each file holds by month."""
-    columns = _kept_columns(staged)
-    products = "LEFT JOIN products USING (product)" if "products" in columns else ""
+    columns, joins = _kept_columns(staged)
     folder = workdir / "accounts"
     staged.engine.execute(
         f"""COPY (
                 SELECT account, months.value AS month, {_CUSTOMER} AS customer, {columns}
-                FROM staged JOIN months USING (month_text) {products}
+                FROM staged JOIN months ON month_text = months.text {joins}
                 WHERE {_REASON} IS NULL
             ) TO $folder (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (account))""",
         {"folder": str(folder)},

@@ -1,12 +1,14 @@
 """A slice: all that one report may see of the store, opened as a small database in memory.
 
-One partner, the months of the range and the one before, the page filters already applied.
+One partner, the months up to the last of the range, the page filters already applied, and single
+customers only for those who may see them.
 Whatever is computed from a slice cannot reach another partner's rows: they are not there.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -14,6 +16,7 @@ import pandas as pd
 from insights_lib.errors import StoreError
 from insights_lib.exports.datasets import (
     DIMENSION_COLUMNS,
+    NUMBER_COLUMNS,
     SEATS,
     SUBSCRIPTION_DATASETS,
     USAGE_PRODUCTS,
@@ -22,7 +25,7 @@ from insights_lib.parameters.spec import DateRange, Filters, ReportSpec, month_a
 from insights_lib.store.catalog import PartnerParts, partner_parts
 from insights_lib.store.parts import Part, rows_of
 from insights_lib.store.remote import at_hand
-from insights_lib.tables import FACETS
+from insights_lib.tables import FACETS, SIGNALS
 from insights_lib.timing import timed
 
 _SUBSCRIPTION_COLUMNS = {
@@ -31,16 +34,32 @@ _SUBSCRIPTION_COLUMNS = {
     "subscription": "VARCHAR",
     "state": "VARCHAR",
     **dict.fromkeys(DIMENSION_COLUMNS, "VARCHAR"),
+    "customer_name": "VARCHAR",
+    **dict.fromkeys(("seats", *NUMBER_COLUMNS), "DOUBLE"),
+    "end_date": "DATE",
+    **dict.fromkeys(("auto_renew", "duplicate"), "BOOLEAN"),
 }
-_USAGE_COLUMNS = {"month": "DATE", "customer": "VARCHAR", "used": "BOOLEAN"}
+_USAGE_COLUMNS = {
+    "month": "DATE",
+    "customer": "VARCHAR",
+    "used": "BOOLEAN",
+    **dict.fromkeys(("subscription", "workload"), "VARCHAR"),
+    "amount": "DOUBLE",
+    **dict.fromkeys(("per_subscription", "duplicate"), "BOOLEAN"),
+}
+_CUSTOMERS = Path(__file__).parent / "files" / "customers.sql"
 
-# The sets of the definitions: C(m), A(m) where usage is known, added(m) where flows are.
+# The sets of the definitions: C(m), A(m) where usage is known, added(m) and churned(m) where flows
+# are. Of all months that were read, in the range or before it.
 _SETS = """
 CREATE VIEW subscriptions AS
-    SELECT month, subscription_spans.* EXCLUDE (month_bits) FROM months JOIN subscription_spans ON (month_bits >> month_index) & 1 = 1;
+    SELECT month, s.* EXCLUDE (month_bits)
+    FROM months JOIN subscription_spans s ON (month_bits >> month_index) & 1 = 1;
 CREATE TABLE current AS
     SELECT month, customer
-    FROM (SELECT customer, bit_or(month_bits) AS month_bits FROM subscription_spans GROUP BY customer)
+    FROM (
+        SELECT customer, bit_or(month_bits) AS month_bits FROM subscription_spans GROUP BY customer
+    )
     JOIN months ON (month_bits >> month_index) & 1 = 1;
 CREATE TABLE active AS
     SELECT month, customer FROM current SEMI JOIN usage USING (month, customer)
@@ -50,6 +69,11 @@ CREATE TABLE added AS
     ANTI JOIN (SELECT (month + INTERVAL 1 MONTH)::DATE AS month, customer FROM current) before
     USING (month, customer)
     WHERE month IN (SELECT month FROM months WHERE has_flows);
+CREATE TABLE churned AS
+    SELECT month, customer
+    FROM (SELECT (month + INTERVAL 1 MONTH)::DATE AS month, customer FROM current) before
+    ANTI JOIN current USING (month, customer)
+    WHERE month IN (SELECT month FROM months WHERE has_flows);
 """
 
 
@@ -57,21 +81,26 @@ CREATE TABLE added AS
 class Slice:
     """One partner's rows for one report.
 
-    The database holds, with customers as numbers that mean nothing outside it:
+    The database holds, with customers and subscriptions as numbers that mean nothing outside it:
 
-    - `months`: month, month_index (0 is the month before the range), in_range, covered (the partner has
-      subscription rows), has_usage (covered, and it has rows of a usage dataset), has_ids
-      (covered, with subscription ids), has_flows (in the range, covered like the month before
-      it); one row per month, from the month before the range to its end, and all of it before
-      any filter.
-    - `subscription_spans`: customer, subscription and the dimensions of the active rows that pass the
-      filters, and in which months there is such a row: bit `month_index` of `month_bits`. A missing dimension
-      value is `Unknown`.
+    - `months`: month, month_index (from 0), in_range, in_view (the range and the month before it),
+      covered (the partner has subscription rows),
+      has_usage (covered, and it has rows of a usage dataset), has_ids (covered, with subscription
+      ids), has_flows (covered like the month before it); one row per month from the first that
+      was read to the last of the range, and all of it before any filter.
+    - `subscription_spans`: customer, subscription and the dimensions of the active rows that pass
+      the filters, and in which months there is such a row: bit `month_index` of `month_bits`. A
+      missing dimension value is `Unknown`.
     - `subscriptions`: the same with a row for each month, and without `month_bits`.
     - `usage`: month, customer, product; distinct, of usage rows that pass the product filter.
     - `current`: month, customer; the current customers C(m).
     - `active`: month, customer; the active customers A(m), in months with usage data.
     - `added`: month, customer; those of C(m) that are not in C(m-1), in months with flows.
+    - `churned`: month, customer; those of C(m-1) that are not in C(m), in such months.
+    - `signals`: signal, customers; `renewals`: product, month, subscriptions, customers, seats,
+      without_auto_renew. Both are counts, made of what is not in the slice of a report viewer.
+    - `customers`, in the slice of an executive report viewer alone: number, and the columns of
+      customers.csv.
 
     What else is created in it must have other names, and these tables are not to be changed: in
     the notebooks of a run they are in a file that can only be read.
@@ -135,9 +164,13 @@ def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
             _create_subscriptions(database, spec, readable[: len(subscriptions)])
             unmatched = _unmatched(database, spec.filters)
             _create_usage(database, spec, readable[len(subscriptions) :])
+            database.execute(_SETS)
+            _create_customers(database, spec)
         # From here on there is nothing that the filters exclude.
-        database.execute("DROP VIEW unfiltered; DROP TABLE states; DROP TABLE customers")
-        database.execute(_SETS)
+        database.execute(
+            """DROP VIEW usage_rows; DROP VIEW active_rows; DROP VIEW unfiltered; DROP TABLE states;
+            DROP TABLE wanted; DROP TABLE usage_months; DROP TABLE customer_keys"""
+        )
     except duckdb.Error as error:
         raise StoreError(
             f"partner {spec.partner}: its part of {spec.store} cannot be read "
@@ -164,19 +197,19 @@ def _create_months(
     usage: list[Part],
 ) -> None:
     covered = {part.month for part in subscriptions}
-    usage_known = covered & {part.month for part in usage}
-    ids_known = {part.month for part in subscriptions if part.subscription_ids}
-    flows_known = {m for m in covered if m >= date_range.first and month_after(m, -1) in covered}
-    months = pd.DataFrame({"month": [date_range.month_before, *date_range.months()]})
+    known = {
+        "covered": covered,
+        "has_usage": covered & {part.month for part in usage},
+        "has_ids": {part.month for part in subscriptions if part.subscription_ids},
+        "has_flows": {month for month in covered if month_after(month, -1) in covered},
+    }
+    first = min({date_range.month_before, *(part.month for part in (*subscriptions, *usage))})
+    months = pd.DataFrame({"month": DateRange(first=first, last=date_range.last).months()})
     months["month_index"] = range(len(months))
     months["in_range"] = months["month"] >= date_range.first
-    for column, known in (
-        ("covered", covered),
-        ("has_usage", usage_known),
-        ("has_ids", ids_known),
-        ("has_flows", flows_known),
-    ):
-        months[column] = months["month"].isin(known)
+    months["in_view"] = months["month"] >= date_range.month_before
+    for column, in_months in known.items():
+        months[column] = months["month"].isin(in_months)
     database.execute("CREATE TABLE months AS SELECT * REPLACE (month::DATE AS month) FROM months")
 
 
@@ -191,52 +224,81 @@ def _create_subscriptions(
     dimensions = ", ".join(f"coalesce({d}, 'Unknown') AS {d}" for d in DIMENSION_COLUMNS)
     database.execute(
         f"""CREATE TEMP VIEW unfiltered AS
-            SELECT month, customer, subscription, {dimensions}
+            SELECT * EXCLUDE (state) REPLACE ({dimensions})
             FROM ({rows_of(parts, _SUBSCRIPTION_COLUMNS)})
             WHERE lower(state) IN (SELECT state FROM states)"""
     )
-    passes = " AND ".join(f"({_passes(facet)})" for facet in FACETS)
-    values = {facet: [*chosen] for facet, chosen in spec.filters}
+    _create_filters(database, spec.filters)
+    passes = " AND ".join(_passes(facet, spec.filters) for facet in FACETS)
+    columns = ", ".join(DIMENSION_COLUMNS)
+    # A subscription is much the same from month to month, so spans are a tenth of the rows.
     database.execute(
-        f"""CREATE TEMP TABLE customers AS
+        f"""CREATE TEMP TABLE customer_keys AS
             SELECT customer AS key, (row_number() OVER (ORDER BY customer))::INTEGER AS customer
-            FROM (SELECT DISTINCT customer FROM unfiltered WHERE {passes})""",
-        values,
-    )
-    # A subscription is much the same from month to month, so this is a tenth of the rows.
-    database.execute(
-        f"""CREATE TABLE subscription_spans AS
-            SELECT customers.customer, subscription, {", ".join(DIMENSION_COLUMNS)}, month_bits
+            FROM (SELECT DISTINCT customer FROM unfiltered WHERE {passes});
+            CREATE TEMP VIEW active_rows AS
+            SELECT rows.* REPLACE (keys.customer AS customer)
+            FROM unfiltered rows JOIN customer_keys keys ON rows.customer = key WHERE {passes};
+            CREATE TABLE subscription_spans AS
+            SELECT customer,
+                CASE WHEN subscription IS NOT NULL
+                    THEN dense_rank() OVER (ORDER BY subscription) END AS subscription,
+                {columns}, month_bits
             FROM (
-                SELECT unfiltered.* EXCLUDE (month), bit_or(1::HUGEINT << month_index) AS month_bits
-                FROM unfiltered JOIN months USING (month) WHERE {passes} GROUP BY ALL
-            ) span JOIN customers ON span.customer = key""",
-        values,
+                SELECT customer, subscription, {columns},
+                    bit_or(1::HUGEINT << month_index) AS month_bits
+                FROM active_rows JOIN months USING (month) GROUP BY ALL
+            )"""
     )
+
+
+def _create_filters(database: duckdb.DuckDBPyConnection, filters: Filters) -> None:
+    database.execute("CREATE TEMP TABLE wanted (facet VARCHAR, value VARCHAR)")
+    for facet, values in filters.chosen().items():
+        database.execute("INSERT INTO wanted SELECT $1, lower(unnest($2))", [facet, values])
+
+
+def _passes(facet: str, filters: Filters) -> str:
+    """A condition that a row passes a facet, compared without case."""
+    if not getattr(filters, facet):
+        return "true"
+    return f"lower({facet}) IN (SELECT value FROM wanted WHERE facet = '{facet}')"
 
 
 def _create_usage(
     database: duckdb.DuckDBPyConnection, spec: ReportSpec, parts: Sequence[Part]
 ) -> None:
-    """Which customer used which product when; of no interest for those who are not current."""
+    """Which customer used which product when, and how much, of those who ever were current."""
     ordered = sorted(parts, key=lambda part: part.dataset)
     sources = [
-        f"SELECT *, '{USAGE_PRODUCTS[dataset]}' AS product "
-        f"FROM ({rows_of(group, _USAGE_COLUMNS)}) WHERE used"
+        f"SELECT *, '{USAGE_PRODUCTS[dataset]}' AS product FROM ({rows_of(group, _USAGE_COLUMNS)})"
         for dataset, group in groupby(ordered, key=lambda part: part.dataset)
     ]
     sources.append(f"SELECT *, NULL::VARCHAR AS product FROM ({rows_of([], _USAGE_COLUMNS)})")
     database.execute(
-        f"""CREATE TABLE usage AS
-            SELECT DISTINCT month, customers.customer, product
-            FROM ({" UNION ALL ".join(sources)}) used JOIN customers ON used.customer = key
-            WHERE {_passes("product")}""",
-        {"product": [*spec.filters.product]},
+        f"""CREATE TEMP VIEW usage_rows AS
+            SELECT rows.* REPLACE (keys.customer AS customer)
+            FROM ({" UNION ALL ".join(sources)}) rows
+            JOIN customer_keys keys ON rows.customer = key
+            WHERE {_passes("product", spec.filters)};
+            CREATE TABLE usage AS SELECT DISTINCT month, customer, product FROM usage_rows WHERE used"""
+    )
+    database.execute("CREATE TEMP TABLE usage_months (product VARCHAR, month DATE)")
+    for product, month in {(USAGE_PRODUCTS[part.dataset], part.month) for part in parts}:
+        database.execute("INSERT INTO usage_months VALUES ($1, $2)", [product, month])
+    database.execute(
+        f"""DELETE FROM usage_months WHERE NOT ({_passes("product", spec.filters)})
+            OR month NOT IN (SELECT month FROM months WHERE in_range)"""
     )
 
 
-def _passes(facet: str) -> str:
-    return f"len(${facet}::VARCHAR[]) = 0 OR lower({facet}) IN (SELECT lower(unnest(${facet})))"
+def _create_customers(database: duckdb.DuckDBPyConnection, spec: ReportSpec) -> None:
+    """Customer by customer; of a report viewer, only what is counted of it stays."""
+    database.execute(f"SET VARIABLE as_of = DATE '{spec.as_of}'")
+    database.execute("SET VARIABLE signals = $1", [list(SIGNALS)])
+    database.execute(_CUSTOMERS.read_text(encoding="utf-8"))
+    if spec.role == "report_viewer":
+        database.execute("DROP TABLE customers")
 
 
 def _months_without(database: duckdb.DuckDBPyConnection, column: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 Only the columns that the store needs, under its own names; every value trimmed, missing = null.
 """
 
+from collections.abc import Mapping
 from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,26 @@ def wanted_columns(export: Export) -> dict[str, tuple[str, ...]]:
     if export.dataset.name in SUBSCRIPTION_DATASETS:
         state = datasets.STATUS if export.dataset.name == CUSTOMERS else datasets.STATE
         columns |= {"subscription": datasets.SUBSCRIPTION_ID, "state": state}
-        return columns | datasets.DIMENSION_COLUMNS
-    return columns | {m: (m,) for m in export.dataset.measures} | {"workload": datasets.WORKLOAD}
+        columns |= {**datasets.DIMENSION_COLUMNS, "seats": seats_column(export)}
+        columns |= {**datasets.NUMBER_COLUMNS, **datasets.DATE_COLUMNS}
+        return columns | {"auto_renew": datasets.AUTO_RENEW, "duplicate": datasets.DUPLICATE}
+    columns |= {measure: (measure,) for measure in export.dataset.measures}
+    columns |= {"workload": datasets.WORKLOAD, "subscription": datasets.SUBSCRIPTION_ID}
+    return columns | {"duplicate": datasets.DUPLICATE}
+
+
+def seats_column(export: Export) -> tuple[str, ...]:
+    """The column of the seats: those sold, in an export that has them."""
+    sold = find(export.header, datasets.SEATS_SOLD) is not None
+    return datasets.SEATS_SOLD if sold else datasets.SEATS_AVAILABLE
+
+
+def amount_column(export: Export) -> str | None:
+    """The measure that tells how much a usage row is of, None if the export has none."""
+    if export.dataset.name != datasets.AZURE:
+        return export.dataset.measures[0]
+    found = (m for m in datasets.AZURE_AMOUNTS if find(export.header, (m,)) is not None)
+    return next(found, None)
 
 
 def has_accounts(export: Export) -> bool:
@@ -88,6 +107,14 @@ class StagedExport:
                 "delimiter": self.export.delimiter,
                 "parquet": str(parquet),
             },
+        )
+
+    def map_values(self, table: str, values: Mapping[str, object], sql_type: str) -> None:
+        """Make a table `text`, `value` of what texts stand for."""
+        self.engine.execute(f"CREATE TABLE {table} (text VARCHAR, value {sql_type})")
+        self.engine.execute(
+            f"INSERT INTO {table} SELECT unnest($texts), unnest($values)::{sql_type}",
+            {"texts": list(values), "values": list(values.values())},
         )
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:

@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from insights_lib.parameters.spec import ReportSpec
 from insights_lib.outputs import Outputs
+from insights_lib.parameters.spec import ReportSpec
 from insights_lib.run.plan import plan_reports
 from insights_lib.run.reports import Settings, run_reports
 from tests.support.rows import fill_store

@@ -11,8 +11,8 @@ import nbformat
 import pytest
 
 from insights_lib.notebook import inputs_of
-from insights_lib.parameters.spec import ReportSpec
 from insights_lib.outputs import Manifest, Outputs
+from insights_lib.parameters.spec import ReportSpec
 from insights_lib.run import plan
 from insights_lib.run.plan import NOTEBOOKS, plan_reports
 from insights_lib.run.reports import Settings, run_reports
