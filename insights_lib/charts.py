@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from insights_lib.customer_charts import bridge, cohorts, renewals, signals
 from insights_lib.presentation import theme
 from insights_lib.presentation.figures import (
     BELOW_TABS,
@@ -28,6 +29,8 @@ from insights_lib.tables import ALL, TABLES
 from insights_lib.timing import timed
 
 MOST_TABS = 20  # products with a tab of their own
+__all__ = ["bridge", "cohorts", "renewals", "signals"]
+
 BESIDE_BARS = 48  # pixels for the count at the end of the longest one
 WORLD = {
     "projection": {"type": "natural earth"},

@@ -36,8 +36,9 @@ FACTS = "application/vnd.insights.facts+json"
 TABLE = "application/vnd.insights.table+json"
 FIGURE = "application/vnd.plotly.v1+json"
 
-# text: a value of the exports; name: one of ours, which a reader sees translated.
-Kind = Literal["text", "name", "count", "percent", "number", "month"]
+# text: a value of the exports; name: one of ours, which a reader sees translated; names: several of
+# these; month: as `2025-01`, or a name such as `later`.
+Kind = Literal["text", "name", "names", "count", "percent", "number", "money", "month", "date"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Table:
         drawn_with: The tables that the chart takes beside this one.
         dimensions: The dimensions that it counts by, one tab each.
         values_shown: How many values the chart shows one by one; the table holds all.
+        personal: Whether it tells of single customers, which only executive report viewers see.
     """
 
     name: str
@@ -60,12 +62,20 @@ class Table:
     drawn_with: tuple[str, ...] = ()
     dimensions: tuple[str, ...] = ()
     values_shown: int = 10
+    personal: bool = False
 
 
 _DECLARED = (
     Table(
         "summary",
-        {"metric": "name", "value": "number", "growth_pct": "percent", "month": "month"},
+        {
+            "metric": "name",
+            "value": "number",
+            "growth_pct": "percent",
+            "month": "month",
+            "previous_value": "number",
+            "change_pct": "percent",
+        },
         chart="summary_cards",
         drawn_with=("summary_trend",),
     ),
@@ -145,6 +155,76 @@ _DECLARED = (
         "active_customers",
         {"month": "month", "active_customers": "count", "current_customers": "count"},
         chart="active_customers",
+    ),
+    Table(
+        "signals",
+        {"signal": "name", "customers": "count", "share_pct": "percent"},
+        chart="signals",
+    ),
+    Table(
+        "customers",
+        {
+            "customer": "text",
+            "customer_name": "text",
+            "status": "name",
+            "first_month": "month",
+            "last_month": "month",
+            "added_month": "month",
+            "churned_month": "month",
+            "customer_market": "text",
+            "customer_segment": "text",
+            "partner_location": "text",
+            "partner_attribution": "text",
+            "sales_channel": "text",
+            "products": "text",
+            "skus": "text",
+            "subscriptions": "count",
+            "seats": "number",
+            "assigned_seats": "number",
+            "billed_revenue_usd": "money",
+            "azure_consumed_usd": "money",
+            "next_end": "date",
+            "auto_renew": "name",
+            "last_usage_month": "month",
+            "usage_change_pct": "percent",
+            "usage_change_product": "text",
+            "signals": "names",
+        },
+        personal=True,
+    ),
+    Table(
+        "bridge",
+        {
+            "month": "month",
+            "start": "count",
+            "new": "count",
+            "returning": "count",
+            "churned": "count",
+            "end": "count",
+        },
+        chart="bridge",
+    ),
+    Table(
+        "cohorts",
+        {
+            "cohort": "month",
+            "months_since": "count",
+            "customers": "count",
+            "share_pct": "percent",
+        },
+        chart="cohorts",
+    ),
+    Table(
+        "renewals",
+        {
+            "product": "text",
+            "month": "month",
+            "subscriptions": "count",
+            "customers": "count",
+            "seats": "number",
+            "without_auto_renew": "count",
+        },
+        chart="renewals",
     ),
 )
 TABLES: Mapping[str, Table] = MappingProxyType({table.name: table for table in _DECLARED})

@@ -32,6 +32,9 @@ def run(
     filter_: Annotated[
         list[str] | None, typer.Option("--filter", help="facet=value; repeats.")
     ] = None,
+    role: Annotated[
+        str | None, typer.Option(help="report_viewer or executive_report_viewer.")
+    ] = None,
     locale: Annotated[str | None, typer.Option(help="en or sv.")] = None,
     store: options.StoreToRead = str(options.STORE),
     outputs: options.Outputs = options.OUTPUTS,
@@ -52,11 +55,11 @@ def run(
         started = time.monotonic()
         months = range_of(range_, first, last)
         filters = Filters.parse(filter_) if filter_ else None
-        overrides = Overrides(tuple(partner or ()), months, as_of, filters, locale, store)
+        overrides = Overrides(tuple(partner or ()), months, as_of, filters, locale, role, store)
         file = reports_file(parameters, overrides)
         limits = (file.section_timeout_seconds, file.report_timeout_seconds)
         settings = Settings(Outputs(outputs.absolute()), jobs, *limits, dask)
-        by_hand = bool(months or filters or locale)
+        by_hand = bool(months or filters or locale or role)
         specs = requested_specs(parameters, overrides, with_variants=not by_hand)
         planned = plan_reports(specs, settings.outputs)
         fresh = [one for one in planned if one.status == "fresh" and not force]

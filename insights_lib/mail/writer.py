@@ -167,6 +167,7 @@ def checked_report(planned: PlannedMail) -> "tuple[Report, bytes]":
         "tables": (manifest.tables_sha256, planned.version),
         "filters": (manifest.parameters["filters"], spec.filters.texts()),
         "locale": (manifest.parameters["locale"], spec.locale),
+        "role": (manifest.parameters["role"], spec.role),
         "page": (manifest.report_sha256, hashlib.sha256(page).hexdigest()),
         "tables of the notebooks": (tables_digest(report), planned.version),
         "partner of the notebooks": (facts["partner"], spec.partner),

@@ -230,6 +230,7 @@ class ReportSpec(Strict):
         active_states: Subscription states that make a row active, compared without case.
         store: Folder of the store; if relative, looked for here and then in the folders above. Or
             its URL as text, such as `s3://bucket/store`.
+        sections: The notebooks that make the report, such as `08_customers`; empty = all.
         variant: Empty for a partner's ordinary report; names one with other filters or language.
     """
 
@@ -244,6 +245,7 @@ class ReportSpec(Strict):
     store: Annotated[Path | str, BeforeValidator(_store)] = Field(
         default=Path("data/store"), validate_default=True
     )
+    sections: tuple[str, ...] = ()
     variant: str = Field(default="", pattern="^[0-9a-f]*$")
 
 

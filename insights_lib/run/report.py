@@ -156,7 +156,7 @@ def _run_sections(report: _Report, end: float) -> dict[str, Any]:
     execute = partial(run_section, report.request, end)
     executed = {}
     with ThreadPoolExecutor(report.request.lanes) as lanes:
-        for done in lanes.map(execute, report.request.notebooks):
+        for done in lanes.map(execute, report.request.planned.sections):
             report.seconds[done.name] = round(done.seconds, 3)
             executed[done.name] = done.executed
             if done.failure:
@@ -210,7 +210,7 @@ def _tell_stages(report: _Report, in_kernels: Mapping[str, float]) -> None:
 def _refuse_other(facts: dict[str, Any], data: Slice) -> None:
     """Make sure that the sections speak of what was asked for, whatever is written into them."""
     asked = facts_of(data, Language(data.spec.locale))
-    for name in ("partner", "first", "last", "locale", "filters", "active_states"):
+    for name in ("partner", "first", "last", "locale", "role", "filters", "active_states"):
         if facts[name] != asked[name]:
             raise ReportError(
                 f"the notebooks opened a report with {name} {facts[name]}, but {asked[name]} was "
