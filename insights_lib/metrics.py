@@ -205,6 +205,13 @@ LEFT JOIN stayed ON stayed.cohort = sizes.cohort AND stayed.month = m.month
 ORDER BY 1, 2
 """
 
+_SIGNALS = f"""
+SELECT signal, CASE WHEN {_L} IS NOT NULL THEN coalesce(signals.customers, 0) END AS customers,
+    100 * customers / {_CURRENT} AS share_pct
+FROM (SELECT unnest([{{names}}]) AS signal) LEFT JOIN signals USING (signal)
+ORDER BY list_position([{{names}}], signal)
+"""
+
 _RENEWALS = """
 SELECT product, month, subscriptions, customers, seats, without_auto_renew FROM renewals
 ORDER BY product, month = 'later', month <> 'past', month
@@ -437,9 +444,8 @@ def signals(data: Slice) -> pd.DataFrame:
         One row per signal, in the order of `tables.SIGNALS`: signal, customers, share_pct of the
         current customers.
     """
-    query = f"SELECT signal, customers, 100 * customers / {_CURRENT} AS share_pct FROM signals"
-    counted = data.query(query).set_index("signal").reindex(list(SIGNALS))
-    return _whole(counted.fillna({"customers": 0}).reset_index(), "customers")
+    names = ", ".join(f"'{name}'" for name in SIGNALS)
+    return _whole(data.query(_SIGNALS.format(names=names)), "customers")
 
 
 @timed("metrics")

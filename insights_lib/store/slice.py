@@ -168,7 +168,8 @@ def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
             _create_customers(database, spec)
         # From here on there is nothing that the filters exclude.
         database.execute(
-            """DROP VIEW usage_rows; DROP VIEW active_rows; DROP VIEW unfiltered; DROP TABLE states;
+            """DROP VIEW usage_rows; DROP VIEW active_rows; DROP VIEW sold_rows; DROP VIEW unfiltered;
+            DROP VIEW sold; DROP TABLE states;
             DROP TABLE wanted; DROP TABLE usage_months; DROP TABLE customer_keys"""
         )
     except duckdb.Error as error:
@@ -223,9 +224,10 @@ def _create_subscriptions(
     database.execute("CREATE TEMP TABLE states AS SELECT lower(unnest($1)) AS state", [[*states]])
     dimensions = ", ".join(f"coalesce({d}, 'Unknown') AS {d}" for d in DIMENSION_COLUMNS)
     database.execute(
-        f"""CREATE TEMP VIEW unfiltered AS
-            SELECT * EXCLUDE (state) REPLACE ({dimensions})
-            FROM ({rows_of(parts, _SUBSCRIPTION_COLUMNS)})
+        f"""CREATE TEMP VIEW sold AS
+            SELECT * REPLACE ({dimensions}) FROM ({rows_of(parts, _SUBSCRIPTION_COLUMNS)});
+            CREATE TEMP VIEW unfiltered AS
+            SELECT * EXCLUDE (state) FROM sold
             WHERE lower(state) IN (SELECT state FROM states)"""
     )
     _create_filters(database, spec.filters)
@@ -239,6 +241,9 @@ def _create_subscriptions(
             CREATE TEMP VIEW active_rows AS
             SELECT rows.* REPLACE (keys.customer AS customer)
             FROM unfiltered rows JOIN customer_keys keys ON rows.customer = key WHERE {passes};
+            CREATE TEMP VIEW sold_rows AS
+            SELECT rows.* REPLACE (keys.customer AS customer)
+            FROM sold rows JOIN customer_keys keys ON rows.customer = key WHERE {passes};
             CREATE TABLE subscription_spans AS
             SELECT customer,
                 CASE WHEN subscription IS NOT NULL

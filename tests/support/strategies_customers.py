@@ -198,6 +198,6 @@ def questions(draw: st.DrawFn) -> Asked:
 
 def exports_of(rows: Rows) -> Iterator[Rows]:
     """The rows of a dataset, an export for each run of rows with the same columns."""
-    ordered = sorted(rows, key=lambda row: (tuple(row), row.get("Month", "")))
-    for _, own in groupby(ordered, key=tuple):
-        yield list(own)
+    ordered = sorted(rows, key=lambda row: (sorted(row), row.get("Month", "")))
+    for columns, own in groupby(ordered, key=sorted):
+        yield [{column: row[column] for column in columns} for row in own]

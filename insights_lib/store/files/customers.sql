@@ -2,6 +2,7 @@
 -- `signals` of a slice. It is given the as-of date, and these tables:
 --   months, current, active, added, churned  as Slice describes them
 --   active_rows                          the active rows that pass F, with all that the store keeps
+--   sold_rows                            the same in any state
 --   usage_rows                           rows of usage datasets that the product filter lets pass
 --   usage_months                         product, month of the range with any row of its dataset
 --   customer_keys                        customer, key
@@ -19,8 +20,6 @@ CREATE TEMP TABLE lines AS
 SELECT customer, month, product, sku, subscription,
     max(seats) AS seats,
     max(assigned_seats) AS assigned_seats,
-    max(billed_revenue) AS billed_revenue,
-    max(azure_consumed) AS azure_consumed,
     max(end_date) AS end_date,
     coalesce(bool_or(auto_renew), false) AS renews,
     coalesce(bool_or(NOT auto_renew), false) AS does_not_renew
@@ -123,9 +122,20 @@ CREATE TEMP TABLE seats_by_month AS
 SELECT customer, month, sum(seats) AS seats, sum(assigned_seats) AS assigned_seats
 FROM lines GROUP BY customer, month;
 
+-- What was billed in a month counts whatever the state of the subscription was then.
 CREATE TEMP TABLE amounts AS
-SELECT customer, sum(billed_revenue) AS billed_revenue_usd, sum(azure_consumed) AS azure_consumed_usd
-FROM lines WHERE month >= (SELECT first_of_range FROM bounds) GROUP BY customer;
+SELECT customer, sum(billed) AS billed_revenue_usd, sum(consumed) AS azure_consumed_usd
+FROM (
+    SELECT customer, max(billed_revenue) AS billed, max(azure_consumed) AS consumed
+    FROM (
+        SELECT *, CASE WHEN subscription IS NULL THEN row_number() OVER () END AS own
+        FROM sold_rows
+        WHERE month >= (SELECT first_of_range FROM bounds)
+            AND (subscription IS NOT NULL OR duplicate IS NOT true)
+    )
+    GROUP BY customer, month, product, sku, subscription, own
+)
+GROUP BY customer;
 
 CREATE TEMP TABLE signalled AS
 WITH used AS (
@@ -228,7 +238,7 @@ SELECT s.customer AS number, key AS customer,
     CASE WHEN is_current THEN next_end END AS next_end,
     CASE WHEN is_current THEN auto_renew END AS auto_renew,
     last_usage_month, usage_change_pct, usage_change_product,
-    coalesce(signals, '') AS signals
+    signals
 FROM stays s
 JOIN customer_keys USING (customer)
 JOIN at_last USING (customer)
