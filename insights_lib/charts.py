@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from insights_lib.customer_charts import bridge, cohorts, renewals, seats, signals
 from insights_lib.presentation import theme
 from insights_lib.presentation.figures import (
     BELOW_TABS,
@@ -37,6 +38,8 @@ from insights_lib.tables import ALL, TABLES
 from insights_lib.timing import timed
 
 MOST_TABS = 20  # products with a tab of their own
+__all__ = ["bridge", "cohorts", "renewals", "seats", "signals"]
+
 BESIDE_BARS = 48  # pixels for the count at the end of the longest bar
 SPREAD = ("current_customers", "active_customers", "new_customers")
 

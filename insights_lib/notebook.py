@@ -84,6 +84,10 @@ class Report:
 
     def show(self, name: str) -> None:
         """Show a table and its chart, and hand both on to the report's page; see `table`."""
+        if TABLES.get(name) and TABLES[name].personal and self.data.spec.role == "report_viewer":
+            text = self.language("Single customers are shown to executive report viewers.")
+            _display({"text/plain": text}, "hidden")
+            return
         publish(name, self.table(name), self.chart(name))
 
     def query(self, sql: str) -> pd.DataFrame:
@@ -103,11 +107,12 @@ class Report:
         return f"<Report of partner {spec.partner}, {self.data.date_range}{filters}>"
 
 
-def open_report(
+def open_report(  # noqa: PLR0913, PLR0917 - the parameters of a notebook
     partner: str | int,
     date_range: str = "last_12_months",
     filters: list[str] | tuple[str, ...] = (),
     locale: str = "en",
+    role: str = "executive_report_viewer",
     options: Mapping[str, Any] | None = None,
 ) -> Report:
     """Open the report that a notebook's parameters ask for, and show what it holds.
@@ -119,6 +124,7 @@ def open_report(
             `2025-01_2025-12`.
         filters: Page filters as `facet=value`; the same facet twice means either value.
         locale: The language, such as `en`.
+        role: `executive_report_viewer`, or `report_viewer` for counts only.
         options: More that `parameters.spec.ReportSpec` describes: `as_of`, `active_states`,
             `partner_name`, `store`.
 
@@ -134,7 +140,7 @@ def open_report(
     if isinstance(partner, int) and not isinstance(partner, bool):
         partner = _partner_of_number(partner, known)
     spec = report_spec(
-        partner=partner, date_range=date_range, filters=filters, locale=locale, **known
+        partner=partner, date_range=date_range, filters=filters, locale=locale, role=role, **known
     )
     data = saved_slice(spec) or open_slice(spec)
     language = Language(data.spec.locale)
@@ -209,6 +215,7 @@ def facts_of(data: Slice, language: Language) -> dict[str, Any]:
         "last": f"{data.date_range.last:%Y-%m}",
         "as_of": data.spec.as_of.isoformat(),
         "locale": data.spec.locale,
+        "role": data.spec.role,
         "filters": data.spec.filters.chosen(),
         "active_states": list(data.spec.active_states),
         "warnings": list(_warnings(data, language)),

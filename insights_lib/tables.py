@@ -22,6 +22,15 @@ PLURALS = {
 FACETS = tuple(PLURALS)
 # By what else customers are counted.
 DIMENSIONS = (*FACETS, "sku", "pricing_model")
+# What can be noticed of a current customer, in the order of the page.
+SIGNALS = (
+    "usage_falling",
+    "usage_stopped",
+    "never_used",
+    "seats_falling",
+    "product_dropped",
+    "ends_soon",
+)
 ALL = "All"  # what a table by product calls the rows of all products together
 
 # The media types under which a notebook hands on what the page, the tables and the mails show.
@@ -29,8 +38,9 @@ FACTS = "application/vnd.insights.facts+json"
 TABLE = "application/vnd.insights.table+json"
 FIGURE = "application/vnd.plotly.v1+json"
 
-# text: a value of the exports; name: one of ours, which a reader sees translated.
-Kind = Literal["text", "name", "count", "percent", "number", "month"]
+# text: a value of the exports; name: one of ours, which a reader sees translated; names: several of
+# these; month: as `2025-01`, or a name such as `later`.
+Kind = Literal["text", "name", "names", "count", "percent", "number", "money", "month", "date"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +55,11 @@ class Table:
         drawn_with: The tables that the chart takes beside this one.
         dimensions: The dimensions that it counts by, one tab each.
         values_shown: How many values the chart shows one by one; the table holds all.
+        personal: Whether it tells of single customers, which only executive report viewers see.
         counted: Whether the page counts it for the reader's filters (page/files/script/tables.js)
             and draws it itself; of others it shows what the notebook computed and drew.
+        from_people: Whether the page can count it for executive report viewers alone, customer by
+            customer; others see it as the notebook computed it.
     """
 
     name: str
@@ -55,13 +68,26 @@ class Table:
     drawn_with: tuple[str, ...] = ()
     dimensions: tuple[str, ...] = ()
     values_shown: int = 10
+    personal: bool = False
     counted: bool = False
+    from_people: bool = False
+
+    def counted_for(self, role: str) -> bool:
+        """Whether the page of a role counts it."""
+        return self.counted and (role == "executive_report_viewer" or not self.from_people)
 
 
 _DECLARED = (
     Table(
         "summary",
-        {"metric": "name", "value": "number", "growth_pct": "percent", "month": "month"},
+        {
+            "metric": "name",
+            "value": "number",
+            "growth_pct": "percent",
+            "month": "month",
+            "previous_value": "number",
+            "change_pct": "percent",
+        },
         chart="summary_cards",
         drawn_with=("summary_trend",),
         counted=True,
@@ -150,6 +176,96 @@ _DECLARED = (
         {"month": "month", "active_customers": "count", "current_customers": "count"},
         chart="active_customers",
         counted=True,
+    ),
+    Table(
+        "signals",
+        {"signal": "name", "customers": "count", "share_pct": "percent"},
+        chart="signals",
+        counted=True,
+        from_people=True,
+    ),
+    Table(
+        "customers",
+        {
+            "customer": "text",
+            "customer_name": "text",
+            "status": "name",
+            "first_month": "month",
+            "last_month": "month",
+            "added_month": "month",
+            "churned_month": "month",
+            "customer_market": "text",
+            "customer_segment": "text",
+            "partner_location": "text",
+            "partner_attribution": "text",
+            "sales_channel": "text",
+            "products": "text",
+            "skus": "text",
+            "subscriptions": "count",
+            "seats": "number",
+            "assigned_seats": "number",
+            "billed_revenue_usd": "money",
+            "azure_consumed_usd": "money",
+            "next_end": "date",
+            "auto_renew": "name",
+            "last_usage_month": "month",
+            "usage_change_pct": "percent",
+            "usage_change_product": "text",
+            "signals": "names",
+        },
+        personal=True,
+        counted=True,
+        from_people=True,
+    ),
+    Table(
+        "bridge",
+        {
+            "month": "month",
+            "start": "count",
+            "new": "count",
+            "returning": "count",
+            "churned": "count",
+            "end": "count",
+        },
+        chart="bridge",
+        counted=True,
+    ),
+    Table(
+        "cohorts",
+        {
+            "cohort": "month",
+            "months_since": "count",
+            "customers": "count",
+            "share_pct": "percent",
+        },
+        chart="cohorts",
+        counted=True,
+    ),
+    Table(
+        "renewals",
+        {
+            "product": "text",
+            "month": "month",
+            "subscriptions": "count",
+            "customers": "count",
+            "seats": "number",
+            "without_auto_renew": "count",
+        },
+        chart="renewals",
+        counted=True,
+        from_people=True,
+    ),
+    Table(
+        "seats",
+        {
+            "product": "text",
+            "seats": "number",
+            "assigned_seats": "number",
+            "idle_seats": "number",
+        },
+        chart="seats",
+        counted=True,
+        from_people=True,
     ),
 )
 TABLES: Mapping[str, Table] = MappingProxyType({table.name: table for table in _DECLARED})

@@ -29,6 +29,9 @@ def run(
     filter_: Annotated[
         list[str] | None, typer.Option("--filter", help="facet=value; repeats.")
     ] = None,
+    role: Annotated[
+        str | None, typer.Option(help="report_viewer or executive_report_viewer.")
+    ] = None,
     locale: Annotated[str | None, typer.Option(help="en or sv.")] = None,
     store: options.StoreToRead = str(options.STORE),
     outputs: options.Outputs = options.OUTPUTS,
@@ -46,8 +49,11 @@ def run(
     with options.sentences(debug):
         months = range_of(range_, first, last)
         filters = Filters.parse(filter_) if filter_ else None
-        by_hand = bool(months or filters or locale)  # not what the people of recipients.yml get
-        asked = Overrides(tuple(partner or ()), months, as_of, filters, locale, store, not by_hand)
+        # not what the people of recipients.yml get
+        by_hand = bool(months or filters or locale or role)
+        asked = Overrides(
+            tuple(partner or ()), months, as_of, filters, locale, role, store, not by_hand
+        )
         settings = Settings(Outputs(outputs.absolute()), jobs, dask=dask)
         planned = plan_run(parameters, asked, settings, force)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does

@@ -72,7 +72,25 @@ STATE = ("SubscriptionState", "SubscriptionStatus")
 STATUS = ("CustomerStatus",)
 WORKLOAD = ("WorkloadName",)
 USERS, SEATS_IN_USE = ("MonthlyActiveUsers",), ("ActiveSeats",)
+# The amount of a row of AzureUsage is the first of these that its export has.
+AZURE_AMOUNTS = ("TotalACR", "ACR_USD", "MonthlySubscriptionLevelACR")
 AZURE_MEASURES = ("UsageQuantity", "TotalACR", "ACR_USD", "MonthlySubscriptionLevelACR")
+
+# What a row says beside its dimensions, by the store's name of it, and how exports spell it.
+# Seats are those sold; exports of the hub have those available at the end of the period instead.
+SEATS_SOLD, SEATS_AVAILABLE = ("TotalSoldSeats",), ("AvailableSeatsEOP",)
+NUMBER_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "assigned_seats": ("TotalAssignedSeats",),
+        "billed_revenue": ("BilledRevenueUSD", "RevenueUSD"),
+        "azure_consumed": ("AzureConsumedRevenueUSD", "ACR_USD", "TotalACR"),
+    }
+)
+DATE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"start_date": ("SubscriptionStartDate",), "end_date": ("SubscriptionEndDate",)}
+)
+AUTO_RENEW = ("IsAutoRenew",)
+DUPLICATE, ACR_DUPLICATE = ("IsDuplicateRowForPGA",), ("IsACRDuplicateAtPGALevel",)
 
 _UNSEEN = {"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"}  # controls, invisible characters, marks, blanks
 _SHORTEST = 4  # letters of a name that is taken for part of another

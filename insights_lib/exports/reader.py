@@ -6,11 +6,9 @@ be parsed in parallel without guessing: lines and fields were counted here, not 
 """
 
 import csv
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from itertools import islice
 from os import SEEK_END, truncate
 from pathlib import Path
@@ -24,20 +22,6 @@ from insights_lib.exports.integrity import LONGEST_RECORD, LineCounter
 from insights_lib.exports.packing import Source, sources
 
 BLOCK = 4 << 20
-
-_MONTH_FORMS = (
-    re.compile(r"(?P<y>\d{4})-(?P<m>\d{2})(?:-(?P<d>\d{2})(?:[T ](?P<time>.+))?)?", re.ASCII),
-    re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})?", re.ASCII),
-    re.compile(r"(?P<m>\d{1,2})/(?P<d>0?1)/(?P<y>\d{4})(?: (?P<time>.+))?", re.ASCII),
-)
-_MIDNIGHT = re.compile(
-    r"0?0:00(:00(\.0+)?)?(Z|[+-]\d\d:?\d\d)?|12:00(:00)? ?AM", re.ASCII | re.IGNORECASE
-)
-_FIRST_YEAR = 1990
-MONTH_FORMS = (
-    "2025-06-01, 2025-06, 20250601, 202506 or 6/1/2025 (the month first, and its first day), "
-    f"from {_FIRST_YEAR} on, and no time but midnight"
-)
 
 
 @dataclass(frozen=True)
@@ -91,22 +75,6 @@ class Export:
             except csv.Error as error:
                 line, what = error.args[1], "a quote is not closed, or not doubled as RFC 4180 asks"
         return ExportError(f"{self.file}, line {line}: {what}. Export it again.")
-
-
-def parse_month(text: str) -> date:
-    """The first day of the month that `text` names.
-
-    Raises:
-        ValueError: The text has none of the forms of `MONTH_FORMS`, or names no day there is.
-    """
-    found = next(filter(None, (form.fullmatch(text) for form in _MONTH_FORMS)), None)
-    if found:
-        parts = found.groupdict()
-        day = date(int(parts["y"]), int(parts["m"]), int(parts["d"] or 1))
-        at_midnight = not parts.get("time") or _MIDNIGHT.fullmatch(parts["time"])
-        if day.year >= _FIRST_YEAR and at_midnight:
-            return day.replace(day=1)
-    raise ValueError(f"{text!r} is not a month")
 
 
 def check(file: Path) -> list[Source]:

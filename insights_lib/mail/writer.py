@@ -172,6 +172,7 @@ def checked_page(planned: PlannedMail) -> bytes:
         "tables": (manifest.tables_sha256, planned.version),
         "filters": (manifest.parameters.get("filters"), spec.filters.texts()),
         "locale": (manifest.parameters.get("locale"), spec.locale),
+        "role": (manifest.parameters.get("role"), spec.role),
         "page": (hashlib.sha256(page).hexdigest(), manifest.report_sha256),
     }
     _refuse_others(planned, checks)
@@ -193,6 +194,7 @@ def checked_report(planned: PlannedMail) -> "tuple[Report, bytes]":
     )
     facts = report.facts
     checks = {
+        "role of the notebooks": (facts["role"], spec.role),
         "tables of the notebooks": (tables_digest(report), planned.version),
         "partner of the notebooks": (facts["partner"], spec.partner),
         "months of the notebooks": (f"{facts['first']}_{facts['last']}", planned.months),

@@ -1,38 +1,40 @@
 """The rows behind a report, small enough to travel in its page and be counted again there.
 
-They are the rows that the filters of the report let through. Nothing in them names a customer:
-customers and subscriptions are numbers, given in the order of their rows.
+They are the rows that the filters of the report let through. Customers and subscriptions are
+numbers, given in the order of their rows; only `people` names customers, and only executive report
+viewers have it.
 """
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from insights_lib.exports.countries import country_codes
 from insights_lib.exports.datasets import DIMENSION_COLUMNS
+from insights_lib.page.people import compact_people, differences
 from insights_lib.store.slice import Slice
 
 # The months of a row are bits; browsers compute with 32 of them at a time. Each window shares
 # its first month with the one before, because added and churned compare two months.
 WINDOW = 31
 
-Codes = list[int]
-
 
 def compact_rows(data: Slice) -> dict[str, Any]:
     """The rows of a slice as columns of numbers.
 
     Returns:
-        `months`: from the month before the range to its end, as `2025-01`; `covered`, `has_usage`
-        and `has_ids` of each, 0 or 1; `values`: the texts of each dimension, in the order of
-        their UTF-8 bytes, none of an absent one; `countries`: the country code of each market, or
-        empty; `patterns`: sets of months as 32-bit windows, bit 0 of window k is month 31k; `rows`:
-        customer and subscription (as differences from the row before; subscription 0 is unknown), a
-        code for each dimension that is not absent, and `pattern`, the code of its set of months;
-        `usage`: customer (differences), product, pattern.
+        `months`: those that were read, as `2025-01`, and `first`, where the range begins;
+        `covered`, `has_usage` and `has_ids` of each, 0 or 1; `values`: the texts of each dimension,
+        in the order of their UTF-8 bytes, none of an absent one; `countries`: the country code of
+        each market, or empty; `patterns`: sets of months as 32-bit windows, bit 0 of window k is
+        month 31k; `rows`: customer and subscription (as differences from the row before;
+        subscription 0 is unknown), a code for each dimension that is not absent, and `pattern`, the
+        code of its set of months; `usage`: customer (differences), product, pattern; `people`, for
+        executive report viewers alone: see `people.compact_people`.
     """
-    months = data.query("SELECT * EXCLUDE (month), strftime(month, '%Y-%m') AS month FROM months")
+    months = data.query(
+        "SELECT * REPLACE (strftime(month, '%Y-%m') AS month) FROM months ORDER BY month_index"
+    )
     windows = range(0, max(len(months) - 1, 1), WINDOW)
     rows = data.query(
         f"SELECT * EXCLUDE (month_bits), {_windows('month_bits', windows)} FROM subscription_spans"
@@ -48,23 +50,28 @@ def compact_rows(data: Slice) -> dict[str, Any]:
         for name in table.columns.intersection(list(DIMENSION_COLUMNS)):
             table[name] = pd.Categorical(table[name], values[name]).codes
     patterns, rows["pattern"], usage["pattern"] = _patterns(rows, usage, len(windows))
-    rows, usage = _renumbered(rows, usage)
-    return {
+    rows, usage, number = _renumbered(rows, usage)
+    packed = {
         "months": months["month"].tolist(),
+        "first": int(months["in_range"].argmax()),
         **{flag: months[flag].astype(int).tolist() for flag in ("covered", "has_usage", "has_ids")},
         "values": values,
         "countries": country_codes(values["customer_market"]),
         "patterns": patterns,
         "rows": {
-            "customer": _differences(rows["customer"]),
-            "subscription": _differences(rows["subscription"]),
+            "customer": differences(rows["customer"]),
+            "subscription": differences(rows["subscription"]),
             **{name: rows[name].tolist() for name in (*present, "pattern")},
         },
         "usage": {
-            "customer": _differences(usage["customer"]),
+            "customer": differences(usage["customer"]),
             **{name: usage[name].tolist() for name in ("product", "pattern")},
         },
     }
+    if data.spec.role == "executive_report_viewer":
+        order = pd.Series(range(len(rows)), index=rows["span"])
+        packed["people"] = compact_people(data, order, number, values["product"])
+    return packed
 
 
 def _windows(bits: str, windows: range) -> str:
@@ -89,10 +96,13 @@ def _patterns(
     )
 
 
-def _renumbered(rows: pd.DataFrame, usage: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _renumbered(
+    rows: pd.DataFrame, usage: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, "pd.Series[int]"]:
     """Put rows of like customers together, which pack best, and number customers in that order.
 
-    The same rows come out in the same order, so that the same data makes the same page.
+    The same rows come out in the same order, so that the same data makes the same page. The new
+    numbers are given, too, by the old ones.
     """
     alike = [*DIMENSION_COLUMNS, "pattern"]
     rows = rows.sort_values([*alike, "customer", "subscription"])
@@ -101,9 +111,4 @@ def _renumbered(rows: pd.DataFrame, usage: pd.DataFrame) -> tuple[pd.DataFrame, 
     rows = rows.sort_values(["customer", *alike], kind="stable")
     rows["subscription"] = pd.factorize(rows["subscription"])[0] + 1
     usage["customer"] = usage["customer"].map(number)
-    return rows, usage.sort_values(["customer", "product"])
-
-
-def _differences(numbers: "pd.Series[int]") -> Codes:
-    differences: Codes = np.diff(numbers.to_numpy(dtype="int64"), prepend=0).tolist()
-    return differences
+    return rows, usage.sort_values(["customer", "product"]), number

@@ -77,7 +77,7 @@ def _content(report: Report, rows: dict[str, Any], language: Language) -> dict[s
                 "name": section.name,
                 "title": section.title,
                 "question": section.question,
-                "cards": [_card(card) for card in section.cards],
+                "cards": [_card(card, report.facts["role"]) for card in section.cards],
             }
             for section in report.sections
         ],
@@ -85,16 +85,16 @@ def _content(report: Report, rows: dict[str, Any], language: Language) -> dict[s
     }
 
 
-def _card(card: Card) -> dict[str, Any]:
+def _card(card: Card, role: str) -> dict[str, Any]:
     """A card of the page, with its figure and table unless the page counts and draws them."""
     said = {"name": card.name, "title": card.title, "note": card.note}
-    if _is_counted(card) or card.table is None:
+    if _is_counted(card, role) or card.table is None:
         return said
     return {**said, "figure": card.figure, "table": _typed(card.name, card.table)}
 
 
-def _is_counted(card: Card) -> bool:
-    return card.name in TABLES and TABLES[card.name].counted
+def _is_counted(card: Card, role: str) -> bool:
+    return card.name in TABLES and TABLES[card.name].counted_for(role)
 
 
 def _typed(name: str, table: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +114,10 @@ def _typed(name: str, table: dict[str, Any]) -> dict[str, Any]:
 
 def _traces(report: Report) -> frozenset[str]:
     """The kinds of traces in figures that are drawn as their notebook made them."""
-    figures = [card.figure for card in _cards(report) if card.figure and not _is_counted(card)]
+    role = report.facts["role"]
+    figures = [
+        card.figure for card in _cards(report) if card.figure and not _is_counted(card, role)
+    ]
     return frozenset(trace.get("type", "scatter") for figure in figures for trace in figure["data"])
 
 

@@ -15,7 +15,7 @@ from insights_lib.parameters.addresses import (
     is_allowed,
 )
 from insights_lib.parameters.reports_yml import FilterLists
-from insights_lib.parameters.spec import Locale, PartnerId, RangeText
+from insights_lib.parameters.spec import Locale, PartnerId, RangeText, Role
 from insights_lib.parameters.validation import Strict, read_yaml, validated
 
 MEGABYTE = 1_000_000
@@ -93,6 +93,7 @@ class Person(Strict):
         address: Where to.
         name: How the message names them.
         locale: Language of message and report.
+        role: Whether single customers are shown to them, or counts only.
         range: The months, a preset or two months.
         filters: Page filters, within those of the partner.
         locations: The partner locations that they may see; empty = all, which the file calls so.
@@ -105,6 +106,7 @@ class Person(Strict):
     address: Address
     name: Name = ""
     locale: Locale | None = None
+    role: Role | None = None
     range: RangeText | None = None
     filters: FilterLists = Field(default={})
     locations: Annotated[tuple[str, ...], BeforeValidator(_places)]

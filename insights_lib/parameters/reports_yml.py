@@ -13,6 +13,7 @@ from insights_lib.parameters.spec import (
     Locale,
     PartnerId,
     RangeText,
+    Role,
 )
 from insights_lib.parameters.validation import Strict, read_yaml, unknown, validated
 from insights_lib.tables import FACETS
@@ -35,6 +36,7 @@ class Partner(Strict):
     ranges: Ranges | None = None
     filters: FilterLists | None = None
     locale: Locale | None = None
+    role: Role | None = None
 
 
 def _each_once(partners: list[Partner]) -> list[Partner]:
@@ -57,6 +59,8 @@ class ReportsFile(Strict):
     ranges: Ranges = Field(default=["last_12_months"])
     filters: FilterLists = Field(default={})
     locale: Locale = "en"
+    role: Role = "report_viewer"
+    sections: list[str] = Field(default=[])
     active_states: list[str] = Field(default=["Active"], min_length=1)
     section_timeout_seconds: int = Field(default=600, gt=0)
     report_timeout_seconds: int = Field(default=1800, gt=0)

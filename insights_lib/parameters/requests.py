@@ -30,6 +30,7 @@ class Overrides:
     as_of: str | None = None
     filters: Filters | None = None
     locale: str | None = None
+    role: str | None = None
     store: Path | str = Path("data/store")
     with_variants: bool = True
 
@@ -57,6 +58,8 @@ def report_specs(file: ReportsFile, overrides: Overrides) -> list[ReportSpec]:
                 as_of=overrides.as_of,
                 filters=overrides.filters or Filters.parse(filter_texts(filters)),
                 locale=overrides.locale or partner.locale or file.locale,
+                role=overrides.role or partner.role or file.role,
+                sections=tuple(file.sections),
                 active_states=file.active_states,
                 store=overrides.store,
             )
@@ -104,6 +107,7 @@ def _spec_for(partner: str, person: Person, file: ReportsFile, overrides: Overri
         date_range=person.range or overrides.date_range,
         as_of=overrides.as_of,
         locale=person.locale,
+        role=person.role,
         store=overrides.store,
     )
     ordinary = report_specs(
@@ -116,9 +120,10 @@ def _spec_for(partner: str, person: Person, file: ReportsFile, overrides: Overri
     filters = _narrowed(filters, Filters(partner_location=person.locations), who)
     # Whoever lists the same values in another order gets the same report.
     filters = _ordered(filters)
-    if (filters, wanted.locale) == (_ordered(ordinary[0].filters), ordinary[0].locale):
+    own, usual = (wanted.locale, wanted.role), (ordinary[0].locale, ordinary[0].role)
+    if (filters, *own) == (_ordered(ordinary[0].filters), *usual):
         return wanted
-    variant = _variant(filters, wanted.locale)
+    variant = _variant(filters, *own)
     return wanted.model_copy(update={"filters": filters, "variant": variant})
 
 
@@ -143,8 +148,9 @@ def _ordered(filters: Filters) -> Filters:
     return Filters(**{facet: tuple(sorted(set(values))) for facet, values in filters})
 
 
-def _variant(filters: Filters, locale: str) -> str:
-    parts = "\0".join([locale, *filters.texts()])
+def _variant(filters: Filters, locale: str, role: str) -> str:
+    # A report viewer's variants are called as they were before there were roles.
+    parts = "\0".join([locale, *filters.texts(), *([] if role == "report_viewer" else [role])])
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 

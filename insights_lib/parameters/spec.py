@@ -23,7 +23,8 @@ from insights_lib.tables import FACETS
 
 PRESETS = {"last_3_months": 3, "last_6_months": 6, "last_12_months": 12}
 LOCALES = ("en", "sv")
-LONGEST_RANGE = 120  # months; what a slice can keep of a subscription in one number
+ROLES = ("executive_report_viewer", "report_viewer")
+LONGEST_RANGE = 60  # months
 RANGES = f"{', '.join(PRESETS)}, or two months such as 2025-01_2025-12"
 
 
@@ -151,9 +152,16 @@ def _safe_partner(text: str) -> str:
     return text
 
 
+def _known_role(text: str) -> str:
+    if text not in ROLES:
+        raise ParameterError(f"role {unknown(text, ROLES)}")
+    return text
+
+
 PartnerId = Annotated[str, AfterValidator(_safe_partner)]
 RangeText = Annotated[str, AfterValidator(_known_range)]
 Locale = Annotated[str, AfterValidator(_known_locale)]
+Role = Annotated[str, AfterValidator(_known_role)]
 
 
 def _day(value: object) -> object:
@@ -217,10 +225,12 @@ class ReportSpec(Strict):
         as_of: The day on which a month must be over to count as complete; empty = today.
         filters: The page filters, also as texts `facet=value`; what they exclude is not in the
             report.
+        role: Whether single customers are shown, or counts only.
         locale: Language of the fixed text and of numbers and dates.
         active_states: Subscription states that make a row active, compared without case.
         store: Folder of the store; if relative, looked for here and then in the folders above. Or
             its URL as text, such as `s3://bucket/store`.
+        sections: The notebooks that make the report, such as `08_customers`; empty = all.
         variant: Empty for a partner's ordinary report; names one with other filters or language.
     """
 
@@ -230,10 +240,12 @@ class ReportSpec(Strict):
     as_of: Annotated[date, BeforeValidator(_day)] = Field(default_factory=date.today)
     filters: Annotated[Filters, BeforeValidator(_filters)] = Filters()
     locale: Locale = "en"
+    role: Role = "executive_report_viewer"
     active_states: Annotated[tuple[str, ...], BeforeValidator(_states)] = ("Active",)
     store: Annotated[Path | str, BeforeValidator(_store)] = Field(
         default=Path("data/store"), validate_default=True
     )
+    sections: tuple[str, ...] = ()
     variant: str = Field(default="", pattern="^[0-9a-f]*$")
 
 

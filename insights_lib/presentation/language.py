@@ -66,9 +66,11 @@ class Language:
         return f"{_decimal(number, pattern, self._babel)}\N{NO-BREAK SPACE}%"
 
     def month(self, month: str | None) -> str:
-        """A month `2025-01` as `Jan 2025`."""
+        """A month `2025-01` as `Jan 2025`; what stands for several is a name, such as `later`."""
         if month is None:
             return UNKNOWN
+        if "-" not in month:
+            return self.name(month)
         return _month(month, self._babel)
 
     def cell(self, value: Any, kind: Kind) -> str:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from insights_lib.disk import digest
-from insights_lib.errors import ReportError, StoreError, reason_of
+from insights_lib.errors import ParameterError, ReportError, StoreError, reason_of
 from insights_lib.outputs import Manifest, Outputs, failed_folder
 from insights_lib.parameters.spec import DateRange, ReportSpec
+from insights_lib.parameters.validation import unknown
 from insights_lib.store.catalog import PartnerParts, partner_parts, reading
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -37,6 +38,7 @@ class PlannedReport:
         months: The months that the spec means for the partner; None if it has no data for it.
         folder: Where the report belongs; None without months.
         parts: What the store holds of the partner; None if it holds nothing.
+        sections: The notebooks that make it.
         fingerprint: A digest of each thing that the report would be made of now.
         traceback: Of an error by which the report could not even be planned.
     """
@@ -47,6 +49,7 @@ class PlannedReport:
     months: DateRange | None = None
     folder: Path | None = None
     parts: PartnerParts | None = None
+    sections: tuple[Path, ...] = ()
     fingerprint: Fingerprint | None = None
     traceback: str = ""
 
@@ -70,11 +73,12 @@ class PlannedReport:
         return sum(part.rows for part in self.parts.within(self.months))
 
 
-def notebooks() -> tuple[Path, ...]:
-    """The notebooks of the sections, in the order of the page.
+def notebooks(sections: tuple[str, ...] = ()) -> tuple[Path, ...]:
+    """The notebooks of some sections, or of all, in the order of the page.
 
     Raises:
         ReportError: There is none.
+        ParameterError: A section is not known.
     """
     found = tuple(file for file in sorted(NOTEBOOKS.glob("*.ipynb")) if _is_section(file))
     if not found:
@@ -82,7 +86,11 @@ def notebooks() -> tuple[Path, ...]:
             f"{NOTEBOOKS}: no notebook is here that is named like 08_seats.ipynb; run from the "
             "project's own folder."
         )
-    return found
+    names = [file.stem for file in found]
+    for name in sections:
+        if name not in names:
+            raise ParameterError(f"sections: {unknown(name, names)}.")
+    return tuple(file for file in found if not sections or file.stem in sections)
 
 
 def other_notebooks() -> list[Path]:
@@ -103,12 +111,13 @@ def plan_reports(specs: Iterable[ReportSpec], outputs: Outputs) -> list[PlannedR
         StoreError: The store cannot be read, which no report could change.
         ReportError: There are no notebooks.
     """
-    specs, sections = list(specs), notebooks()
+    specs = list(specs)
+    sections = {spec.sections: notebooks(spec.sections) for spec in specs}
     for store in {spec.store for spec in specs}:
         with reading(store) as catalog:
             catalog.execute("SELECT count(*) FROM parts").fetchall()
     parts_of = cache(partner_parts)
-    return [_planned(spec, parts_of, outputs, sections) for spec in specs]
+    return [_planned(spec, parts_of, outputs, sections[spec.sections]) for spec in specs]
 
 
 def _planned(
@@ -128,7 +137,7 @@ def _planned(
     except Exception as error:  # noqa: BLE001 - this partner alone has failed
         frames = "".join(traceback.format_exception(error))
         return PlannedReport(spec, "failed", reason_of(error), traceback=frames)
-    return PlannedReport(spec, status, reason, months, folder, parts, now)
+    return PlannedReport(spec, status, reason, months, folder, parts, sections, now)
 
 
 def _status(folder: Path, now: Fingerprint) -> tuple[Status, str]:
@@ -170,7 +179,8 @@ def fingerprint(
 ) -> Fingerprint:
     """A digest of each thing that a report is made of: data, parameters, notebooks, software.
 
-    The as-of date and the store's folder are not in it: what they lead to is.
+    The store's folder is not in it, what it leads to is; and of the as-of date only its month, from
+    which renewals are counted.
     """
     return {
         "data": data_digest(parts, months),
@@ -179,6 +189,8 @@ def fingerprint(
             spec.partner_name,
             months,
             spec.locale,
+            spec.role,
+            f"{spec.as_of:%Y-%m}",
             *spec.active_states,
             *spec.filters.texts(),
         ),

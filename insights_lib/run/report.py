@@ -157,7 +157,7 @@ def _run_sections(report: _Report, end: float) -> dict[str, Any]:
     execute = partial(run_section, report.request, end)
     executed = {}
     with ThreadPoolExecutor(report.request.sections_at_a_time) as threads:
-        for done in threads.map(execute, report.request.notebooks):
+        for done in threads.map(execute, report.request.planned.sections):
             report.seconds[done.name] = round(done.seconds, 3)
             executed[done.name] = done.executed
             if done.failure:
@@ -211,7 +211,7 @@ def _add_up_stages(report: _Report, in_kernels: Mapping[str, float]) -> None:
 def _refuse_other(facts: dict[str, Any], data: Slice) -> None:
     """Make sure that the sections speak of what was asked for, whatever is written into them."""
     asked = facts_of(data, Language(data.spec.locale))
-    for name in ("partner", "first", "last", "locale", "filters", "active_states"):
+    for name in ("partner", "first", "last", "locale", "role", "filters", "active_states"):
         if facts[name] != asked[name]:
             raise ReportError(
                 f"the notebooks opened a report with {name} {facts[name]}, but {asked[name]} was "

@@ -16,7 +16,7 @@ from insights_lib.errors import reason_of
 from insights_lib.outputs import Failure, Manifest, Outputs
 from insights_lib.run.cluster import cluster
 from insights_lib.run.place import put_in_place
-from insights_lib.run.plan import PlannedReport, notebooks
+from insights_lib.run.plan import PlannedReport
 from insights_lib.run.pool import WorkerDied, Workers
 from insights_lib.run.request import PRELOAD, RenderRequest, RenderResult
 from insights_lib.warm_kernels.fork_server import Clone, ForkServer, can_fork
@@ -96,8 +96,7 @@ def _results(
     # Few reports have several cores each, unless those are elsewhere.
     at_a_time = 1 if settings.dask else max(1, settings.jobs // len(by_folder))
     limits = (settings.section_timeout, settings.report_timeout)
-    sections = notebooks()
-    requests = [RenderRequest(one, sections, work, *limits, at_a_time) for one in largest_first]
+    requests = [RenderRequest(one, work, *limits, at_a_time) for one in largest_first]
     with _workers(settings, len(requests)) as workers:
         yield from _rendered(requests, workers)
 

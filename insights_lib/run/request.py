@@ -21,7 +21,6 @@ class RenderRequest:
 
     Attributes:
         planned: Which one; it has months and a folder.
-        notebooks: The sections.
         workdir: A folder to make it in, on the file system of its own folder.
         section_timeout: Seconds that a section may take.
         report_timeout: Seconds that reading the data and executing all sections may take.
@@ -29,7 +28,6 @@ class RenderRequest:
     """
 
     planned: PlannedReport
-    notebooks: tuple[Path, ...]
     workdir: Path
     section_timeout: int
     report_timeout: int
@@ -39,7 +37,7 @@ class RenderRequest:
     def spec(self) -> ReportSpec:
         """What the sections are asked for: the months are fixed, so that all speak of the same."""
         return self.planned.spec.model_copy(
-            update={"date_range": str(self.planned.months), "variant": ""}
+            update={"date_range": str(self.planned.months), "variant": "", "sections": ()}
         )
 
     @property
@@ -51,6 +49,7 @@ class RenderRequest:
             "date_range": spec.date_range,
             "filters": spec.filters.texts(),
             "locale": spec.locale,
+            "role": spec.role,
             "options": {
                 "as_of": spec.as_of.isoformat(),
                 "active_states": list(spec.active_states),

@@ -26,12 +26,13 @@ from insights_lib.exports.datasets import (
     SEATS,
     SUBSCRIPTION_DATASETS,
 )
-from insights_lib.parameters.spec import PRESETS, DateRange, ReportSpec
+from insights_lib.parameters.spec import PRESETS, DateRange, ReportSpec, month_after
 from insights_lib.store import remote
 from insights_lib.store.parts import Part
 from insights_lib.tables import DIMENSIONS
 
 _PARTNERS_SHOWN = 10
+MOST_MONTHS = 121  # that a slice reads; it keeps those of a subscription as bits of one number
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS exports (      -- the log: one row per ingested file
     id INTEGER PRIMARY KEY AUTOINCREMENT, file TEXT, dataset TEXT,
@@ -186,8 +187,9 @@ class PartnerParts:
         return [part for part in self.parts if part.dataset not in SUBSCRIPTION_DATASETS]
 
     def within(self, months: DateRange) -> list[Part]:
-        """The parts that a report of these months reads: theirs, and those of the month before."""
-        return [p for p in self.parts if months.month_before <= p.month <= months.last]
+        """The parts that a report of these months reads: up to the last, however long before."""
+        first = month_after(months.last, 1 - MOST_MONTHS)
+        return [p for p in self.parts if first <= p.month <= months.last]
 
     def absent_dimensions(self, months: DateRange) -> tuple[str, ...]:
         """The dimensions of which no subscription export of these months has the column."""

@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,18 +12,13 @@ from urllib.parse import unquote
 import duckdb
 
 from insights_lib.errors import ExportError
-from insights_lib.exports.datasets import (
-    DIMENSION_COLUMNS,
-    PROFILE,
-    SUBSCRIPTION_DATASETS,
-    absent_dimensions,
-    fold_product,
-)
+from insights_lib.exports.datasets import PROFILE, absent_dimensions
 from insights_lib.exports.packing import Source
 from insights_lib.exports.reader import check, read_export
 from insights_lib.store import values
 from insights_lib.store.accounts import accounts_of, take_accounts
 from insights_lib.store.catalog import refuse_url, writing
+from insights_lib.store.kept import kept_columns
 from insights_lib.store.parts import counts_by_month
 from insights_lib.store.publish import Batch, NewMonth, notes_on_replaced, publish
 from insights_lib.store.staging import StagedExport, has_accounts
@@ -188,8 +183,6 @@ def _take(batch: Batch, source: Source, look: Look, workdir: Path) -> Ingested:
 def _take_rows(batch: Batch, staged: StagedExport, workdir: Path) -> Ingested:
     """Write the rows by account, and let the catalog prefer them for the months they cover."""
     dataset = values.dataset_by_workload(staged)
-    values.refuse_wrong_measures(staged)
-    _map_values(staged, "months", "month_text", values.months(staged), "DATE")
     written = _write_by_account(staged, dataset, workdir)
     notes = notes_on_replaced(batch, staged, written)
     result, number = _logged(batch, staged, dataset, _REASON, written)
@@ -199,37 +192,13 @@ def _take_rows(batch: Batch, staged: StagedExport, workdir: Path) -> Ingested:
     return replace(result, notes=(*result.notes, *notes))
 
 
-def _map_values(
-    staged: StagedExport, table: str, column: str, meanings: Mapping[str, object], sql_type: str
-) -> None:
-    """A table that gives for every text of a column what it stands for."""
-    staged.engine.execute(f'CREATE TABLE {table} ("{column}" VARCHAR, value {sql_type})')
-    staged.engine.execute(
-        f"INSERT INTO {table} SELECT unnest($texts), unnest($values)::{sql_type}",
-        {"texts": list(meanings), "values": list(meanings.values())},
-    )
-
-
-def _kept_columns(staged: StagedExport) -> str:
-    """The select list of the rows as the store keeps them, without their month."""
-    if staged.export.header.dataset.name not in SUBSCRIPTION_DATASETS:
-        return f"{values.above_zero(staged)} AS used"
-    products = staged.rows("SELECT DISTINCT product FROM staged WHERE product IS NOT NULL")
-    folded = {text: fold_product(text) for (text,) in products}
-    _map_values(staged, "products", "product", folded, "VARCHAR")
-    others = ", ".join(name for name in DIMENSION_COLUMNS if name != "product")
-    return f"subscription, state, products.value AS product, {others}"
-
-
 def _write_by_account(staged: StagedExport, dataset: str, workdir: Path) -> list[NewMonth]:
     """Write the kept rows, a folder per account, and count what each file holds by month."""
-    columns = _kept_columns(staged)
-    products = "LEFT JOIN products USING (product)" if "products" in columns else ""
+    columns, joins = kept_columns(staged)
     folder = workdir / "accounts"
     staged.engine.execute(
         f"""COPY (
-                SELECT account, months.value AS month, {_CUSTOMER} AS customer, {columns}
-                FROM staged JOIN months USING (month_text) {products}
+                SELECT account, {_CUSTOMER} AS customer, {columns} FROM staged {joins}
                 WHERE {_REASON} IS NULL
             ) TO $folder (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (account))""",
         {"folder": str(folder)},

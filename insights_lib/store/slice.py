@@ -1,12 +1,14 @@
 """A slice: all that one report may see of the store, opened as a small database in memory.
 
-One partner, the months of the range and the one before, the page filters already applied.
-Whatever is computed from a slice cannot reach another partner's rows: they are not there.
+One partner, the months up to the last of the range, the page filters already applied, and single
+customers only for those who may see them. Whatever is computed from a slice cannot reach another
+partner's rows: they are not there.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -20,55 +22,26 @@ from insights_lib.exports.datasets import (
 )
 from insights_lib.parameters.spec import DateRange, Filters, ReportSpec, month_after
 from insights_lib.store.catalog import PartnerParts, partner_parts
+from insights_lib.store.kept import SUBSCRIPTION_COLUMNS, USAGE_COLUMNS
 from insights_lib.store.parts import Part, rows_of
 from insights_lib.store.remote import at_hand
 from insights_lib.store.spelling import respelt
 from insights_lib.store.sql import sql_text
-from insights_lib.tables import FACETS
+from insights_lib.tables import FACETS, SIGNALS
 from insights_lib.timing import timed
-
-_SUBSCRIPTION_COLUMNS = {
-    "month": "DATE",
-    "customer": "VARCHAR",
-    "subscription": "VARCHAR",
-    "state": "VARCHAR",
-    **dict.fromkeys(DIMENSION_COLUMNS, "VARCHAR"),
-}
-_USAGE_COLUMNS = {"month": "DATE", "customer": "VARCHAR", "used": "BOOLEAN"}
-
-# The sets of the definitions: C(m), A(m) where usage is known, added(m) where flows are.
-_SETS = """
-CREATE VIEW subscriptions AS
-    SELECT month, subscription_spans.* EXCLUDE (month_bits)
-    FROM months JOIN subscription_spans ON (month_bits >> month_index) & 1 = 1;
-CREATE TABLE current AS
-    SELECT month, customer
-    FROM (
-        SELECT customer, bit_or(month_bits) AS month_bits FROM subscription_spans GROUP BY customer
-    )
-    JOIN months ON (month_bits >> month_index) & 1 = 1;
-CREATE TABLE active AS
-    SELECT month, customer FROM current SEMI JOIN usage USING (month, customer)
-    WHERE month IN (SELECT month FROM months WHERE has_usage);
-CREATE TABLE added AS
-    SELECT month, customer FROM current
-    ANTI JOIN (SELECT (month + INTERVAL 1 MONTH)::DATE AS month, customer FROM current) before
-    USING (month, customer)
-    WHERE month IN (SELECT month FROM months WHERE has_flows);
-"""
 
 
 @dataclass(frozen=True)
 class Slice:
     """One partner's rows for one report.
 
-    The database holds, with customers as numbers that mean nothing outside it:
+    The database holds, with customers and subscriptions as numbers that mean nothing outside it:
 
-    - `months`: month, month_index (0 is the month before the range), in_range, covered (the
-      partner has subscription rows), has_usage (covered, and it has rows of a usage dataset),
-      has_ids (covered, with subscription ids), has_flows (in the range, covered like the month
-      before it); one row per month, from the month before the range to its end, and all of it
-      before any filter.
+    - `months`: month, month_index (from 0), in_range, in_view (the range and the month before it),
+      covered (the partner has subscription rows),
+      has_usage (covered, and it has rows of a usage dataset), has_ids (covered, with subscription
+      ids), has_flows (covered like the month before it); one row per month from the first that
+      was read to the last of the range, and all of it before any filter.
     - `subscription_spans`: customer, subscription and the dimensions of the active rows that pass
       the filters, and in which months there is such a row: bit `month_index` of `month_bits`. A
       missing dimension value is `Unknown`; an absent dimension is null in every row. Values that
@@ -78,6 +51,11 @@ class Slice:
     - `current`: month, customer; the current customers C(m).
     - `active`: month, customer; the active customers A(m), in months with usage data.
     - `added`: month, customer; those of C(m) that are not in C(m-1), in months with flows.
+    - `churned`: month, customer; those of C(m-1) that are not in C(m), in such months.
+    - `signals`: signal, customers; `renewals`: product, month, subscriptions, customers, seats,
+      without_auto_renew. Both are counts, made of what is not in the slice of a report viewer.
+    - `customers`, in the slice of an executive report viewer alone: number, and the columns of
+      customers.csv.
 
     What else is created in it must have other names, and these tables are not to be changed: in
     the notebooks of a run they are in a file that can only be read.
@@ -146,9 +124,10 @@ def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
             _create_subscriptions(database, spec)
             unmatched = _unmatched(database, spec.filters)
             _create_usage(database, spec, readable[len(subscriptions) :])
-        # From here on there is nothing that the filters exclude.
-        database.execute("DROP VIEW unfiltered; DROP TABLE spellings; DROP TABLE customers")
-        database.execute(_SETS)
+            database.execute(_sql("sets"))
+            _create_customers(database, spec)
+        # From here on there is nothing that filters or role exclude.
+        _drop_temporary(database)
     except duckdb.Error as error:
         raise _unreadable(spec, error) from error
     return Slice(
@@ -180,19 +159,19 @@ def _create_months(
     usage: list[Part],
 ) -> None:
     covered = {part.month for part in subscriptions}
-    usage_known = covered & {part.month for part in usage}
-    ids_known = {part.month for part in subscriptions if part.subscription_ids}
-    flows_known = {m for m in covered if m >= date_range.first and month_after(m, -1) in covered}
-    months = pd.DataFrame({"month": [date_range.month_before, *date_range.months()]})
+    known = {
+        "covered": covered,
+        "has_usage": covered & {part.month for part in usage},
+        "has_ids": {part.month for part in subscriptions if part.subscription_ids},
+        "has_flows": {month for month in covered if month_after(month, -1) in covered},
+    }
+    first = min({date_range.month_before, *(part.month for part in (*subscriptions, *usage))})
+    months = pd.DataFrame({"month": DateRange(first=first, last=date_range.last).months()})
     months["month_index"] = range(len(months))
     months["in_range"] = months["month"] >= date_range.first
-    for column, known in (
-        ("covered", covered),
-        ("has_usage", usage_known),
-        ("has_ids", ids_known),
-        ("has_flows", flows_known),
-    ):
-        months[column] = months["month"].isin(known)
+    months["in_view"] = months["month"] >= date_range.month_before
+    for column, in_months in known.items():
+        months[column] = months["month"].isin(in_months)
     database.execute("CREATE TABLE months AS SELECT * REPLACE (month::DATE AS month) FROM months")
 
 
@@ -202,63 +181,100 @@ def _create_rows(
     parts: Sequence[Part],
     absent: tuple[str, ...],
 ) -> None:
-    """The active rows before any filter, as the view `unfiltered`."""
-    rows = rows_of(parts, _SUBSCRIPTION_COLUMNS)
+    """The rows before any filter: the view `sold`, and of active ones `unfiltered`."""
+    rows = rows_of(parts, SUBSCRIPTION_COLUMNS)
     columns, joins = respelt(database, rows, absent)
     # active_states are states of subscriptions; a customer's status has only one that counts.
     of_seats = any(part.dataset == SEATS for part in parts)
     states = ", ".join(map(sql_text, spec.active_states if of_seats else ("Active",)))
     database.execute(
-        f"""CREATE TEMP VIEW unfiltered AS
-            SELECT month, customer, subscription, {columns} FROM ({rows}) rows {joins}
-            WHERE lower(state) IN (SELECT lower(unnest([{states}])))"""
+        f"""CREATE TEMP VIEW sold AS
+            SELECT rows.* REPLACE ({columns}),
+                lower(state) IN (SELECT lower(unnest([{states}]))) AS is_active
+            FROM ({rows}) rows {joins};
+            CREATE TEMP VIEW unfiltered AS SELECT * FROM sold WHERE is_active"""
     )
 
 
 def _create_subscriptions(database: duckdb.DuckDBPyConnection, spec: ReportSpec) -> None:
-    """The active rows that pass the filters, and a number for every customer in them."""
-    passes = " AND ".join(f"({_passes(facet)})" for facet in FACETS)
-    values = {facet: [*chosen] for facet, chosen in spec.filters}
+    """The rows that pass the filters, and a number for every customer in them."""
+    passes = " AND ".join(_passes(facet, spec.filters) for facet in FACETS)
+    columns = f"customer, subscription, {', '.join(DIMENSION_COLUMNS)}"
+    # A subscription is much the same from month to month, so spans are a tenth of the rows.
     database.execute(
-        f"""CREATE TEMP TABLE customers AS
+        f"""CREATE TEMP TABLE customer_keys AS
             SELECT customer AS key, (row_number() OVER (ORDER BY customer))::INTEGER AS customer
-            FROM (SELECT DISTINCT customer FROM unfiltered WHERE {passes})""",
-        values,
-    )
-    # A subscription is much the same from month to month, so this is a tenth of the rows.
-    database.execute(
-        f"""CREATE TABLE subscription_spans AS
-            SELECT customers.customer, subscription, {", ".join(DIMENSION_COLUMNS)}, month_bits
-            FROM (
-                SELECT unfiltered.* EXCLUDE (month), bit_or(1::HUGEINT << month_index) AS month_bits
-                FROM unfiltered JOIN months USING (month) WHERE {passes} GROUP BY ALL
-            ) span JOIN customers ON span.customer = key""",
-        values,
+            FROM (SELECT DISTINCT customer FROM unfiltered WHERE {passes});
+            CREATE TEMP VIEW sold_rows AS
+            SELECT rows.* REPLACE (keys.customer AS customer)
+            FROM sold rows JOIN customer_keys keys ON rows.customer = key WHERE {passes};
+            CREATE TEMP VIEW active_rows AS SELECT * FROM sold_rows WHERE is_active;
+            CREATE TEMP TABLE span_keys AS
+            SELECT {columns}, bit_or(1::HUGEINT << month_index) AS month_bits,
+                (row_number() OVER ())::INTEGER AS span
+            FROM active_rows JOIN months USING (month) GROUP BY ALL;
+            CREATE TABLE subscription_spans AS
+            SELECT * REPLACE (
+                CASE WHEN subscription IS NOT NULL
+                    THEN dense_rank() OVER (ORDER BY subscription) END AS subscription
+            )
+            FROM span_keys"""
     )
 
 
 def _create_usage(
     database: duckdb.DuckDBPyConnection, spec: ReportSpec, parts: Sequence[Part]
 ) -> None:
-    """Which customer used which product when; of no interest for those who are not current."""
+    """Which customer used which product when, and how much; of those who ever were current."""
     ordered = sorted(parts, key=lambda part: part.dataset)
     sources = [
-        f"SELECT *, '{USAGE_PRODUCTS[dataset]}' AS product "
-        f"FROM ({rows_of(group, _USAGE_COLUMNS)}) WHERE used"
+        f"SELECT *, '{USAGE_PRODUCTS[dataset]}' AS product FROM ({rows_of(group, USAGE_COLUMNS)})"
         for dataset, group in groupby(ordered, key=lambda part: part.dataset)
     ]
-    sources.append(f"SELECT *, NULL::VARCHAR AS product FROM ({rows_of([], _USAGE_COLUMNS)})")
+    sources.append(f"SELECT *, NULL::VARCHAR AS product FROM ({rows_of([], USAGE_COLUMNS)})")
+    known = {(USAGE_PRODUCTS[part.dataset], part.month) for part in parts}
+    months = ", ".join(f"('{product}', DATE '{month}')" for product, month in sorted(known))
+    passes = _passes("product", spec.filters)
     database.execute(
-        f"""CREATE TABLE usage AS
-            SELECT DISTINCT month, customers.customer, product
-            FROM ({" UNION ALL ".join(sources)}) used JOIN customers ON used.customer = key
-            WHERE {_passes("product")}""",
-        {"product": [*spec.filters.product]},
+        f"""CREATE TEMP VIEW usage_rows AS
+            SELECT rows.* REPLACE (keys.customer AS customer)
+            FROM ({" UNION ALL ".join(sources)}) rows
+            JOIN customer_keys keys ON rows.customer = key WHERE {passes};
+            CREATE TABLE usage AS
+            SELECT DISTINCT month, customer, product FROM usage_rows WHERE used;
+            CREATE TEMP TABLE usage_months AS
+            SELECT product, month FROM (VALUES {months or "(NULL, NULL)"}) known (product, month)
+            SEMI JOIN (FROM months WHERE in_range) USING (month) WHERE {passes}"""
     )
 
 
-def _passes(facet: str) -> str:
-    return f"len(${facet}::VARCHAR[]) = 0 OR lower({facet}) IN (SELECT lower(unnest(${facet})))"
+def _create_customers(database: duckdb.DuckDBPyConnection, spec: ReportSpec) -> None:
+    """What is counted customer by customer; the customers only for those who may see them."""
+    database.execute(f"SET VARIABLE as_of = DATE '{spec.as_of}'")
+    database.execute("SET VARIABLE signals = $1", [list(SIGNALS)])
+    database.execute(_sql("signals"))
+    if spec.role == "executive_report_viewer":
+        database.execute(_sql("customers"))
+        same = (f"rows.{d} IS NOT DISTINCT FROM keys.{d}" for d in DIMENSION_COLUMNS)
+        database.execute(_sql("details").replace("$same_dimensions", " AND ".join(same)))
+
+
+def _sql(name: str) -> str:
+    return (Path(__file__).parent / "files" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _passes(facet: str, filters: Filters) -> str:
+    """A condition that a row passes a facet, compared without case."""
+    values = ", ".join(map(sql_text, getattr(filters, facet)))
+    return f"lower({facet}) IN (SELECT lower(unnest([{values}])))" if values else "true"
+
+
+def _drop_temporary(database: duckdb.DuckDBPyConnection) -> None:
+    for kind, name in database.execute(
+        """SELECT 'TABLE', table_name FROM duckdb_tables() WHERE temporary UNION ALL
+           SELECT 'VIEW', view_name FROM duckdb_views() WHERE temporary AND NOT internal"""
+    ).fetchall():
+        database.execute(f'DROP {kind} temp."{name}"')
 
 
 def _months_without(database: duckdb.DuckDBPyConnection, column: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 Only the columns that the store needs, under its own names; every value trimmed, missing = null.
 """
 
+from collections.abc import Mapping
 from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,20 @@ def wanted_columns(export: Export) -> dict[str, tuple[str, ...]]:
     if dataset.name == PROFILE:
         return columns | {"name": ("PGA_PartnerName", "PartnerName")}
     columns |= {"month_text": datasets.MONTH} | {key: (key,) for key in datasets.CUSTOMER_KEYS}
-    columns["subscription"] = datasets.SUBSCRIPTION_ID
+    columns |= {"subscription": datasets.SUBSCRIPTION_ID, "duplicate": datasets.DUPLICATE}
     if dataset.name in SUBSCRIPTION_DATASETS:
         columns["state"] = datasets.STATUS if dataset.name == CUSTOMERS else datasets.STATE
-        return columns | {**datasets.DIMENSION_COLUMNS}
-    return columns | {m: (m,) for m in dataset.measures} | {"workload": datasets.WORKLOAD}
+        columns |= {**datasets.DIMENSION_COLUMNS, "seats": _seats_column(export)}
+        columns |= {**datasets.NUMBER_COLUMNS, **datasets.DATE_COLUMNS}
+        return columns | {"auto_renew": datasets.AUTO_RENEW}
+    columns |= {"acr_duplicate": datasets.ACR_DUPLICATE, "workload": datasets.WORKLOAD}
+    return columns | {measure: (measure,) for measure in dataset.measures}
+
+
+def _seats_column(export: Export) -> tuple[str, ...]:
+    """The column of the seats: those sold, in an export that has them."""
+    sold = find(export.header.names, datasets.SEATS_SOLD) is not None
+    return datasets.SEATS_SOLD if sold else datasets.SEATS_AVAILABLE
 
 
 def has_accounts(export: Export) -> bool:
@@ -92,6 +102,20 @@ class StagedExport:
                 "parquet": str(parquet),
             },
         )
+
+    def map_values(self, table: str, values: Mapping[str, object], sql_type: str) -> None:
+        """Make a table `text`, `value` of what texts stand for."""
+        self.engine.execute(f"CREATE TABLE {table} (text VARCHAR, value {sql_type})")
+        self.engine.execute(
+            f"INSERT INTO {table} SELECT unnest($texts), unnest($values)::{sql_type}",
+            {"texts": list(values), "values": list(values.values())},
+        )
+
+    def column_name(self, column: str) -> str:
+        """What the export itself calls a column of `staged` that it has."""
+        names = self.export.header.names
+        position = find(names, wanted_columns(self.export)[column])
+        return column if position is None else names[position]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a query."""

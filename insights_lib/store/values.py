@@ -1,12 +1,9 @@
-"""What the values of an export must be: one that is not refuses the file, and its line is told.
+"""What the ids and workloads of an export must be; one that is not refuses the file, with its line.
 
 Each function looks at the table `staged`.
 """
 
-from datetime import date
-
 from insights_lib.exports.datasets import EMS, OFFICE, is_ems_workload
-from insights_lib.exports.reader import MONTH_FORMS, parse_month
 from insights_lib.parameters.spec import is_safe_name
 from insights_lib.store.sql import sql_text
 from insights_lib.store.staging import StagedExport, wanted_columns
@@ -17,9 +14,6 @@ _SPOILT = (
     r"(?i)[+-]?\d+[.,]\d*e[+-]?\d+|\d+e\+\d+|\d+[.,]0*|=.*|\d{1,3}(,\d{3})+"
     r"|#(N/A|NAME\?|NULL!|NUM!|REF!|VALUE!|DIV/0!|#+)"
 )
-_EXPONENT = r"([eE][+-]?\d+)?"
-_NUMBER = rf"[+-]?(\d+(\.\d*)?|\.\d+){_EXPONENT}"
-_NUMBER_WITH_COMMA = rf"[+-]?(\d+([.,]\d*)?|[.,]\d+){_EXPONENT}"
 
 
 def dataset_by_workload(staged: StagedExport) -> str:
@@ -84,47 +78,3 @@ def refuse_unsafe_accounts(staged: StagedExport) -> None:
                 f"the partner id {account!r} cannot name a folder; letters, digits, '-', '_' "
                 "and '.' are allowed, at most 64 of them.",
             )
-
-
-def refuse_wrong_measures(staged: StagedExport) -> None:
-    """Refuse measures that are not numbers.
-
-    Raises:
-        ExportError: There is such a measure.
-    """
-    with_comma = staged.export.header.delimiter == ";"
-    form = sql_text(_NUMBER_WITH_COMMA if with_comma else _NUMBER)
-    for measure in staged.export.header.dataset.measures:
-        wrong = staged.rows(
-            f"""SELECT file_row_number, "{measure}" FROM staged
-                WHERE NOT regexp_full_match("{measure}", {form}) ORDER BY 1 LIMIT 1"""
-        )
-        for row, text in wrong:
-            raise staged.refusal(row, f"{measure} is {text!r}; a number such as 12.5 is needed.")
-
-
-def above_zero(staged: StagedExport) -> str:
-    """An SQL expression that is true where any measure is above zero."""
-    return " OR ".join(
-        f"coalesce(replace(\"{measure}\", ',', '.')::DOUBLE > 0, false)"
-        for measure in staged.export.header.dataset.measures
-    )
-
-
-def months(staged: StagedExport) -> dict[str, date]:
-    """The month that each text of the export stands for.
-
-    Raises:
-        ExportError: There is a text that is not a month.
-    """
-    found: dict[str, date] = {}
-    for text, row in staged.rows(
-        "SELECT month_text, min(file_row_number) FROM staged GROUP BY month_text ORDER BY 2"
-    ):
-        try:
-            found[text] = parse_month(text)
-        except ValueError as error:
-            raise staged.refusal(
-                row, f"{text!r} is not a month; allowed: {MONTH_FORMS}."
-            ) from error
-    return found

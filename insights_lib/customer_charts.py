@@ -1,0 +1,144 @@
+"""Charts of what customers did: their signals, the bridge, cohorts and renewals."""
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from insights_lib.presentation import theme
+from insights_lib.presentation.figures import (
+    BELOW_TABS,
+    HOVER,
+    Trace,
+    bar_axes,
+    figure,
+    horizontal_bars,
+    labels,
+    month_axes,
+    month_columns,
+    tabs_menu,
+    to_list,
+)
+from insights_lib.presentation.language import Language
+from insights_lib.tables import ALL
+from insights_lib.timing import timed
+
+_BRIDGE = {"new": 1, "returning": 1, "churned": -1}
+_ENDS = {"with_auto_renew": theme.BLUE, "without_auto_renew": theme.FLOWS["churned"]}
+
+
+@timed("figures")
+def signals(table: pd.DataFrame, language: Language) -> go.Figure:
+    """A bar for each signal, as long as the number of customers who show it."""
+    names = [language.name(signal) for signal in table["signal"]]
+    numbers = to_list(table["customers"]), to_list(table["share_pct"])
+    trace = horizontal_bars(names, *numbers, language, marker={"color": theme.BLUE})
+    return figure([trace], language, 80 + 36 * len(table), **bar_axes(), margin={"r": 48})
+
+
+@timed("figures")
+def bridge(table: pd.DataFrame, language: Language) -> go.Figure:
+    """New and returning customers above zero, churned ones below, month by month."""
+    months = [language.month(month) for month in table["month"]]
+    colors = {"new": theme.FLOWS["added"], "returning": theme.CATEGORIES[3]}
+    traces: list[Trace] = []
+    for part, sign in _BRIDGE.items():
+        counts = [None if n is None else sign * n for n in to_list(table[part])]
+        color = colors.get(part, theme.FLOWS["churned"])
+        traces.append(
+            month_columns(months, counts, language, name=language.name(part), color=color)
+        )
+    return figure(traces, language, 400, barmode="relative", **month_axes(slider=False))
+
+
+@timed("figures")
+def cohorts(table: pd.DataFrame, language: Language) -> go.Figure:
+    """A row for each month's new customers, a cell for each month since, shaded by who stayed."""
+    rows = table.pivot(index="cohort", columns="months_since", values="share_pct")
+    counts = table.pivot(index="cohort", columns="months_since", values="customers")
+    shares = [to_list(row) for _, row in rows.iterrows()]
+    numbers = [to_list(row) for _, row in counts.iterrows()]
+    told = [
+        [
+            f"{language.month(str(cohort))} + {since}<br>{language('Customers')}: "
+            f"{language.count(n)} ({language.percent(share)})"
+            for since, n, share in zip(rows.columns, *line, strict=True)
+        ]
+        for cohort, *line in zip(rows.index, numbers, shares, strict=True)
+    ]
+    trace = {
+        "type": "heatmap",
+        "x": [str(since) for since in rows.columns],
+        "y": [language.month(str(cohort)) for cohort in rows.index],
+        "z": shares,
+        "text": [[_whole_percent(s, language) for s in line] for line in shares],
+        "texttemplate": "%{text}",
+        "hovertext": told,
+        "hovertemplate": HOVER,
+        "zmin": 0,
+        "zmax": 100,
+        "colorscale": [[0, theme.LIGHT["pale"]], [1, theme.LIGHT["map-2"]]],
+        "showscale": False,
+        "xgap": 1,
+        "ygap": 1,
+    }
+    axes = {
+        "xaxis": {"type": "category", "title": {"text": language("Months since")}},
+        "yaxis": {"type": "category", "autorange": "reversed"},
+    }
+    return figure([trace], language, 120 + 30 * len(rows), **axes)
+
+
+def _whole_percent(share: float | None, language: Language) -> str:
+    return "" if share is None else language.percent(round(share))
+
+
+@timed("figures")
+def renewals(table: pd.DataFrame, language: Language) -> go.Figure:
+    """Subscriptions by the month of their end, those without auto-renewal apart; by product."""
+    months = list(dict.fromkeys(sorted(table["month"], key=_by_time)))
+    told = [month if "-" not in month else language.month(month) for month in months]
+    told = [language.name(name) if name in {"past", "later"} else name for name in told]
+    products = [ALL, *dict.fromkeys(table["product"])]
+    names = labels([language(ALL), *products[1:]])
+    traces: list[Trace] = []
+    tabs: dict[str, Any] = {}
+    for name, product in zip(names, products, strict=True):
+        own = table if product == ALL else table[table["product"] == product]
+        sums = own.groupby("month")[["subscriptions", "without_auto_renew"]].sum()
+        sums = sums.reindex(months, fill_value=0)
+        parts = {
+            "with_auto_renew": sums["subscriptions"] - sums["without_auto_renew"],
+            "without_auto_renew": sums["without_auto_renew"],
+        }
+        tabs[name] = range(len(traces), len(traces) + len(parts))
+        traces += [
+            month_columns(
+                told, to_list(counts), language, name=language.name(part), color=_ENDS[part]
+            )
+            for part, counts in parts.items()
+        ]
+    layout = {**month_axes(slider=False), "updatemenus": tabs_menu(traces, tabs)}
+    return figure(traces, language, 420, barmode="stack", margin={"t": BELOW_TABS}, **layout)
+
+
+def _by_time(month: str) -> tuple[int, str]:
+    return {"past": 0, "later": 2}.get(month, 1), month
+
+
+@timed("figures")
+def seats(table: pd.DataFrame, language: Language) -> go.Figure:
+    """A bar for each product: assigned seats, and those that are idle."""
+    names = labels(table["product"])
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": language.name(part),
+            "y": names,
+            "x": to_list(table[part]),
+            "marker": {"color": color},
+        }
+        for part, color in (("assigned_seats", theme.BLUE), ("idle_seats", theme.FLOWS["churned"]))
+    ]
+    return figure(traces, language, 120 + 36 * len(table), **bar_axes(), barmode="stack")

@@ -1,0 +1,94 @@
+"""What the page of an executive report viewer knows of single customers, as columns of numbers."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from insights_lib.store.slice import Slice
+
+
+def compact_people(
+    data: Slice, row_of: "pd.Series[int]", number_of: "pd.Series[int]", products: list[str]
+) -> dict[str, Any]:
+    """Names and values of customers, by which files/script/people.js makes their table.
+
+    Args:
+        data: The slice of an executive report viewer.
+        row_of: The position among the packed rows of each span.
+        number_of: The packed number of each customer of the slice.
+        products: The texts that the codes of products stand for.
+
+    Returns:
+        `as_of`; `months_of_use`: how many months of the range each product's usage data has, by
+        the product's code; `keys`: the key of each customer, as in customers.csv; `names`: all
+        names; `row_names`: row (differences) and name, a position among names; `lines`: row
+        (differences), seats, assigned, end (days from the as-of date) and renews (1 yes, 2 no, 3
+        both, 0 unknown), of the row's last month in view; `seats_before`: row (differences) and
+        seats, three months before the last covered month; `amounts`: row (differences), month (its
+        position, or -1 for all in which the subscription has no other row), billed, consumed;
+        `use`: customer (differences), product, earlier and later (use in the last six months of its
+        data, three and three; earlier is null with fewer), used (1 in the range, 2 in the last two
+        months of its data, 0 not at all), last (the last month with use, or -1).
+    """
+    keys = data.query("SELECT customer, key FROM customer_numbers")
+    keys["customer"] = keys["customer"].map(number_of)
+    names = data.query("SELECT span, name FROM span_names")
+    lines = data.query(
+        f"""SELECT span, seats, assigned_seats AS assigned,
+            end_date - DATE '{data.spec.as_of}' AS "end",
+            renews::INTEGER + 2 * does_not_renew::INTEGER AS renews
+        FROM span_lines ORDER BY ALL"""
+    )
+    amounts = data.query(
+        """SELECT span, coalesce(month_index, -1) AS month, billed, consumed
+        FROM span_amounts LEFT JOIN months USING (month) ORDER BY ALL"""
+    )
+    before = data.query("SELECT span, seats FROM span_seats_before ORDER BY ALL")
+    use = data.query(
+        """SELECT customer, product, earlier, later,
+            used::INTEGER + (used AND used_lately)::INTEGER AS used,
+            coalesce(month_index, -1) AS last
+        FROM product_use LEFT JOIN months ON month = last_month"""
+    )
+    use["customer"] = use["customer"].map(number_of)
+    use["product"] = pd.Categorical(use["product"], products).codes
+    known = sorted(names["name"].unique())
+    names["name"] = pd.Categorical(names["name"], known).codes
+    counts = data.query("SELECT product, months FROM usage_month_counts").set_index("product")
+    return {
+        "as_of": data.spec.as_of.isoformat(),
+        "months_of_use": [int(counts["months"].get(product, 0)) for product in products],
+        "keys": keys.sort_values("customer")["key"].tolist(),
+        "names": known,
+        "row_names": _columns(_by_row(names, row_of), "row"),
+        "lines": _columns(_by_row(lines, row_of), "row"),
+        "seats_before": _columns(_by_row(before, row_of), "row"),
+        "amounts": _columns(_by_row(amounts, row_of), "row"),
+        "use": _columns(use.sort_values(["customer", "product"]), "customer"),
+    }
+
+
+def differences(numbers: "pd.Series[int]") -> list[int]:
+    """Each number as its difference from the one before it."""
+    result: list[int] = np.diff(numbers.to_numpy(dtype="int64"), prepend=0).tolist()
+    return result
+
+
+def _by_row(table: pd.DataFrame, row_of: "pd.Series[int]") -> pd.DataFrame:
+    table = table.assign(row=table["span"].map(row_of)).drop(columns="span")
+    return table.sort_values("row", kind="stable")
+
+
+def _columns(table: pd.DataFrame, key: str) -> dict[str, list[Any]]:
+    """The columns as lists, the key as differences; whole numbers whole, null as None."""
+    columns = {str(name): _numbers(column) for name, column in table.items()}
+    return {**columns, key: differences(table[key])}
+
+
+def _numbers(column: "pd.Series[Any]") -> list[Any]:
+    if column.dtype.kind in "iu":
+        whole: list[Any] = column.tolist()
+        return whole
+    numbers = (None if pd.isna(value) else float(value) for value in column)
+    return [int(n) if n is not None and n.is_integer() else n for n in numbers]

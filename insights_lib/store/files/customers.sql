@@ -1,0 +1,70 @@
+-- Customer by customer, as docs/definitions.md defines it; signals.sql goes before.
+
+-- What was billed in a month counts whatever the state of the subscription was then.
+CREATE TEMP TABLE amounts AS
+SELECT customer, sum(billed) AS billed_revenue_usd, sum(consumed) AS azure_consumed_usd
+FROM (
+    SELECT customer, max(billed_revenue) AS billed, max(azure_consumed) AS consumed
+    FROM (
+        SELECT *, CASE WHEN subscription IS NULL THEN row_number() OVER () END AS own
+        FROM sold_rows
+        WHERE month >= (SELECT first_of_range FROM bounds)
+            AND (subscription IS NOT NULL OR duplicate IS NOT true)
+    )
+    GROUP BY customer, month, product, sku, subscription, own
+)
+GROUP BY customer;
+
+CREATE TABLE customers AS
+WITH at_last AS (
+    SELECT customer,
+        min(customer_name) AS customer_name,
+        string_agg(DISTINCT customer_market, '; ' ORDER BY customer_market) AS customer_market,
+        string_agg(DISTINCT customer_segment, '; ' ORDER BY customer_segment) AS customer_segment,
+        string_agg(DISTINCT partner_location, '; ' ORDER BY partner_location) AS partner_location,
+        string_agg(DISTINCT partner_attribution, '; ' ORDER BY partner_attribution)
+            AS partner_attribution,
+        string_agg(DISTINCT sales_channel, '; ' ORDER BY sales_channel) AS sales_channel,
+        string_agg(DISTINCT product, '; ' ORDER BY product) AS products,
+        string_agg(DISTINCT sku, '; ' ORDER BY sku) AS skus,
+        count(DISTINCT subscription) AS subscriptions
+    FROM active_rows r JOIN listed USING (customer) WHERE r.month = last_month GROUP BY customer
+),
+of_customer AS (
+    SELECT customer,
+        string_agg(signal, '; ' ORDER BY list_position(getvariable('signals'), signal)) AS signals
+    FROM (UNPIVOT signalled ON COLUMNS (* EXCLUDE customer) INTO NAME signal VALUE holds)
+    WHERE holds GROUP BY customer
+),
+last_used AS (
+    SELECT customer, max(last_month) AS last_usage_month FROM use_by_product GROUP BY customer
+)
+SELECT s.customer AS number, key AS customer,
+    coalesce(customer_name, 'Unknown') AS customer_name,
+    CASE
+        WHEN NOT is_current THEN 'churned'
+        WHEN added_month IS NULL THEN 'existing'
+        WHEN first_ever < added_month THEN 'returned'
+        ELSE 'new'
+    END AS status,
+    CASE WHEN first_is_known THEN first_ever END AS first_month,
+    last_month, added_month,
+    CASE WHEN NOT is_current THEN churned_month END AS churned_month,
+    customer_market, customer_segment, partner_location, partner_attribution, sales_channel,
+    products, skus,
+    CASE WHEN (SELECT has_ids FROM months CROSS JOIN bounds WHERE month = latest)
+        THEN at_last.subscriptions END AS subscriptions,
+    b.seats, b.assigned_seats, billed_revenue_usd, azure_consumed_usd,
+    CASE WHEN is_current THEN next_end END AS next_end,
+    CASE WHEN is_current THEN auto_renew END AS auto_renew,
+    last_usage_month, usage_change_pct, usage_change_product,
+    signals
+FROM stays s
+JOIN customer_keys USING (customer)
+JOIN at_last USING (customer)
+LEFT JOIN seats_by_month b ON b.customer = s.customer AND b.month = s.last_month
+LEFT JOIN amounts ON amounts.customer = s.customer
+LEFT JOIN ends ON ends.customer = s.customer
+LEFT JOIN last_used ON last_used.customer = s.customer
+LEFT JOIN usage_changes ON usage_changes.customer = s.customer
+LEFT JOIN of_customer ON of_customer.customer = s.customer;

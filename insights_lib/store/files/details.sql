@@ -1,0 +1,77 @@
+-- What the page needs to make the tables of customers.sql again for any selection of its reader. A
+-- filter passes or excludes a whole span; so what counts of a span is what it had in its own last
+-- month in view: that is the customer's last month, or the span does not count there.
+-- signals.sql goes before, and `span_keys` is subscription_spans with subscriptions as text.
+
+-- Rows that were never active have revenue alone, in spans without a month.
+CREATE TEMP TABLE never_active AS
+SELECT DISTINCT rows.* EXCLUDE (month, customer_name, state, seats, assigned_seats, billed_revenue,
+    azure_consumed, start_date, end_date, auto_renew, duplicate, is_active)
+FROM sold_rows rows CROSS JOIN bounds
+WHERE NOT is_active AND month >= first_of_range
+    AND (billed_revenue IS NOT NULL OR azure_consumed IS NOT NULL)
+    AND NOT EXISTS (
+        FROM span_keys keys WHERE rows.customer = keys.customer
+            AND rows.subscription IS NOT DISTINCT FROM keys.subscription AND $same_dimensions
+    );
+INSERT INTO span_keys BY NAME
+SELECT *, 0 AS month_bits,
+    (SELECT count(*) FROM subscription_spans) + row_number() OVER () AS span
+FROM never_active;
+
+CREATE TEMP TABLE span_rows AS
+SELECT span, rows.customer, rows.product, rows.sku, rows.subscription, month, is_active,
+    nullif(customer_name, 'Unknown') AS customer_name,
+    seats, assigned_seats, billed_revenue, azure_consumed, end_date, auto_renew,
+    CASE WHEN rows.subscription IS NULL THEN row_number() OVER () END AS own,
+    rows.subscription IS NULL AND duplicate IS true AS left_out,
+    max(month) FILTER (is_active AND month >= month_before) OVER (PARTITION BY span) AS last_month
+FROM sold_rows rows CROSS JOIN bounds
+JOIN span_keys keys ON rows.customer = keys.customer
+    AND rows.subscription IS NOT DISTINCT FROM keys.subscription AND $same_dimensions
+WHERE month >= least(month_before, three_before);
+
+CREATE TABLE span_names AS
+SELECT span, min(customer_name) AS name
+FROM span_rows WHERE is_active AND month = last_month GROUP BY span HAVING name IS NOT NULL;
+
+-- As the lines of signals.sql, but one for each span.
+CREATE TABLE span_lines AS
+SELECT span, max(seats) AS seats, max(assigned_seats) AS assigned_seats,
+    max(end_date) AS end_date,
+    coalesce(bool_or(auto_renew), false) AS renews,
+    coalesce(bool_or(NOT auto_renew), false) AS does_not_renew
+FROM span_rows WHERE is_active AND month = last_month AND NOT left_out
+GROUP BY span, own;
+
+CREATE TABLE span_seats_before AS
+SELECT span, max(seats) AS seats FROM span_rows CROSS JOIN bounds
+WHERE is_active AND month = three_before AND NOT left_out
+GROUP BY span, own HAVING max(seats) IS NOT NULL;
+
+-- Of a subscription with several spans in a month the largest value counts: such months stay by
+-- themselves, all others are one sum.
+CREATE TABLE span_amounts AS
+WITH by_month AS (
+    SELECT span, month, max(billed_revenue) AS billed, max(azure_consumed) AS consumed,
+        count(DISTINCT span) OVER (PARTITION BY customer, product, sku, subscription, own, month)
+            > 1 AS is_shared
+    FROM span_rows CROSS JOIN bounds
+    WHERE month >= first_of_range AND NOT left_out
+    GROUP BY span, customer, product, sku, subscription, own, month
+    HAVING billed IS NOT NULL OR consumed IS NOT NULL
+)
+SELECT span, CASE WHEN is_shared THEN month END AS month, sum(billed) AS billed,
+    sum(consumed) AS consumed
+FROM by_month GROUP BY ALL;
+
+CREATE TABLE product_use AS FROM use_by_product;
+CREATE TABLE usage_month_counts AS
+SELECT product, count(*) AS months FROM usage_months GROUP BY product;
+CREATE TABLE customer_numbers AS FROM customer_keys;
+CREATE OR REPLACE TABLE subscription_spans AS
+SELECT * REPLACE (
+    CASE WHEN subscription IS NOT NULL
+        THEN dense_rank() OVER (ORDER BY subscription) END AS subscription
+)
+FROM span_keys;
