@@ -77,7 +77,9 @@ class Language:
         """A value of a table as a reader sees it, by the kind of its column."""
         writers: dict[str, Callable[[Any], str]] = {
             "text": str,
+            "date": str,
             "name": self.name,
+            "names": lambda names: ", ".join(map(self.name, names.split("; "))),
             "month": self.month,
             "percent": self.percent,
         }

@@ -2,6 +2,7 @@
 // them. What they let through is counted elsewhere.
 
 import { button, cut, element, focused } from "./dom.js";
+import { monthAfter } from "./marks.js";
 import { FacetMenu, RangeMenu } from "./menus.js";
 import { codesOf } from "./rows.js";
 
@@ -15,7 +16,7 @@ export class Filters {
     this.options = Object.fromEntries(
       this.facets.map((facet) => [facet, optionsOf(rows, facet, t)]),
     );
-    this.months = rows.months.slice(1);
+    this.months = rows.months.slice(rows.first);
     this.bar = element("div", { class: "filters" });
     this.chips = element("ul", { class: "chips applied", "aria-label": t("Applied filters") });
     this.read();
@@ -24,8 +25,9 @@ export class Filters {
 
   // The address has changed by other hands.
   follow() {
+    const before = this.query;
     this.read();
-    this.apply();
+    if (this.query !== before) this.apply();
   }
 
   // The facets in which something is chosen.
@@ -36,8 +38,8 @@ export class Filters {
   // What count.js counts.
   get selection() {
     return {
-      first: 1 + this.months.indexOf(this.from),
-      last: 1 + this.months.indexOf(this.to),
+      first: this.rows.months.indexOf(this.from),
+      last: this.rows.months.indexOf(this.to),
       facets: Object.fromEntries(
         this.used.map((facet) => [facet, codesOf(this.rows, facet, this.chosen[facet])]),
       ),
@@ -74,6 +76,12 @@ export class Filters {
     return `${this.t.month(this.from)} – ${this.t.month(this.to)}`;
   }
 
+  // As many months, right before these.
+  get monthsBeforeText() {
+    const count = this.months.indexOf(this.to) - this.months.indexOf(this.from) + 1;
+    return this.t.range(monthAfter(this.from, -count), monthAfter(this.from, -1));
+  }
+
   // The address: product=Azure&product=Power+BI&from=2025-01&to=2025-03
   read() {
     const asked = new URLSearchParams(this.address.read());
@@ -106,7 +114,8 @@ export class Filters {
     return code === undefined ? text : this.rows.values[facet][code];
   }
 
-  write() {
+  // What the address keeps of it.
+  get query() {
     const kept = new URLSearchParams(
       this.used.flatMap((facet) => this.chosen[facet].map((text) => [facet, text])),
     );
@@ -114,7 +123,7 @@ export class Filters {
       kept.set("from", this.from);
       kept.set("to", this.to);
     }
-    this.address.write(String(kept));
+    return String(kept);
   }
 
   apply() {
@@ -126,7 +135,7 @@ export class Filters {
 
   choose(change) {
     Object.assign(this, change);
-    this.write();
+    this.address.write(this.query);
     this.apply();
   }
 
@@ -184,8 +193,9 @@ export class Filters {
   }
 }
 
-// The values of a facet that rows hold, in the reader's order.
+// The values of a facet that rows hold in the months of the report, in the reader's order.
 function optionsOf(rows, facet, t) {
-  const codes = [...new Set(rows.codes[facet])];
-  return codes.map((code) => rows.values[facet][code]).sort(t.compare);
+  const isSeen = (_, row) => rows.lastSeen[rows.pattern[row]] >= 0;
+  const seen = rows.codes[facet]?.filter(isSeen);
+  return [...new Set(seen)].map((code) => rows.values[facet][code]).sort(t.compare);
 }
