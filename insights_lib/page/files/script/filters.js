@@ -15,7 +15,7 @@ export class Filters {
     this.options = Object.fromEntries(
       this.facets.map((facet) => [facet, optionsOf(rows, facet, t)]),
     );
-    this.months = rows.months.slice(1);
+    this.months = rows.months.slice(rows.first);
     this.bar = element("div", { class: "filters" });
     this.chips = element("ul", { class: "chips applied", "aria-label": t("Applied filters") });
     this.read();
@@ -36,8 +36,8 @@ export class Filters {
   // What count.js counts.
   get selection() {
     return {
-      first: 1 + this.months.indexOf(this.from),
-      last: 1 + this.months.indexOf(this.to),
+      first: this.rows.months.indexOf(this.from),
+      last: this.rows.months.indexOf(this.to),
       facets: Object.fromEntries(
         this.used.map((facet) => [facet, codesOf(this.rows, facet, this.chosen[facet])]),
       ),
@@ -184,8 +184,9 @@ export class Filters {
   }
 }
 
-// The values of a facet that rows hold, in the reader's order.
+// The values of a facet that rows hold in the months of the report, in the reader's order.
 function optionsOf(rows, facet, t) {
-  const codes = [...new Set(rows.codes[facet])];
-  return codes.map((code) => rows.values[facet][code]).sort(t.compare);
+  const isSeen = (_, row) => rows.lastSeen[rows.pattern[row]] >= 0;
+  const seen = rows.codes[facet]?.filter(isSeen);
+  return [...new Set(seen)].map((code) => rows.values[facet][code]).sort(t.compare);
 }
