@@ -189,7 +189,10 @@ export function seats(tables, state, { t, figures }) {
   ].map((entry) => ({ ...entry, text: t.nameOf(entry.key) }));
   const isWhole = ({ assigned_seats: assigned }) => assigned === null;
   if (!rows.some(isWhole)) legend.pop();
-  const names = labels(rows.map(({ product }) => product));
+  const names = labels(
+    rows.map(({ product }) => product),
+    state.narrow ? 16 : undefined,
+  );
   const told = rows.map((row, i) =>
     [
       names[i],
@@ -221,7 +224,7 @@ function seatsLayout(names, figures) {
     barmode: "relative",
     bargap: 0.4,
     margin: { l: figures.widest(names) + 12, r: 16, t: 8, b: 32 },
-    xaxis: figures.axis({ rangemode: "tozero", tickformat: ",d" }),
+    xaxis: figures.axis({ rangemode: "tozero", tickformat: ",d", tickangle: 0, nticks: 5 }),
     yaxis: figures.axis({ type: "category", autorange: "reversed", showgrid: false }),
   });
 }

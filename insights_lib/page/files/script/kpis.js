@@ -73,7 +73,7 @@ function changeBadge(change, { t, filters, upIsBad }) {
   if (change !== null) return badge(change, t, upIsBad);
   const months = filters.monthsBeforeText;
   return unknown(
-    t("Change cannot be known: not all numbers of {months} are, or it is none", { months }),
+    t("Change cannot be known: there is no number above zero for all of {months}", { months }),
   );
 }
 

@@ -6,17 +6,17 @@ import { marked } from "./language.js";
 // When each signal holds.
 export const SIGNALS = {
   usage_falling: marked(
-    "Use of a product fell by 30 % or more over the last six months of its data: the mean of the later three against that of the earlier three.",
+    "Use of a product fell by 30 % or more over the last six months of data: three months against the three before.",
   ),
   usage_stopped: marked(
-    "Something was used within the range, and nothing in the last two months of its data.",
+    "Something was used within the range, but nothing in the last two months of data.",
   ),
   never_used: marked(
-    "Nothing was used within the range, though a product is held whose use at least three months tell of.",
+    "Nothing was used within the range, though there are at least three months of data on a product that the customer holds.",
   ),
   seats_falling: marked("Seats are down by 20 % or more against three months before."),
   product_dropped: marked("A product held in one of the three months before is no longer held."),
-  ends_soon: marked("A term ends within 90 days, and does not renew by itself as far as known."),
+  ends_soon: marked("A term ends within 90 days, and is not known to renew by itself."),
 };
 
 // What in a table is of the report's own months.
