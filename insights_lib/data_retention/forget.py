@@ -77,7 +77,8 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
     waited for.
 
     Args:
-        key: Top parent id, tenant id or name, as the exports spell it.
+        key: Top parent id, tenant id or name as the exports spell it, or as customers.csv has it,
+            such as `tpid:0012345`.
         store: Folder of the store.
         outputs: The folder of the reports.
 
@@ -115,7 +116,9 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
 
 def _spellings(key: str) -> list[str]:
     """The names of a customer in the store, which keeps keys of several kinds apart."""
-    return [f"{kind}:{lower_case(key) if kind == 'tenant' else key}" for kind in KINDS]
+    kind, colon, rest = key.partition(":")
+    keys = [(kind, key) for kind in KINDS] + ([(kind, rest)] if colon and kind in KINDS else [])
+    return [f"{kind}:{lower_case(key) if kind == 'tenant' else key}" for kind, key in keys]
 
 
 def _find(key: str, store: Path) -> list[_Found]:
@@ -136,7 +139,7 @@ def _find(key: str, store: Path) -> list[_Found]:
             return [_Found(Path(file), *others) for file, *others in rows]
     raise StoreError(
         f"{store}: no customer has the key {key!r}; a customer's key is its top parent id, else "
-        "its tenant id, else its name, spelt as in the exports."
+        "its tenant id, else its name, spelt as in the exports or, as in the tables, tpid:0012345."
     )
 
 

@@ -77,7 +77,9 @@ class Language:
         """A value of a table as a reader sees it, by the kind of its column."""
         writers: dict[str, Callable[[Any], str]] = {
             "text": str,
+            "date": lambda text: self.day(date.fromisoformat(text)),
             "name": self.name,
+            "names": lambda text: "; ".join(map(self.name, text.split("; "))),
             "month": self.month,
             "percent": self.percent,
         }
