@@ -390,10 +390,12 @@ def test_a_month_of_which_nobody_is_left_is_not_covered_by_an_earlier_export(
 
 def test_a_key_is_forgotten_as_the_tables_show_it_and_only_in_that_kind(tmp_path: Path) -> None:
     rows = [seats_row("2025-01", "42"), seats_row("2025-01", "", CustomerTenantId="42")]
-    store = fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": [*rows, seats_row("2025-01", "a")]})
+    store = fill_store(
+        tmp_path, {"SeatsSubscriptionsAndRevenue": [*rows, seats_row("2025-01", "a")]}
+    )
     forgotten = forget("tpid:42", store, Outputs(tmp_path / "outputs"))
     assert forgotten.rows == {"top parent id": 1}
-    left = slice_of(store, "2025-01_2025-01").query("SELECT key FROM customer_numbers ORDER BY 1")
+    left = slice_of(store, "2025-01_2025-01").query("SELECT key FROM details.keys ORDER BY 1")
     assert left["key"].tolist() == ["tenant:42", "tpid:a"]
 
 

@@ -31,7 +31,9 @@ def store(tmp_path: Path) -> Path:
 
 def content(store: Path, role: str) -> str:
     data = slice_of(store, "2025-01_2025-01", role=role)
-    tables = data.query("SELECT table_name FROM duckdb_tables() ORDER BY 1")["table_name"]
+    tables = data.query("SELECT schema_name || '.' || table_name AS name FROM duckdb_tables()")[
+        "name"
+    ]
     return "".join(data.query(f"FROM {table}").to_csv() for table in tables)
 
 
