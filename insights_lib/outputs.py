@@ -4,15 +4,13 @@ outputs/<partner>/<months>/                        a partner's ordinary report
 outputs/<partner>/failed/<months>/                 manifest and notebooks, if its last run failed
 outputs/<partner>/variants/<variant>/<months>/     the same with other filters or language
 outputs/<partner>/variants/<variant>/failed/<months>/
-outputs/_linked/                                   pages that mails link to
-outputs/_dry-run/                                  messages that a dry run would send
-outputs/run.log, mail.log, ledger.sqlite, schedule.sqlite
+
+See `Outputs` for what lies beside them.
 """
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Literal, Self
@@ -25,45 +23,29 @@ from insights_lib.errors import BusyError
 _WORK = ".run-"  # what the folders begin with in which reports are made
 
 
-@dataclass(frozen=True)
 class Outputs:
     """A folder of reports; no partner can be called like anything else that lies in it.
 
     Attributes:
         folder: The folder.
+        ledger: What was mailed to whom.
+        schedule: What became of each window of the schedule.
+        run_log: A line of JSON for each report that was rendered.
+        mail_log: Why messages have tables in place of charts.
+        linked: The pages that messages link to; the only folder to serve.
+        dry_run: The messages of the last dry run.
     """
 
-    folder: Path
-
-    @property
-    def ledger(self) -> Path:
-        """What was mailed to whom."""
-        return self.folder / "ledger.sqlite"
-
-    @property
-    def schedule(self) -> Path:
-        """What became of each window of the schedule."""
-        return self.folder / "schedule.sqlite"
-
-    @property
-    def run_log(self) -> Path:
-        """A line of JSON for each report that was rendered."""
-        return self.folder / "run.log"
-
-    @property
-    def mail_log(self) -> Path:
-        """Why messages have tables in place of charts."""
-        return self.folder / "mail.log"
-
-    @property
-    def linked(self) -> Path:
-        """The pages that messages link to; the only folder to serve."""
-        return self.folder / "_linked"
-
-    @property
-    def dry_run(self) -> Path:
-        """The messages of the last dry run."""
-        return self.folder / "_dry-run"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ledger = folder / "ledger.sqlite"
+        self.schedule = folder / "schedule.sqlite"
+        self.run_log = folder / "run.log"
+        self.mail_log = folder / "mail.log"
+        self.linked = folder / "_linked"
+        self.dry_run = folder / "_dry-run"
+        self._mailing = folder / ".mailing.lock"
+        self._forgetting = folder / ".forgetting.lock"
 
     def report_folder(self, partner: str, months: object, variant: str = "") -> Path:
         """Where a report belongs."""
@@ -86,11 +68,8 @@ class Outputs:
     def locked(self, wait: bool = False) -> Iterator[Path]:
         """Have the folder for oneself, and an empty folder in it to make reports in.
 
-        Args:
-            wait: Whether to wait for another run to end.
-
         Raises:
-            BusyError: Another run is still writing.
+            BusyError: Another run is writing, and this is not to wait for it.
         """
         make_folder(self.folder)
         busy = BusyError(
@@ -122,21 +101,9 @@ class Outputs:
         with locked(self._forgetting), locked(self._mailing):
             yield
 
-    @property
-    def _mailing(self) -> Path:
-        return self.folder / ".mailing.lock"
-
-    @property
-    def _forgetting(self) -> Path:
-        return self.folder / ".forgetting.lock"
-
 
 def failed_folder(report: Path) -> Path:
-    """Where a failed run of a report leaves its manifest and notebooks, beside the last good one.
-
-    Args:
-        report: The folder of the report.
-    """
+    """Where a failed run leaves its manifest and notebooks, beside the last good report."""
     return report.parent / "failed" / report.name
 
 
@@ -154,9 +121,6 @@ class Manifest(BaseModel):
     """What a report was made of, and what became of it: `manifest.json`.
 
     Attributes:
-        status: `complete`, or `failed`.
-        failures: What failed; empty when complete.
-        partner: Partner global account id.
         first: The first month, as `2025-01`.
         last: The last month.
         parameters: What the notebooks were given.
@@ -168,9 +132,6 @@ class Manifest(BaseModel):
         tables_sha256: A digest of its tables, null if it failed.
         report_sha256: The SHA-256 of its page, null if it failed.
         seconds: How long each section took, and the data and the page.
-        stages: Where the seconds went.
-        started_at: When its making began.
-        finished_at: When it ended.
     """
 
     model_config = ConfigDict(frozen=True)
