@@ -22,25 +22,16 @@ UNKNOWN = "–"  # what a reader sees where a number cannot be known
 
 
 class Language:
-    """The language of one report.
-
-    Args:
-        locale: A code such as `sv`.
-    """
+    """The language of one report, by its code, such as `sv`; its texts by the English ones."""
 
     def __init__(self, locale: str) -> None:
         self.locale = locale
+        self.texts = _catalogue(locale)
         self._babel = Locale.parse(locale)
-        self._texts = _catalogue(locale)
 
     def __call__(self, text: str) -> str:
         """The text in the reader's language; in English if the language file lacks it."""
-        return self._texts.get(" ".join(text.split()), text)
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """The texts of the language file, by the English ones."""
-        return self._texts
+        return self.texts.get(" ".join(text.split()), text)
 
     def name(self, identifier: str) -> str:
         """The reader's name for a metric, dimension or column, such as `Partner location`."""
@@ -48,9 +39,7 @@ class Language:
 
     def count(self, number: float | None) -> str:
         """A number in full."""
-        if number is None:
-            return UNKNOWN
-        return _decimal(number, "#,##0.##", self._babel)
+        return UNKNOWN if number is None else _decimal(number, "#,##0.##", self._babel)
 
     def short(self, number: float | None) -> str:
         """A number in short, as on the cards: 5.12K."""
@@ -67,9 +56,7 @@ class Language:
 
     def month(self, month: str | None) -> str:
         """A month `2025-01` as `Jan 2025`."""
-        if month is None:
-            return UNKNOWN
-        return _month(month, self._babel)
+        return UNKNOWN if month is None else _month(month, self._babel)
 
     def cell(self, value: Any, kind: Kind) -> str:
         """A value of a table as a reader sees it, by the kind of its column."""
