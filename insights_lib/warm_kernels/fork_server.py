@@ -38,8 +38,8 @@ class ForkServer:
     """The process from which others are forked; it ends when this one does.
 
     Args:
-        *preload: Modules to import, or `module:function` to import and call as well. Nothing of
-            this may start a thread.
+        *preload: Modules to import, or `module:function` to import and call; none may start a
+            thread.
         env: Its environment; None for that of this process.
         clone: One that is there already: what `ForkServer.clone` returned in another process.
     """
@@ -109,15 +109,9 @@ class ForkServer:
         return self._connection.recv()
 
     def fork(self, function: str, *arguments: Any, handles: tuple[int, ...]) -> int:
-        """Fork a process that calls a function; a fork server that has died is replaced.
+        """Fork a process that calls a `module:function` with handles and arguments; return its id.
 
-        Args:
-            function: `module:function`.
-            *arguments: Of the function, after the handles.
-            handles: Of files and sockets that the process is given.
-
-        Returns:
-            Its process id.
+        The handles are of files and sockets. A fork server that has died is replaced.
 
         Raises:
             ForkServerDied: It is to end, or died twice.
@@ -141,9 +135,7 @@ class ForkServer:
     def clone(self) -> Clone:
         """Fork another fork server, as warm as this one; it ends with whoever holds its socket.
 
-        Returns:
-            What `ForkServer` takes in the process that is to have it: a handle of its socket,
-            which is the caller's to close or to hand on, and its process id.
+        A handle of its socket is the caller's to close or to hand on to another process.
         """
         ours, theirs = socketpair()
         with theirs, ours:

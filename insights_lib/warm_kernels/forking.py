@@ -25,12 +25,7 @@ _UNWANTED = ("rfc3987_syntax", "debugpy")
 
 
 def serve(descriptor: int, *preload: str) -> None:
-    """Be a fork server, until nobody is left who could ask it.
-
-    Args:
-        descriptor: Of the socket over which forks are asked for.
-        *preload: See `ForkServer`.
-    """
+    """Be a fork server for those who ask over a socket, until nobody is left who could."""
     connection = Connection(descriptor)
     name_process("fork server")
     end_with_parent(False)  # a clone ends with the one who asks it, and tidies up then
