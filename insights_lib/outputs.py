@@ -11,6 +11,7 @@ See `Outputs` for what lies beside them.
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Literal, Self
@@ -23,6 +24,7 @@ from insights_lib.errors import BusyError
 _WORK = ".run-"  # what the folders begin with in which reports are made
 
 
+@dataclass
 class Outputs:
     """A folder of reports; no partner can be called like anything else that lies in it.
 
@@ -36,16 +38,17 @@ class Outputs:
         dry_run: The messages of the last dry run.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.ledger = folder / "ledger.sqlite"
-        self.schedule = folder / "schedule.sqlite"
-        self.run_log = folder / "run.log"
-        self.mail_log = folder / "mail.log"
-        self.linked = folder / "_linked"
-        self.dry_run = folder / "_dry-run"
-        self._mailing = folder / ".mailing.lock"
-        self._forgetting = folder / ".forgetting.lock"
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.ledger = self.folder / "ledger.sqlite"
+        self.schedule = self.folder / "schedule.sqlite"
+        self.run_log = self.folder / "run.log"
+        self.mail_log = self.folder / "mail.log"
+        self.linked = self.folder / "_linked"
+        self.dry_run = self.folder / "_dry-run"
+        self._mailing = self.folder / ".mailing.lock"
+        self._forgetting = self.folder / ".forgetting.lock"
 
     def report_folder(self, partner: str, months: object, variant: str = "") -> Path:
         """Where a report belongs."""
