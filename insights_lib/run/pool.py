@@ -13,7 +13,7 @@ from typing import Any
 
 from insights_lib.warm_kernels.fork_server import Clone, ForkServer
 from insights_lib.warm_kernels.forking import call
-from insights_lib.warm_kernels.linux import name_process
+from insights_lib.warm_kernels.linux import NAME, prctl
 
 
 class WorkerDied(Exception):  # noqa: N818 - it tells what has happened
@@ -122,7 +122,7 @@ class _Fork:
 
 def work(pipe: int, descriptor: int, clone: int, begin: str) -> None:
     """Be a process of the pool, as a fork with handles of its pipe and of its own fork server."""
-    name_process("worker")
+    prctl(NAME, b"worker")
     _serve(Connection(pipe), begin, (descriptor, clone))
 
 

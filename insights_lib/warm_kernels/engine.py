@@ -175,13 +175,7 @@ class _Kernel:
         return bool(result["failed"])
 
     def receive(self, end: float) -> tuple[dict[str, Any], str]:
-        """Its next result, and what was printed past Python until then.
-
-        Raises:
-            TimeoutError: It has sent nothing by the end.
-            DeadKernelError: It has died.
-            SaidTooMuch: That is more than it may say.
-        """
+        """Its next result, and what was printed past Python until then; no later than the end."""
         printed = bytearray()
         while True:
             sources = [source for source in (self.work, self.output) if source]

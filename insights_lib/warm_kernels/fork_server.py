@@ -83,11 +83,9 @@ class ForkServer:
         Raises:
             RuntimeError: The fork server could not preload.
         """
-        with self._lock:
-            try:
-                return self._ask((what, pid))
-            except ForkServerDied:
-                return -signal.SIGKILL
+        with self._lock, contextlib.suppress(ForkServerDied):
+            return self._ask((what, pid))
+        return -signal.SIGKILL
 
     def _ask(self, request: tuple[Any, ...], *handles: int) -> Any:
         try:

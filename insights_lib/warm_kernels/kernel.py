@@ -24,7 +24,7 @@ from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 from traitlets.config import Config
 
-from insights_lib.warm_kernels.linux import adopt_orphans, name_process
+from insights_lib.warm_kernels.linux import ADOPT_ORPHANS, NAME, prctl
 
 SAID_TOO_MUCH = 86  # the exit status of a kernel that said more than it may
 # Without a history there is no database of it, and no thread that writes to that.
@@ -111,9 +111,9 @@ def execute(work: int, output: int, cwd: str, env: dict[str, str]) -> None:
 
 def _settle(output: int, cwd: str, env: dict[str, str]) -> None:
     """Have a group, a folder, an environment and standard files of its own."""
-    name_process("kernel")
+    prctl(NAME, b"kernel")
     os.setsid()
-    adopt_orphans()  # what its children leave is the kernel's, to its end
+    prctl(ADOPT_ORPHANS, 1)  # what its children leave is the kernel's, to its end
     # If memory runs out, it is the notebook that has to go.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
