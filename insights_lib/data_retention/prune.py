@@ -59,12 +59,7 @@ def prune(outputs: Outputs, retention: Retention, now: datetime | None = None) -
         for file in linked:
             file.unlink()
         log_lines = _prune_log(outputs.run_log, before)
-    mails = _prune_records(outputs, now - timedelta(days=retention.ledger_days))
-    return Pruned(tuple(old), len(linked), log_lines, mails)
-
-
-def _prune_records(outputs: Outputs, before: datetime) -> int:
-    """Forget mails and windows of the schedule; return how many mails."""
+    before = now - timedelta(days=retention.ledger_days)
     mails = 0
     if outputs.ledger.exists():
         with ledger(outputs.ledger) as book:
@@ -72,7 +67,7 @@ def _prune_records(outputs: Outputs, before: datetime) -> int:
     if outputs.schedule.exists():
         with recording(outputs, wait_seconds=_PATIENCE) as record:
             record.prune(before)
-    return mails
+    return Pruned(tuple(old), len(linked), log_lines, mails)
 
 
 def _remove_empty(folder: Path, top: Path) -> None:
@@ -82,9 +77,7 @@ def _remove_empty(folder: Path, top: Path) -> None:
 
 
 def _prune_log(log: Path, before: datetime) -> int:
-    if not log.exists():
-        return 0
-    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = log.read_text("utf-8").splitlines(keepends=True) if log.exists() else []
     young = [line for line in lines if _is_young(line, before)]
     if len(young) < len(lines):
         write_whole(log, "".join(young).encode())

@@ -93,17 +93,14 @@ def _may_be_export(file: Path) -> bool:
 def _looks(incoming: Path) -> dict[Path, Look]:
     try:
         files = [f for f in incoming.iterdir() if f.is_file() and not f.is_symlink()]
-        return {file: look_at(file) for file in files if _finished(file.name)}
+        finished = [f for f in files if f.name[0] != "." and f.suffix.lower() not in _UNFINISHED]
+        return {file: look_at(file) for file in finished}
     except FileNotFoundError as error:
         if incoming.is_dir():  # a file was taken away under our eyes
             return {}
         raise ExportError(
             f"{incoming}: no such folder; make it and put new exports there."
         ) from error
-
-
-def _finished(name: str) -> bool:
-    return not name.startswith(".") and not name.lower().endswith(_UNFINISHED)
 
 
 def _take(file: Path, look: Look, folders: Folders) -> Arrival:

@@ -70,14 +70,12 @@ def _reasons(window: Window, group: Group, steps: Mapping[str, Step]) -> Iterato
         except Exception as error:  # noqa: BLE001 - this window alone has failed
             # Nothing is made of data that is not there.
             result = StepResult((reason_of(error),), ends_window=name == "ingest")
-        yield from (f"{name}: {_line(failure)}" for failure in result.failures)
+        for failure in result.failures:
+            # Names of files may have characters that cannot be written.
+            text = failure.encode("utf-8", "backslashreplace").decode()
+            yield f"{name}: {' '.join(text.split())}"
         if result.ends_window:
             return
-
-
-def _line(text: str) -> str:
-    """A text as one line of characters that can be written; names of files may have others."""
-    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
 
 
 def tell_owners(plan: Plan, now: datetime, alert: Alert, record: Record) -> list[str]:
