@@ -42,8 +42,7 @@ def figure(traces: Iterable[Trace], language: Language, height: int, **layout: A
 
 def world_shapes() -> str:
     """The shapes of the countries, as the JSON text that plotly reads."""
-    file = Path(__file__).parents[1] / "page" / "files" / "world_110m.json"
-    return file.read_text(encoding="utf-8")
+    return (Path(__file__).parents[1] / "page/files/world_110m.json").read_text("utf-8")
 
 
 def escaped(text: str) -> str:
@@ -139,8 +138,7 @@ def horizontal_bars(
         "text": [language.short(n) for n in counts],
         "textposition": "outside",
         "cliponaxis": False,
-        "hovertext": _share_hovers(names, counts, shares, language),
-        "hovertemplate": HOVER,
+        **_share_hovers(names, counts, shares, language),
         **style,
     }
 
@@ -163,19 +161,19 @@ def ring(
         "marker": {"colors": list(colors), "line": {"color": "white", "width": 1}},
         "domain": {"x": [0, 0.3]},
         "textinfo": "none",
-        "hovertext": _share_hovers(names, counts, shares, language),
-        "hovertemplate": HOVER,
+        **_share_hovers(names, counts, shares, language),
     }
 
 
 def _share_hovers(
     names: Sequence[str], counts: Sequence[Any], shares: Sequence[Any], language: Language
-) -> list[str]:
+) -> Trace:
     customers = language("Customers")
-    return [
+    texts = [
         f"{name}<br>{customers}: {language.count(n)} ({language.percent(share)})"
         for name, n, share in zip(names, counts, shares, strict=True)
     ]
+    return {"hovertext": texts, "hovertemplate": HOVER}
 
 
 def bar_axes(**x: Any) -> dict[str, Any]:
