@@ -21,12 +21,13 @@ class WorkerDied(Exception):  # noqa: N818 - it tells what has happened
 
 
 class Workers(ThreadPoolExecutor):
-    """A pool of processes, started as work comes and replaced when they die; a thread has each.
+    """A pool of processes, started as work comes and replaced when they die.
+
+    Each has a thread here that hands it work.
 
     Args:
         count: How many.
-        begin: `module:function` that each of them calls before it has any work, with the clone that
-            it has for itself, or None.
+        begin: `module:function` that each calls first, with the clone that it has, or None.
         fork_servers: Where processes can be forked: the server that forks them, and the one that
             is cloned for each of them. Both end with the pool.
     """

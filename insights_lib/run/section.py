@@ -5,7 +5,6 @@ import re
 import time
 import traceback
 from dataclasses import dataclass
-from functools import lru_cache
 from math import ceil
 from pathlib import Path
 
@@ -74,7 +73,7 @@ def _execute(request: RenderRequest, deadline: float, notebook: Path) -> Noteboo
     times as long. A notebook that fails is written by papermill, with a mark where it did.
     """
     parameters = request.notebook_parameters
-    unknown = parameters.keys() - _parameters_of(notebook, notebook.stat().st_mtime_ns)
+    unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
     if unknown:
         raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
     prepared = papermill.execute_notebook(
@@ -94,12 +93,6 @@ def _execute(request: RenderRequest, deadline: float, notebook: Path) -> Noteboo
     raise_for_execution_errors(executed, str(output))
     output.write_text(json.dumps(executed, ensure_ascii=False), encoding="utf-8")
     return executed
-
-
-@lru_cache
-def _parameters_of(notebook: Path, changed: int) -> frozenset[str]:  # noqa: ARG001 - a key
-    """The parameters that a notebook has; looked up once for each state of it."""
-    return frozenset(papermill.inspect_notebook(_literal(notebook)))
 
 
 def raise_of_system(error: Exception) -> None:

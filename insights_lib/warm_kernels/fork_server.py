@@ -38,8 +38,7 @@ class ForkServer:
     """The process from which others are forked; it ends when this one does.
 
     Args:
-        *preload: Modules to import, or `module:function` to import and call; none may start a
-            thread.
+        *preload: Modules to import, or `module:function` to call as well; none may start a thread.
         env: Its environment; None for that of this process.
         clone: One that is there already: what `ForkServer.clone` returned in another process.
     """
