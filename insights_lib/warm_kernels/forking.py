@@ -9,10 +9,10 @@ import os
 import signal
 import sys
 import traceback
-from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from insights_lib.warm_kernels.linux import ADOPT_ORPHANS, END_WITH_PARENT, NAME, prctl
@@ -73,10 +73,9 @@ def _warm(preload: tuple[str, ...]) -> str | None:
 
 def call(name: str, *arguments: Any) -> None:
     """Import a module, and call its function if the name tells one: `module:function`."""
-    module, _, function = name.partition(":")
-    imported = import_module(module)
-    if function:
-        getattr(imported, function)(*arguments)
+    found = resolve_name(name)
+    if ":" in name:
+        found(*arguments)
 
 
 def _fork(
@@ -111,8 +110,7 @@ def _become(parent: int, function: str, *arguments: Any) -> None:
         prctl(END_WITH_PARENT, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(status)  # the fork server had died before that
-        import_module("random").seed()  # two forks must not draw the same numbers
-        if "numpy" in sys.modules:
+        if "numpy" in sys.modules:  # two forks must not draw the same numbers
             sys.modules["numpy"].random.seed()
         call(function, *arguments)
         status = 0
