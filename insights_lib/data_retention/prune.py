@@ -1,7 +1,9 @@
 """Pruning: reports, linked pages, log lines and names that are older than their retention."""
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,7 +55,8 @@ def prune(outputs: Outputs, retention: Retention, now: datetime | None = None) -
             manifest = Manifest.read(folder)
             if manifest and manifest.finished_at < before:
                 folder.rename(work / str(len(old)))  # so that no report is ever half there
-                _remove_empty(folder.parent, outputs.folder)
+                with suppress(OSError):  # up to the first that holds anything else
+                    os.removedirs(folder.parent)
                 old.append(folder)
         linked = [f for f in outputs.linked.glob("*") if f.stat().st_mtime < before.timestamp()]
         for file in linked:
@@ -68,12 +71,6 @@ def prune(outputs: Outputs, retention: Retention, now: datetime | None = None) -
         with recording(outputs, wait_seconds=_PATIENCE) as record:
             record.prune(before)
     return Pruned(tuple(old), len(linked), log_lines, mails)
-
-
-def _remove_empty(folder: Path, top: Path) -> None:
-    while folder != top and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
 
 
 def _prune_log(log: Path, before: datetime) -> int:

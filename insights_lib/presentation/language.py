@@ -92,10 +92,7 @@ def _month(month: str, locale: Locale) -> str:
 
 @cache
 def _catalogue(locale: str) -> dict[str, str]:
-    file = LOCALE_FOLDER / f"{locale}.po"
-    if not file.exists():
-        return {}
-    with file.open("rb") as lines:
+    with (LOCALE_FOLDER / f"{locale}.po").open("rb") as lines:
         messages = read_po(lines, locale=locale)
     return {
         " ".join(str(message.id).split()): str(message.string)
