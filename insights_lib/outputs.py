@@ -26,27 +26,17 @@ _WORK = ".run-"  # what the folders begin with in which reports are made
 
 @dataclass
 class Outputs:
-    """A folder of reports; no partner can be called like anything else that lies in it.
-
-    Attributes:
-        folder: The folder.
-        ledger: What was mailed to whom.
-        schedule: What became of each window of the schedule.
-        run_log: A line of JSON for each report that was rendered.
-        mail_log: Why messages have tables in place of charts.
-        linked: The pages that messages link to; the only folder to serve.
-        dry_run: The messages of the last dry run.
-    """
+    """A folder of reports; no partner can be called like anything else that lies in it."""
 
     folder: Path
 
     def __post_init__(self) -> None:
-        self.ledger = self.folder / "ledger.sqlite"
-        self.schedule = self.folder / "schedule.sqlite"
-        self.run_log = self.folder / "run.log"
-        self.mail_log = self.folder / "mail.log"
-        self.linked = self.folder / "_linked"
-        self.dry_run = self.folder / "_dry-run"
+        self.ledger = self.folder / "ledger.sqlite"  # what was mailed to whom
+        self.schedule = self.folder / "schedule.sqlite"  # what became of each window
+        self.run_log = self.folder / "run.log"  # a line of JSON for each report that was rendered
+        self.mail_log = self.folder / "mail.log"  # why messages have tables in place of charts
+        self.linked = self.folder / "_linked"  # what messages link to; the only folder to serve
+        self.dry_run = self.folder / "_dry-run"  # the messages of the last dry run
         self._mailing = self.folder / ".mailing.lock"
         self._forgetting = self.folder / ".forgetting.lock"
 
