@@ -26,21 +26,13 @@ def _domain(text: str) -> str:
     return text.lower()
 
 
-def _web_page(text: str) -> str:
-    if not re.fullmatch(r"https?://[!-~]+", text) or set(text) & set("?#@"):
-        raise ParameterError(
-            f"{text!r} is not an address of a folder on the web such as https://reports.example.com"
-        )
-    return text
+def _of_form(pattern: str, what: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ParameterError(f"{text!r} is {what}")
+        return text
 
-
-def _way_out(text: str) -> str:
-    if not re.fullmatch(r"(mailto:|https://)[!-;=?-~]+", text):
-        raise ParameterError(
-            f"{text!r} is neither a web address that begins with https:// nor one such as "
-            "mailto:stop@example.com"
-        )
-    return text
+    return AfterValidator(check)
 
 
 def _places(value: object) -> object:
@@ -52,15 +44,18 @@ def _places(value: object) -> object:
 
 
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(clean_name)]
-
-
-_HOST = re.compile(r"[A-Za-z0-9:-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
-
-
-def _host(text: str) -> str:
-    if not _HOST.fullmatch(text):
-        raise ParameterError(f"{text!r} is not a name of a server such as smtp.example.com")
-    return text
+_HOST = _of_form(
+    r"[A-Za-z0-9:-]{1,63}(\.[A-Za-z0-9-]{1,63})*",
+    "not a name of a server such as smtp.example.com",
+)
+_WEB_FOLDER = _of_form(
+    r'https?://[!"$->A-~]+',  # printable, but for ?, # and @
+    "not an address of a folder on the web such as https://reports.example.com",
+)
+_WAY_OUT = _of_form(
+    r"(mailto:|https://)[!-;=?-~]+",  # printable, but for < and >
+    "neither a web address that begins with https:// nor one such as mailto:stop@example.com",
+)
 
 
 class SmtpServer(Strict):
@@ -77,7 +72,7 @@ class SmtpServer(Strict):
         login: Whether to log in.
     """
 
-    host: Annotated[str, AfterValidator(_host)]
+    host: Annotated[str, _HOST]
     port: Annotated[int, Field(gt=0, lt=65536)]
     security: Literal["starttls", "tls"]
     timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30
@@ -134,34 +129,34 @@ class RecipientsFile(Strict):
         tuple[Annotated[str, AfterValidator(_domain)], ...], Field(min_length=1, strict=False)
     ]
     smtp: SmtpServer
-    base_url: Annotated[str, AfterValidator(_web_page)] | None = None
+    base_url: Annotated[str, _WEB_FOLDER] | None = None
     largest_message_mb: float = Field(default=8, gt=0)
     resend_uncertain: bool = False
-    unsubscribe: Annotated[str, AfterValidator(_way_out)] | None = None
+    unsubscribe: Annotated[str, _WAY_OUT] | None = None
     partners: dict[PartnerId, list[Person]] = Field(default={})
 
     @model_validator(mode="after")
     def _check(self) -> "RecipientsFile":
         for partner, people in self.partners.items():
             for person in people:
+                who = f"partner {partner}: {person.address}"
                 if not is_allowed(person.address, self.allowed_domains):
                     raise ParameterError(
-                        f"partner {partner}: {person.address} is in none of the allowed_domains: "
+                        f"{who} is in none of the allowed_domains: "
                         f"{', '.join(self.allowed_domains)}; add its domain or take it out."
                     )
                 if person.how == "link" and not self.base_url:
                     raise ParameterError(
-                        f"partner {partner}: {person.address} gets a link, but no base_url tells "
-                        "where the reports are served."
+                        f"{who} gets a link, but no base_url tells where the reports are served."
                     )
         return self
 
 
 def read_recipients(folder: Path) -> RecipientsFile:
-    """Read and check `recipients.yml` of a parameters folder.
+    """`recipients.yml` of a parameters folder.
 
     Raises:
-        ParameterError: The file is missing, is not YAML, or holds something unknown or wrong.
+        ParameterError: The file is missing, not YAML, or wrong.
     """
     file = folder / "recipients.yml"
     content = read_yaml(file, "it says who gets which report, and begins with `sender:`")

@@ -5,17 +5,12 @@ The same words serve the command line, the YAML files of `parameters/` and the n
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-)
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from insights_lib.errors import ParameterError
 from insights_lib.parameters.validation import Strict, unknown, validated
@@ -25,8 +20,6 @@ PRESETS = {"last_3_months": 3, "last_6_months": 6, "last_12_months": 12}
 LOCALES = ("en", "sv")
 LONGEST_RANGE = 120  # months; what a slice can keep of a subscription in one number
 RANGES = f"{', '.join(PRESETS)}, or two months such as 2025-01_2025-12"
-
-
 _SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 # Devices of Windows, and what stands beside the partners in the folder of the reports.
 _RESERVED = re.compile(r"(?i:(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(log|sqlite|lock)([.-].*)?)")
@@ -43,10 +36,9 @@ def month_after(month: date, months: int = 1) -> date:
     return date(index // 12, index % 12 + 1, 1)
 
 
-class DateRange(BaseModel):
+@dataclass(frozen=True)
+class DateRange:
     """Whole months from `first` to `last`, both included."""
-
-    model_config = ConfigDict(frozen=True)
 
     first: date
     last: date
@@ -63,18 +55,18 @@ class DateRange(BaseModel):
             month_after(first, -1)  # which the calendar must have, too
         except ValueError as error:
             raise ParameterError(f"date range {text!r} is none of: {RANGES}.") from error
-        if (last.year - first.year) * 12 + last.month - first.month >= LONGEST_RANGE:
+        if last < first:
+            raise ParameterError(f"date range {text!r} ends before it begins; swap the months.")
+        if len(months := cls(first, last)) > LONGEST_RANGE:
             raise ParameterError(
                 f"date range {text!r} holds more than {LONGEST_RANGE} months; ask for fewer."
             )
-        if last < first:
-            raise ParameterError(f"date range {text!r} ends before it begins; swap the months.")
-        return cls(first=first, last=last)
+        return months
 
     @classmethod
     def ending(cls, last: date, months: int) -> Self:
         """The range of so many months that ends with `last`."""
-        return cls(first=month_after(last, 1 - months), last=last)
+        return cls(month_after(last, 1 - months), last)
 
     def __str__(self) -> str:
         return f"{self.first:%Y-%m}_{self.last:%Y-%m}"
@@ -157,14 +149,12 @@ Locale = Annotated[str, AfterValidator(_known_locale)]
 
 
 def _day(value: object) -> object:
-    if value is None or value == "":
-        return date.today()
-    if isinstance(value, str):
-        try:
-            return date.fromisoformat(value)
-        except ValueError as error:
-            raise ParameterError(f"{value!r} is no date such as 2026-01-15") from error
-    return value
+    if not isinstance(value, str | None):
+        return value
+    try:
+        return date.fromisoformat(value) if value else date.today()
+    except ValueError as error:
+        raise ParameterError(f"{value!r} is no date such as 2026-01-15") from error
 
 
 def _filters(value: object) -> object:
@@ -238,10 +228,7 @@ class ReportSpec(Strict):
 
 
 def report_spec(**values: Any) -> ReportSpec:
-    """A `ReportSpec` from plain values, as a notebook or a command has them.
-
-    Args:
-        **values: The attributes of `ReportSpec`.
+    """A `ReportSpec` of plain values by their names, as a notebook or a command has them.
 
     Raises:
         ParameterError: A value is not allowed, or a name is not known.
