@@ -19,11 +19,7 @@ from insights_lib.parameters.validation import validated
 
 @dataclass(frozen=True)
 class Overrides:
-    """What a command asks for on top of the parameter files; None leaves that as it is there.
-
-    Attributes:
-        with_variants: Whether the reports of `recipients.yml` are asked for, too.
-    """
+    """What a command asks for on top of the parameter files; None leaves that as it is there."""
 
     partners: tuple[str, ...] = ()
     date_range: str | None = None
@@ -31,7 +27,7 @@ class Overrides:
     filters: Filters | None = None
     locale: str | None = None
     store: Path | str = Path("data/store")
-    with_variants: bool = True
+    with_variants: bool = True  # the reports of recipients.yml, too
 
 
 def report_specs(file: ReportsFile, overrides: Overrides) -> list[ReportSpec]:
@@ -44,10 +40,9 @@ def report_specs(file: ReportsFile, overrides: Overrides) -> list[ReportSpec]:
     wanted = dict.fromkeys(overrides.partners or listed)
     if not wanted:
         raise ParameterError("no partner is listed; name one with --partner, or in reports.yml.")
-    specs = []
+    specs, asked = [], overrides.date_range
     for name in wanted:
         partner = listed.get(name) or validated(Partner, {"id": name})
-        ranges = partner.ranges if partner.ranges is not None else file.ranges
         filters = partner.filters if partner.filters is not None else file.filters
         specs += [
             report_spec(
@@ -60,7 +55,7 @@ def report_specs(file: ReportsFile, overrides: Overrides) -> list[ReportSpec]:
                 active_states=file.active_states,
                 store=overrides.store,
             )
-            for date_range in ([overrides.date_range] if overrides.date_range else ranges)
+            for date_range in ([asked] if asked else partner.ranges or file.ranges)
         ]
     return specs
 
@@ -92,11 +87,7 @@ def wanted_specs(
 
 
 def _spec_for(partner: str, person: Person, file: ReportsFile, overrides: Overrides) -> ReportSpec:
-    """The report that a person gets: never more than the partner's filters and theirs let through.
-
-    Raises:
-        ParameterError: Nothing is let through, or a parameter is wrong.
-    """
+    """The report that a person gets: only what the partner's filters and theirs let through."""
     alone = replace(overrides, partners=(partner,), filters=None, locale=None)
     if person.range:
         alone = replace(alone, date_range=person.range)

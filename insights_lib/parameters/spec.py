@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from insights_lib.errors import ParameterError
-from insights_lib.parameters.validation import Strict, unknown, validated
+from insights_lib.parameters.validation import Strict, only, unknown, validated
 from insights_lib.tables import FACETS
 
 PRESETS = {"last_3_months": 3, "last_6_months": 6, "last_12_months": 12}
@@ -103,8 +103,8 @@ class Filters(Strict):
         """
         values: dict[str, tuple[str, ...]] = {}
         for text in texts:
-            facet, equals, value = (part.strip() for part in text.partition("="))
-            if not equals or not value:
+            facet, _, value = (part.strip() for part in text.partition("="))
+            if not value:
                 raise ParameterError(
                     f"filter {text!r} is not of the form facet=value; facets are: "
                     f"{', '.join(FACETS)}."
@@ -129,23 +129,11 @@ def _known_range(text: str) -> str:
     return text
 
 
-def _known_locale(text: str) -> str:
-    if text not in LOCALES:
-        raise ParameterError(f"locale {text!r} is none of: {', '.join(LOCALES)}.")
-    return text
-
-
-def _safe_partner(text: str) -> str:
-    if not is_safe_name(text):
-        raise ParameterError(
-            f"partner {text!r} is no partner id; letters, digits, '-', '_' and '.' are allowed."
-        )
-    return text
-
-
-PartnerId = Annotated[str, AfterValidator(_safe_partner)]
+_NO_ID = "partner {!r} is no partner id; letters, digits, '-', '_' and '.' are allowed"
+_NO_LOCALE = f"locale {{!r}} is none of: {', '.join(LOCALES)}"
+PartnerId = Annotated[str, only(is_safe_name, _NO_ID)]
+Locale = Annotated[str, only(lambda text: text in LOCALES, _NO_LOCALE)]
 RangeText = Annotated[str, AfterValidator(_known_range)]
-Locale = Annotated[str, AfterValidator(_known_locale)]
 
 
 def _day(value: object) -> object:
@@ -205,13 +193,11 @@ class ReportSpec(Strict):
         partner_name: What the report calls the partner; empty = as the Profile export does.
         date_range: A preset, or two months such as `2025-01_2025-12`.
         as_of: The day on which a month must be over to count as complete; empty = today.
-        filters: The page filters, also as texts `facet=value`; what they exclude is not in the
-            report.
+        filters: Also as texts `facet=value`; what they exclude is not in the report.
         locale: Language of the fixed text and of numbers and dates.
         active_states: Subscription states that make a row active, compared without case.
-        store: Folder of the store; if relative, looked for here and then in the folders above. Or
-            its URL as text, such as `s3://bucket/store`.
-        variant: Empty for a partner's ordinary report; names one with other filters or language.
+        store: A folder, looked for here and in the folders above, or a URL `s3://bucket/store`.
+        variant: Names a report with other filters or language; empty for the ordinary one.
     """
 
     partner: PartnerId

@@ -1,13 +1,13 @@
 """What is common to all parameter files: strict models, errors as sentences, YAML."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from reprlib import Repr
 from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from insights_lib.errors import ParameterError
 
@@ -25,6 +25,17 @@ class Strict(BaseModel):
     """A frozen model that takes no unknown key and no value of another type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+def only(test: Callable[[str], object], refusal: str) -> AfterValidator:
+    """Takes the texts that pass a test; `{!r}` in the refusal stands for one that does not."""
+
+    def check(text: str) -> str:
+        if not test(text):
+            raise ParameterError(refusal.format(text))
+        return text
+
+    return AfterValidator(check)
 
 
 def unknown(name: str, known: Iterable[str]) -> str:
@@ -68,10 +79,8 @@ def _fields_at(model: type[BaseModel], place: Iterable[int | str]) -> list[str]:
     """The names that are known at a place of a model with models, or lists or dicts of them."""
     inside: Any = model
     for part in place:
-        if isinstance(inside, type) and issubclass(inside, BaseModel):
-            inside = inside.model_fields[str(part)].annotation
-        else:
-            inside = get_args(inside)[-1]
+        fields = getattr(inside, "model_fields", None)
+        inside = fields[str(part)].annotation if fields else get_args(inside)[-1]
     return list(inside.model_fields)
 
 

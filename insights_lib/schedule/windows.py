@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
+from cronsim import CronSim
+
 from insights_lib.disk import locked, make_file, make_folder
 from insights_lib.errors import BusyError, ReportError
 from insights_lib.outputs import Outputs
-from insights_lib.parameters.schedule_yml import Group, wall_times
+from insights_lib.parameters.schedule_yml import Group
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS windows (
@@ -72,7 +74,8 @@ def _walls(group: Group, first: datetime, last: datetime) -> Iterator[datetime]:
     zone = ZoneInfo(group.time_zone)
     start = first.astimezone(zone).replace(tzinfo=UTC) - _LARGEST_SHIFT
     end = last.astimezone(zone).replace(tzinfo=UTC) + _LARGEST_SHIFT
-    return takewhile(lambda wall: wall <= end, wall_times(group.cron, start))
+    # Marked as UTC, as cronsim would shift times of other zones where clocks are set.
+    return takewhile(lambda wall: wall <= end, CronSim(group.cron, start))
 
 
 class Record:
