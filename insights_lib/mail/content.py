@@ -31,14 +31,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Figure:
-    """A key figure: what it is called, its value and growth as texts, and its month.
+    """A key figure as texts; a dash stands for what cannot be known.
 
-    Attributes:
-        name: What a reader calls it.
-        value: The number, or a dash.
-        growth: Growth over the range, a dash if it cannot be known; empty if it has none.
-        tone: `good`, `bad` or `quiet`: how the growth is to be seen.
-        aside: What else belongs to it.
+    `tone` tells how its growth over the range is to be seen: `good`, `bad` or `quiet`.
     """
 
     name: str
@@ -61,15 +56,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a message says.
-
-    Attributes:
-        figures: The key figures.
-        changes: Sentences on what has changed over the range.
-        products: The products.
-        charts: The table behind each chart of the message.
-        warnings: What a reader should know of the data.
-    """
+    """All that a message says; `charts` are the tables behind those of the message."""
 
     figures: tuple[Figure, ...]
     changes: tuple[str, ...]
@@ -83,14 +70,14 @@ def contents_of(report: Report, language: Language) -> Contents:
     tables = {name: records(table) for name, table in report.tables().items()}
     tables["adds_and_churns"] = [r for r in tables["adds_and_churns"] if r["product"] == ALL]
     titles = {card.name: card.title for section in report.sections for card in section.cards}
-    short = [
+    products, *charts = (
         _table(name, titles[name], tables[name], language) for name in ("summary_products", *CHARTS)
-    ]
+    )
     return Contents(
         figures=tuple(_figures(tables["summary"], language)),
         changes=tuple(_changes(tables, language)),
-        products=short[0],
-        charts=tuple(short[1:]),
+        products=products,
+        charts=tuple(charts),
         warnings=tuple(cut(w, LONGEST_LINE) for w in report.facts["warnings"][:MOST_WARNINGS]),
     )
 
@@ -120,11 +107,11 @@ def _figures(summary: list[Row], language: Language) -> Iterator[Figure]:
 def _changes(tables: dict[str, list[Row]], language: Language) -> Iterator[str]:
     """Sentences on flows, the last month, products and markets, as far as they are known."""
     metric = {row["metric"]: row["value"] for row in tables["summary"]}
-    if metric["net_customers_added"] is not None:
+    if (net := metric["net_customers_added"]) is not None:
         yield language("{added} customers came and {churned} left: {net} in all.").format(
             added=language.count(metric["customers_added"]),
             churned=language.count(metric["customers_churned"]),
-            net=_signed(metric["net_customers_added"], language),
+            net=f"{'+' if net > 0 else ''}{language.count(net)}",
         )
     known = [r for r in tables["summary_trend"] if r["current_customers"] is not None]
     if len(known) > 1:
@@ -151,10 +138,6 @@ def _changes(tables: dict[str, list[Row]], language: Language) -> Iterator[str]:
         yield language("Most new customers came from {market}: {count}.").format(
             market=cut(first["customer_market"]), count=language.count(first["new_customers"])
         )
-
-
-def _signed(number: int, language: Language) -> str:
-    return f"{'+' if number > 0 else ''}{language.count(number)}"
 
 
 def _table(name: str, title: str, rows: list[Row], language: Language) -> Table:
