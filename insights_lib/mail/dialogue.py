@@ -5,6 +5,7 @@ import smtplib
 import socket
 import ssl
 import time
+from select import select
 from typing import Any
 
 from insights_lib.errors import MailError
@@ -23,9 +24,7 @@ Reply = tuple[int, bytes]
 class Dialogue(smtplib.SMTP):
     """A connection to a mail server, with a DATA of its own that stops before the final dot.
 
-    Attributes:
-        name: What errors call the server.
-        until: The moment at which all waits end, by `time.monotonic`.
+    All waits end at the moment `until`, by `time.monotonic`.
     """
 
     def __init__(self, server: SmtpServer, context: ssl.SSLContext, until: float) -> None:
@@ -35,14 +34,6 @@ class Dialogue(smtplib.SMTP):
         self.until = until
         self._server, self._context = server, context
         self._unread = b""
-
-    def open(self) -> Reply:
-        """Connect; returns the server's greeting.
-
-        Raises:
-            MailError: It does not begin as `security` says, or its certificate is not trusted.
-        """
-        return self.connect(self._server.host, self._server.port)
 
     def encrypt(self) -> None:
         """Encrypt what comes from here on; what was read ahead is dropped, as it was not."""
@@ -108,22 +99,12 @@ class Dialogue(smtplib.SMTP):
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._server.security == "tls":
             return self._encrypted(plain)
-        if self._is_silent(plain) and self._speaks_tls():
+        if not select([plain], [], [], self._silence())[0] and self._speaks_tls():
             raise MailError(
                 f"{self.name}: speaks TLS from the first byte, which `security: starttls` does "
                 "not, so nothing was sent; set `security: tls`, as is usual on port 465."
             )
         return plain
-
-    def _is_silent(self, plain: socket.socket) -> bool:
-        plain.settimeout(self._silence())
-        try:
-            plain.recv(1, socket.MSG_PEEK)
-        except TimeoutError:
-            return True
-        except OSError:  # whoever reads the greeting sees it, too
-            pass
-        return False
 
     def _silence(self) -> float:
         seconds = _SILENCE_ON_465 if self._server.port == 465 else _SILENCE
