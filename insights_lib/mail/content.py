@@ -31,16 +31,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Figure:
-    """A key figure as texts; a dash stands for what cannot be known.
-
-    `tone` tells how its growth over the range is to be seen: `good`, `bad` or `quiet`.
-    """
+    """A key figure as texts; a dash stands for what cannot be known."""
 
     name: str
     value: str
-    growth: str
-    tone: str
-    aside: str
+    growth: str  # over the range
+    tone: str  # good, bad or quiet: how the growth is to be seen
+    aside: str  # what else belongs to it
 
 
 @dataclass(frozen=True)

@@ -28,31 +28,26 @@ MOST_DOUBTS = 3  # messages that the server takes from nobody like us, before th
 class OutgoingMessage:
     """One message, and the deliveries that it makes: one per recipient.
 
-    `build` makes it, always with the same id, and `check` is called when the server asks for it;
-    both raise an `InsightsError` if it must not be sent. `alone` is held from the one to the
-    other, so that what it tells stays as it is.
+    Both `build` and `check` raise an `InsightsError` if it must not be sent.
     """
 
     deliveries: tuple[Delivery, ...]
-    message_id: str
-    build: Callable[[], bytes]
-    check: Callable[[], object] = lambda: None
+    message_id: str  # always the same, whenever it is built
+    build: Callable[[], bytes]  # as late as can be
+    check: Callable[[], object] = lambda: None  # when the server asks for it
+    # Held while it is built and sent, so that what it tells stays as it is.
     alone: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True)
 class MailSettings:
-    """How mail is sent, and to which domains only.
-
-    `again` names the states from which to send again: `uncertain`, which may have been sent, and
-    `failed`.
-    """
+    """How mail is sent, and to which domains only."""
 
     server: SmtpServer
     login: Login | None
     sender: str
     allowed_domains: tuple[str, ...]
-    again: tuple[State, ...] = ()
+    again: tuple[State, ...] = ()  # states from which to send again: uncertain, failed
 
 
 def deliver_messages(

@@ -22,16 +22,13 @@ Reply = tuple[int, bytes]
 
 
 class Dialogue(smtplib.SMTP):
-    """A connection to a mail server, with a DATA of its own that stops before the final dot.
-
-    All waits end at the moment `until`, by `time.monotonic`.
-    """
+    """A connection to a mail server, with a DATA of its own that stops before the final dot."""
 
     def __init__(self, server: SmtpServer, context: ssl.SSLContext, until: float) -> None:
         name = socket.gethostname()  # getfqdn, which smtplib would ask, may wait for a name server
         super().__init__(local_hostname=name if "." in name else "[127.0.0.1]")
         self.name = f"mail server {server.host}:{server.port}"
-        self.until = until
+        self.until = until  # the moment at which all waits end, by time.monotonic
         self._server, self._context = server, context
         self._unread = b""
 

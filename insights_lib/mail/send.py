@@ -36,14 +36,11 @@ OPEN = {DUE, "claimed", "sending", "deferred", "withheld"}  # claimed, sending: 
 
 @dataclass(frozen=True)
 class MailStatus:
-    """How a planned mail stands, and since when (UTC), if it was ever in the ledger.
-
-    Of what is due or not ready, `since` tells when an earlier version of it was put off.
-    """
+    """How a planned mail stands, and since when (UTC), if it was ever in the ledger."""
 
     planned: PlannedMail
     state: str  # of the ledger, or one of the three above
-    since: datetime | None = None
+    since: datetime | None = None  # what is due or not ready: an earlier version was put off then
     reason: str = ""  # or the server's answer
 
     COLUMNS = ("partner", "months", "recipient", "how", "state", "since", "why")
