@@ -78,12 +78,12 @@ def deliver_messages(
         with locked(lock_file(ledger.file)):
             messages = find()
             yield from _deliver(messages, ledger, settings, clock)
-        entries = [ledger.entry(one) for message in messages for one in message.deliveries]
-        tries = [e.next_try for e in entries if e and e.state == "deferred" and e.next_try]
-        if not stay or not tries:
+        entries = (ledger.entry(one) for message in messages for one in message.deliveries)
+        tries = (e.next_try for e in entries if e and e.state == "deferred" and e.next_try)
+        if not stay or not (first := min(tries, default=None)):
             return
         settings = replace(settings, again=())  # what has failed just now has failed
-        clock.sleep(max(0.0, (min(tries) - clock.now()).total_seconds()))
+        clock.sleep(max(0.0, (first - clock.now()).total_seconds()))
 
 
 def _deliver(
