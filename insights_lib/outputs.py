@@ -57,6 +57,11 @@ class Outputs:
         patterns = (f"[!.]*/{below}/manifest.json", f"[!.]*/variants/*/{below}/manifest.json")
         return sorted(file.parent for pattern in patterns for file in self.folder.glob(pattern))
 
+    def forget_dry_run(self) -> None:
+        """Delete the messages of the last dry run."""
+        for file in self.dry_run.rglob("*.eml"):
+            file.unlink()
+
     @contextmanager
     def locked(self, wait: bool = False) -> Iterator[Path]:
         """Have the folder for oneself, and an empty folder in it to make reports in.

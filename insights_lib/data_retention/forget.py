@@ -15,7 +15,6 @@ from typing import NamedTuple
 import duckdb
 
 from insights_lib.errors import StoreError
-from insights_lib.mail.rehearsal import forget_dry_run
 from insights_lib.outputs import Outputs
 from insights_lib.store.catalog import export_name, move_into_store, reading, writing
 from insights_lib.store.parts import counts_by_month
@@ -85,7 +84,7 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
         pass  # there is a store, and it is not made by looking for it
     try:
         with outputs.locked() as work, outputs.forgetting():
-            forget_dry_run(outputs)
+            outputs.forget_dry_run()
             with writing(store) as db:
                 found = _find(key, store)
                 files = sorted({one.file for one in found})

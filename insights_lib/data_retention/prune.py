@@ -10,7 +10,6 @@ from pathlib import Path
 
 from insights_lib.disk import write_whole
 from insights_lib.mail.ledger import ledger
-from insights_lib.mail.rehearsal import forget_dry_run
 from insights_lib.outputs import Manifest, Outputs
 from insights_lib.parameters.reports_yml import Retention
 from insights_lib.schedule.windows import recording
@@ -48,7 +47,7 @@ def prune(outputs: Outputs, retention: Retention, now: datetime | None = None) -
     """
     now = now or datetime.now(UTC)
     before = now - timedelta(days=retention.reports_days)
-    forget_dry_run(outputs)
+    outputs.forget_dry_run()
     with outputs.locked() as work:
         old: list[Path] = []
         for folder in [*outputs.report_folders(), *outputs.failed_folders()]:

@@ -32,21 +32,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Figure:
-    """A key figure: what it is called, its value and growth as texts, and its month.
-
-    Attributes:
-        name: What a reader calls it.
-        value: The number, or a dash.
-        growth: Growth over the range, a dash if it cannot be known; empty if it has none.
-        tone: `good`, `bad` or `quiet`: how the growth is to be seen.
-        aside: What else belongs to it.
-    """
+    """A key figure as texts; a dash stands for what cannot be known."""
 
     name: str
     value: str
-    growth: str
-    tone: str
-    aside: str
+    growth: str  # over the range
+    tone: str  # good, bad or quiet: how the growth is to be seen
+    aside: str  # what else belongs to it
 
 
 @dataclass(frozen=True)
@@ -62,15 +54,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a message says.
-
-    Attributes:
-        figures: The key figures.
-        changes: Sentences on what has changed over the range.
-        products: The products, None if the report does not have them.
-        charts: The table behind each chart of the message.
-        warnings: What a reader should know of the data.
-    """
+    """All that a message says; `charts` are the tables behind those of the message."""
 
     figures: tuple[Figure, ...]
     changes: tuple[str, ...]
@@ -127,11 +111,11 @@ def _figures(summary: list[Row], language: Language) -> Iterator[Figure]:
 def _changes(tables: dict[str, list[Row]], language: Language) -> Iterator[str]:
     """Sentences on flows, the last month, products and markets, as far as they are known."""
     metric = {row["metric"]: row["value"] for row in tables.get("summary", [])}
-    if metric.get("net_customers_added") is not None:
+    if (net := metric.get("net_customers_added")) is not None:
         yield language("{added} customers came and {churned} left: {net} in all.").format(
             added=language.count(metric["customers_added"]),
             churned=language.count(metric["customers_churned"]),
-            net=_signed(metric["net_customers_added"], language),
+            net=f"{'+' if net > 0 else ''}{language.count(net)}",
         )
     known = [r for r in tables.get("summary_trend", []) if r["current_customers"] is not None]
     if len(known) > 1:
@@ -179,10 +163,6 @@ def _with_seats(row: Row, language: Language) -> str:
     if row["seats"] is None:
         return name
     return language("{name} ({count} seats)").format(name=name, count=language.count(row["seats"]))
-
-
-def _signed(number: int, language: Language) -> str:
-    return f"{'+' if number > 0 else ''}{language.count(number)}"
 
 
 def _table(name: str, title: str, rows: list[Row], language: Language) -> Table:

@@ -17,7 +17,6 @@ from insights_lib.mail.send import (
     put_off,
     send_note,
     send_planned,
-    states_again,
 )
 from insights_lib.mail.writer import Writer
 from insights_lib.outputs import Outputs
@@ -134,14 +133,13 @@ def _send(window: Window, group: Group, site: Site, again: bool = False) -> tupl
     recipients = read_recipients(site.parameters)
     planned = Mailing(site.parameters, site.outputs, site.overrides(window, group)).plan()
     if again:
-        with ledger(site.outputs.ledger) as book:
-            planned = put_off(planned, book)
+        planned = put_off(planned, site.outputs)
     if not planned:
         return ()
     started = _CLOCK.now()  # what failed before was reported then
     with pictures(site.outputs) as drawn:
         writer = Writer(recipients, site.outputs, drawn, _CLOCK)
-        for _ in send_planned(planned, writer, states_again(recipients, retry_failed=False)):
+        for _ in send_planned(planned, writer):
             pass  # the ledger tells more
     return tuple(
         f"partner {status.planned.spec.partner}, {status.planned.person.address}: {status.state}"

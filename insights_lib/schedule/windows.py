@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
+from cronsim import CronSim
+
 from insights_lib.disk import locked, make_file, make_folder
 from insights_lib.errors import BusyError, ReportError
 from insights_lib.outputs import Outputs
-from insights_lib.parameters.schedule_yml import Group, wall_times
+from insights_lib.parameters.schedule_yml import Group
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS windows (
@@ -59,7 +61,8 @@ def due(name: str, group: Group, now: datetime) -> list[Window]:
     zone = ZoneInfo(group.time_zone)
     first = oldest.astimezone(zone).replace(tzinfo=UTC) - _LARGEST_SHIFT
     last = now.astimezone(zone).replace(tzinfo=UTC) + _LARGEST_SHIFT
-    walls = takewhile(lambda wall: wall <= last, wall_times(group.cron, first))
+    # Marked as UTC, as cronsim would shift times of other zones where clocks are set.
+    walls = takewhile(lambda wall: wall <= last, CronSim(group.cron, first))
     instants = {wall.replace(tzinfo=zone).astimezone(UTC) for wall in walls}
     return [Window(name, i, group.time_zone) for i in sorted(instants) if oldest < i <= now]
 
