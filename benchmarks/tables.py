@@ -29,8 +29,8 @@ from pandas.testing import assert_frame_equal
 from insights_lib import metrics
 from insights_lib.exports.demo import write_demo
 from insights_lib.parameters.spec import DateRange, ReportSpec
-from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import ingest_file
+from insights_lib.store.partners import partner_parts
 from insights_lib.store.parts import Part
 from insights_lib.store.slice import open_slice
 from insights_lib.tables import DIMENSIONS, TABLES

@@ -19,11 +19,7 @@ _AT_CWD, _NO_REPLACE, _EXCHANGE = -100, 1, 2  # of renameat2(2)
 
 
 def digest(*parts: object) -> str:
-    """A SHA-256 of values, each with its length, so that none runs into the next.
-
-    Args:
-        *parts: Bytes, or values that are digested as the text that stands for them.
-    """
+    """A SHA-256 of bytes and of values as text, each with its length: none runs into the next."""
     hashed = hashlib.sha256()
     for part in parts:
         data = part if isinstance(part, bytes) else str(part).encode()
@@ -33,22 +29,16 @@ def digest(*parts: object) -> str:
 
 @contextmanager
 def locked(file: Path, busy: InsightsError | None = None, seconds: float = 0) -> Iterator[None]:
-    """Hold a lock, which the system releases even if this process is killed.
+    """Lock a file, and make it if need be; the system unlocks it even if this process is killed.
 
-    Args:
-        file: The file that is locked; it is made if it is not there.
-        busy: Raised when another process holds the lock for too long; None to wait for ever.
-        seconds: How long that is.
+    Raises `busy` if another process locks it for so many seconds; without it, waits for ever.
     """
-    lock = FileLock(file, mode=FILE_MODE)
     try:
-        lock.acquire(timeout=seconds if busy else -1)
+        held = FileLock(file, mode=FILE_MODE).acquire(timeout=seconds if busy else -1)
     except Timeout as error:
         raise (busy or error) from error
-    try:
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 def make_folder(folder: Path) -> None:
@@ -96,11 +86,10 @@ def move_to_free_name(file: Path, target: Path) -> None:
 
     Raises:
         FileExistsError: Something has that name.
-        OSError: It cannot be moved.
     """
     if not _renameat2(file, target, _NO_REPLACE):
-        if target.exists():
-            raise _taken(target)
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
         file.rename(target)
 
 
@@ -114,50 +103,30 @@ def move_folder(made: Path, folder: Path) -> None:
         file.chmod(FOLDER_MODE if file.is_dir() else FILE_MODE)
         sync(file)
     make_folder(folder.parent)
-    if folder.exists():
-        _exchange(made, folder)
-        if made.is_symlink():  # what it leads to is not ours
-            made.unlink()
-        else:
-            shutil.rmtree(made)
-    else:
+    old = made
+    if not folder.exists():
         made.rename(folder)
+    elif not _renameat2(made, folder, _EXCHANGE):  # not every file system can swap
+        old = made.with_name(f"{made.name}.old")
+        folder.rename(old)
+        try:
+            made.rename(folder)
+        except OSError:
+            old.rename(folder)
+            raise
+    if old.is_symlink():  # what it leads to is not ours
+        old.unlink()
+    elif old.exists():
+        shutil.rmtree(old)
     sync(folder.parent)
 
 
 def _renameat2(old: Path, new: Path, flag: int) -> bool:
-    """Rename as renameat2(2) does; return whether it was done, which no system has to be able to.
-
-    Raises:
-        FileExistsError: Something has the new name, and it is not to be replaced.
-    """
-    if os.name != "posix" or not hasattr(libc := ctypes.CDLL(None, use_errno=True), "renameat2"):
+    """Rename as renameat2(2) does; return whether it was: not every system can."""
+    if os.name != "posix" or not hasattr(libc := ctypes.CDLL(None), "renameat2"):
         return False
     paths = os.fsencode(old), os.fsencode(new)
-    if libc.renameat2(_AT_CWD, paths[0], _AT_CWD, paths[1], flag) == 0:
-        return True
-    if ctypes.get_errno() == errno.EEXIST:
-        raise _taken(new)
-    return False
-
-
-def _taken(target: Path) -> FileExistsError:
-    return FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-
-
-def _exchange(made: Path, folder: Path) -> None:
-    """Swap two folders; `made` is then the old one."""
-    if _renameat2(made, folder, _EXCHANGE):
-        return
-    # Elsewhere, and on file systems that cannot swap, it takes three steps.
-    old = made.with_name(f"{made.name}.old")
-    folder.rename(old)
-    try:
-        made.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    old.rename(made)
+    return bool(libc.renameat2(_AT_CWD, paths[0], _AT_CWD, paths[1], flag) == 0)
 
 
 def sync(file: Path) -> None:

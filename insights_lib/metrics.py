@@ -20,7 +20,7 @@ from insights_lib.store.slice import Slice
 from insights_lib.tables import ALL, SIGNALS, TABLES
 from insights_lib.timing import timed
 
-_QUERIES = Path(__file__).parent / "queries"
+QUERIES = Path(__file__).parent / "queries"
 _SERIES = tuple(TABLES["summary_trend"].columns)[1:]
 _AMOUNTS = ("number", "money")
 _OF_FLOWS = ("customers_added", "customers_churned", "net_customers_added", "churn_rate_pct")
@@ -281,7 +281,7 @@ def _query(data: Slice, name: str, **terms: str) -> pd.DataFrame:
 
 @cache
 def _sql(name: str) -> str:
-    return (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+    return (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _texts(names: Iterable[str]) -> str:

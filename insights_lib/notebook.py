@@ -21,7 +21,7 @@ from insights_lib.parameters.spec import report_spec
 from insights_lib.parameters.validation import unknown
 from insights_lib.presentation.figures import to_list, world_shapes
 from insights_lib.presentation.language import Language
-from insights_lib.store.catalog import partner_ids
+from insights_lib.store.partners import partner_ids
 from insights_lib.store.parts import Part
 from insights_lib.store.saved_slice import saved_slice
 from insights_lib.store.slice import Slice, open_slice

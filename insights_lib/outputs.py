@@ -4,9 +4,8 @@ outputs/<partner>/<months>/                        a partner's ordinary report
 outputs/<partner>/failed/<months>/                 manifest and notebooks, if its last run failed
 outputs/<partner>/variants/<variant>/<months>/     the same with other filters or language
 outputs/<partner>/variants/<variant>/failed/<months>/
-outputs/_linked/                                   pages that mails link to
-outputs/_dry-run/                                  messages that a dry run would send
-outputs/run.log, mail.log, ledger.sqlite, schedule.sqlite
+
+See `Outputs` for what lies beside them.
 """
 
 import shutil
@@ -25,45 +24,21 @@ from insights_lib.errors import BusyError
 _WORK = ".run-"  # what the folders begin with in which reports are made
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outputs:
-    """A folder of reports; no partner can be called like anything else that lies in it.
-
-    Attributes:
-        folder: The folder.
-    """
+    """A folder of reports; no partner can be called like anything else that lies in it."""
 
     folder: Path
 
-    @property
-    def ledger(self) -> Path:
-        """What was mailed to whom."""
-        return self.folder / "ledger.sqlite"
-
-    @property
-    def schedule(self) -> Path:
-        """What became of each window of the schedule."""
-        return self.folder / "schedule.sqlite"
-
-    @property
-    def run_log(self) -> Path:
-        """A line of JSON for each report that was rendered."""
-        return self.folder / "run.log"
-
-    @property
-    def mail_log(self) -> Path:
-        """Why messages have tables in place of charts."""
-        return self.folder / "mail.log"
-
-    @property
-    def linked(self) -> Path:
-        """The pages that messages link to; the only folder to serve."""
-        return self.folder / "_linked"
-
-    @property
-    def dry_run(self) -> Path:
-        """The messages of the last dry run."""
-        return self.folder / "_dry-run"
+    def __post_init__(self) -> None:
+        self.ledger = self.folder / "ledger.sqlite"  # what was mailed to whom
+        self.schedule = self.folder / "schedule.sqlite"  # what became of each window
+        self.run_log = self.folder / "run.log"  # a line of JSON for each report that was rendered
+        self.mail_log = self.folder / "mail.log"  # why messages have tables in place of charts
+        self.linked = self.folder / "_linked"  # what messages link to; the only folder to serve
+        self.dry_run = self.folder / "_dry-run"  # the messages of the last dry run
+        self._mailing = self.folder / ".mailing.lock"
+        self._forgetting = self.folder / ".forgetting.lock"
 
     def report_folder(self, partner: str, months: object, variant: str = "") -> Path:
         """Where a report belongs."""
@@ -82,15 +57,17 @@ class Outputs:
         patterns = (f"[!.]*/{below}/manifest.json", f"[!.]*/variants/*/{below}/manifest.json")
         return sorted(file.parent for pattern in patterns for file in self.folder.glob(pattern))
 
+    def forget_dry_run(self) -> None:
+        """Delete the messages of the last dry run."""
+        for file in self.dry_run.rglob("*.eml"):
+            file.unlink()
+
     @contextmanager
     def locked(self, wait: bool = False) -> Iterator[Path]:
         """Have the folder for oneself, and an empty folder in it to make reports in.
 
-        Args:
-            wait: Whether to wait for another run to end.
-
         Raises:
-            BusyError: Another run is still writing.
+            BusyError: Another run is writing, and this is not to wait for it.
         """
         make_folder(self.folder)
         busy = BusyError(
@@ -122,21 +99,9 @@ class Outputs:
         with locked(self._forgetting), locked(self._mailing):
             yield
 
-    @property
-    def _mailing(self) -> Path:
-        return self.folder / ".mailing.lock"
-
-    @property
-    def _forgetting(self) -> Path:
-        return self.folder / ".forgetting.lock"
-
 
 def failed_folder(report: Path) -> Path:
-    """Where a failed run of a report leaves its manifest and notebooks, beside the last good one.
-
-    Args:
-        report: The folder of the report.
-    """
+    """Where a failed run leaves its manifest and notebooks, beside the last good report."""
     return report.parent / "failed" / report.name
 
 
@@ -154,9 +119,6 @@ class Manifest(BaseModel):
     """What a report was made of, and what became of it: `manifest.json`.
 
     Attributes:
-        status: `complete`, or `failed`.
-        failures: What failed; empty when complete.
-        partner: Partner global account id.
         first: The first month, as `2025-01`.
         last: The last month.
         parameters: What the notebooks were given.
@@ -168,9 +130,6 @@ class Manifest(BaseModel):
         tables_sha256: A digest of its tables, null if it failed.
         report_sha256: The SHA-256 of its page, null if it failed.
         seconds: How long each section took, and the data and the page.
-        stages: Where the seconds went.
-        started_at: When its making began.
-        finished_at: When it ended.
     """
 
     model_config = ConfigDict(frozen=True)

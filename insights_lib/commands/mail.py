@@ -6,8 +6,7 @@ import typer
 
 from insights_lib.commands import options
 from insights_lib.mail.ledger import Entry
-from insights_lib.mail.mailing import Mailing
-from insights_lib.mail.rehearsal import Line
+from insights_lib.mail.mailing import Line, Mailing
 from insights_lib.mail.send import MailStatus, ledger_to_read
 from insights_lib.outputs import Outputs
 from insights_lib.parameters.requests import Overrides
@@ -41,7 +40,7 @@ def send(
         mailing = Mailing(parameters, folder, asked, test_to, dry_run, wait, retry_failed)
 
         def show_line(line: Line) -> None:
-            to = options.out if mailing.is_rehearsal and line.well else options.errors
+            to = options.out if (dry_run or test_to) and line.well else options.errors
             to.print(line.text)
 
         statuses, well = mailing.send(show_line)

@@ -13,13 +13,22 @@ from insights_lib.run.request import RenderResult
 def following(total: int, at_a_time: int, quiet: bool) -> Iterator[Callable[[RenderResult], None]]:
     """Show how far a run of so many reports is; yields what to call with each finished one.
 
-    Args:
-        total: Reports to be rendered.
-        at_a_time: How many of them at a time.
-        quiet: Lines instead of a live view, also on a terminal.
+    When quiet, or without a terminal, there is a line for each of them instead of a live view.
     """
     done: list[RenderResult] = []
-    live = progress.Progress(
+
+    def counts() -> str:
+        running = min(at_a_time, total - len(done))
+        return f"{running} running, {sum(bool(one.failures) for one in done)} failed"
+
+    def follow(result: RenderResult) -> None:
+        done.append(result)
+        if live.disable:
+            errors.print(f"[{len(done)}/{total}] {result}")
+        else:
+            live.update(bar, advance=1, description=counts())
+
+    with progress.Progress(
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TextColumn("reports, {task.description} in"),
@@ -27,23 +36,7 @@ def following(total: int, at_a_time: int, quiet: bool) -> Iterator[Callable[[Ren
         progress.TextColumn("left:"),
         progress.TimeRemainingColumn(),
         console=errors,
-    )
-
-    def counts() -> str:
-        running = min(at_a_time, total - len(done))
-        return f"{running} running, {sum(bool(one.failures) for one in done)} failed"
-
-    def advance(result: RenderResult) -> None:
-        done.append(result)
-        live.update(bar, advance=1, description=counts())
-
-    def print_line(result: RenderResult) -> None:
-        done.append(result)
-        errors.print(f"[{len(done)}/{total}] {result}")
-
-    if quiet or not total or not errors.is_terminal:
-        yield print_line
-        return
-    with live:
+        disable=quiet or not total or not errors.is_terminal,
+    ) as live:
         bar = live.add_task(counts(), total=total)
-        yield advance
+        yield follow

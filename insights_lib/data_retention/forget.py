@@ -4,8 +4,8 @@ import re
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from secrets import token_hex
@@ -15,7 +15,6 @@ from typing import NamedTuple
 import duckdb
 
 from insights_lib.errors import StoreError
-from insights_lib.mail.rehearsal import forget_dry_run
 from insights_lib.outputs import Outputs
 from insights_lib.store.catalog import export_name, move_into_store, reading, writing
 from insights_lib.store.parts import counts_by_month
@@ -33,7 +32,7 @@ class Forgotten:
         months: The months of these rows, in order.
         partners: The partners that had the customer.
         reports: Folders of reports that were emptied; they are stale and can be made again.
-        linked: How many of their pages that mails link to were deleted.
+        linked: Those of their pages that mails link to.
         exports: Names of ingested files that held these rows. They are not touched: delete them,
             or the next ingest brings the customer back.
     """
@@ -42,8 +41,8 @@ class Forgotten:
     months: tuple[date, ...]
     partners: tuple[str, ...]
     reports: tuple[Path, ...]
+    linked: tuple[Path, ...]
     exports: tuple[str, ...]
-    linked: int = 0
 
     def lines(self) -> Iterator[str]:
         """What a user is told of it."""
@@ -53,7 +52,7 @@ class Forgotten:
         for folder in self.reports:
             yield f"stale: {folder}; `insights run` makes it again, if it is still asked for"
         if self.linked:
-            yield f"deleted: {self.linked} pages that mails of these partners link to"
+            yield f"deleted: {len(self.linked)} pages that mails of these partners link to"
         for name in self.exports:
             yield f"still in the export file {name}"
         yield "Delete every export that holds the customer, also earlier and refused ones:"
@@ -74,12 +73,8 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
 
     The same call finishes what a crash has interrupted: reports are deleted before rows, and
     files that the catalog no longer names are searched, too. A message that is being sent is
-    waited for.
-
-    Args:
-        key: Top parent id, tenant id or name, as the exports spell it.
-        store: Folder of the store.
-        outputs: The folder of the reports.
+    waited for. The key is a top parent id, tenant id or name as the exports spell it, or as
+    customers.csv has it, such as `tpid:0012345`.
 
     Raises:
         StoreError: There is no store, or no such customer in it; nothing was changed.
@@ -89,23 +84,19 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
         pass  # there is a store, and it is not made by looking for it
     try:
         with outputs.locked() as work, outputs.forgetting():
-            forget_dry_run(outputs)
+            outputs.forget_dry_run()
             with writing(store) as db:
                 found = _find(key, store)
+                files = sorted({one.file for one in found})
                 forgotten = _forgotten(db, found, outputs)
-                linked = [
-                    file
-                    for file in outputs.linked.glob("*")
-                    if file.stem.rpartition("-")[0] in forgotten.partners
-                ]
-                forgotten = replace(forgotten, linked=len(linked))
                 failed = _of_partners(outputs.failed_folders(), outputs, forgotten.partners)
-                emptied = _contents(forgotten.reports)
-                for number, entry in enumerate([*emptied, *failed, *linked]):
+                gone = [*_contents(*forgotten.reports), *failed, *forgotten.linked]
+                for number, entry in enumerate(gone):
                     entry.rename(work / str(number))
-                _rewrite(db, {one.file for one in found}, key, store)
+                for file in files:
+                    _rewrite(db, file, key, store)
                 _strike_out(db, key)
-            for file in {one.file for one in found}:
+            for file in files:
                 file.unlink(missing_ok=True)
     except (duckdb.Error, sqlite3.Error) as error:
         reason = str(error).splitlines()[0]
@@ -115,7 +106,9 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
 
 def _spellings(key: str) -> list[str]:
     """The names of a customer in the store, which keeps keys of several kinds apart."""
-    return [f"{kind}:{lower_case(key) if kind == 'tenant' else key}" for kind in KINDS]
+    kind, colon, rest = key.partition(":")
+    keys = [(kind, key) for kind in KINDS] + ([(kind, rest)] if colon and kind in KINDS else [])
+    return [f"{kind}:{lower_case(key) if kind == 'tenant' else key}" for kind, key in keys]
 
 
 def _find(key: str, store: Path) -> list[_Found]:
@@ -136,7 +129,7 @@ def _find(key: str, store: Path) -> list[_Found]:
             return [_Found(Path(file), *others) for file, *others in rows]
     raise StoreError(
         f"{store}: no customer has the key {key!r}; a customer's key is its top parent id, else "
-        "its tenant id, else its name, spelt as in the exports."
+        "its tenant id, else its name, spelt as in the exports or, as in the tables, tpid:0012345."
     )
 
 
@@ -144,19 +137,22 @@ def _forgotten(db: sqlite3.Connection, found: list[_Found], outputs: Outputs) ->
     rows: Counter[str] = Counter()
     for one in found:
         rows[KINDS[one.customer.partition(":")[0]]] += one.rows
-    partners = _partners(db, {one.file.parent.name for one in found})
+    accounts = {one.file.parent.name for one in found}
+    mapped = db.execute("SELECT location, account FROM accounts").fetchall()
+    partners = accounts | {account for location, account in mapped if location in accounts}
     reports = _of_partners(outputs.report_folders(), outputs, partners)
+    pages = outputs.linked.glob("*")
     # A file is named by its dataset and the number of the export that it came with.
     numbers = {one.file.name.split("-")[1] for one in found}
     logged = db.execute("SELECT id, file FROM exports ORDER BY id").fetchall()
+    exports = [export_name(file) for id_, file in logged if str(id_) in numbers]
     return Forgotten(
         rows=dict(rows),
         months=tuple(sorted({one.month for one in found})),
         partners=tuple(sorted(partners)),
-        reports=tuple(folder for folder in reports if any(_contents([folder]))),
-        exports=tuple(
-            dict.fromkeys(export_name(file) for id_, file in logged if str(id_) in numbers)
-        ),
+        reports=tuple(folder for folder in reports if _contents(folder)),
+        linked=tuple(page for page in pages if page.stem.rpartition("-")[0] in partners),
+        exports=tuple(dict.fromkeys(exports)),
     )
 
 
@@ -164,44 +160,37 @@ def _of_partners(folders: list[Path], outputs: Outputs, partners: Collection[str
     return [one for one in folders if one.relative_to(outputs.folder).parts[0] in partners]
 
 
-def _partners(db: sqlite3.Connection, accounts: set[str]) -> set[str]:
-    """Accounts, and the partners that they are locations of."""
-    mapped = db.execute("SELECT location, account FROM accounts").fetchall()
-    return accounts | {account for location, account in mapped if location in accounts}
-
-
-def _contents(reports: Iterable[Path]) -> list[Path]:
+def _contents(*reports: Path) -> list[Path]:
     """All that reports consist of, without their manifests."""
     entries = (entry for folder in reports for entry in sorted(folder.iterdir()))
     return [entry for entry in entries if entry.name != "manifest.json"]
 
 
-def _rewrite(db: sqlite3.Connection, files: set[Path], key: str, store: Path) -> None:
-    """Let the catalog name new files without the customer in place of those that it names."""
+def _rewrite(db: sqlite3.Connection, file: Path, key: str, store: Path) -> None:
+    """Let the catalog name a new file without the customer, if it names this one."""
     parts = store / "parts"
-    for file in sorted(files):
-        name = file.relative_to(parts).as_posix()
-        named = db.execute("SELECT dataset, month FROM parts WHERE file = ?", [name]).fetchall()
-        if not named:
-            continue
-        target = file.with_name(f"{file.name.split('.')[0]}.{token_hex(4)}.parquet")
-        with TemporaryDirectory(dir=store, prefix=".ingest-") as folder, duckdb.connect() as engine:
-            new = Path(folder) / target.name
-            engine.execute(
-                f"""COPY (
-                        SELECT * FROM read_parquet({sql_path(file)}, hive_partitioning = false)
-                        WHERE customer NOT IN (SELECT unnest($keys))
-                    ) TO $new (FORMAT parquet, COMPRESSION zstd)""",
-                {"keys": _spellings(key), "new": str(new)},
-            )
-            left = {m.isoformat(): c for m, *c in counts_by_month(engine, new, named[0][0])}
-            move_into_store(new, target)
-        for _, month in named:
-            db.execute(
-                """UPDATE parts SET file = ?, rows = ?, subscription_ids = ?, hash = ?
-                   WHERE file = ? AND month = ?""",
-                (target.relative_to(parts).as_posix(), *left.get(month, (0, 0, "")), name, month),
-            )
+    name = file.relative_to(parts).as_posix()
+    named = db.execute("SELECT dataset, month FROM parts WHERE file = ?", [name]).fetchall()
+    if not named:
+        return
+    target = file.with_name(f"{file.name.split('.')[0]}.{token_hex(4)}.parquet")
+    with TemporaryDirectory(dir=store, prefix=".ingest-") as folder, duckdb.connect() as engine:
+        new = Path(folder) / target.name
+        engine.execute(
+            f"""COPY (
+                    SELECT * FROM read_parquet({sql_path(file)}, hive_partitioning = false)
+                    WHERE customer NOT IN (SELECT unnest($keys))
+                ) TO $new (FORMAT parquet, COMPRESSION zstd)""",
+            {"keys": _spellings(key), "new": str(new)},
+        )
+        left = {m.isoformat(): c for m, *c in counts_by_month(engine, new, named[0][0])}
+        move_into_store(new, target)
+    for _, month in named:
+        db.execute(
+            """UPDATE parts SET file = ?, rows = ?, subscription_ids = ?, hash = ?
+               WHERE file = ? AND month = ?""",
+            (target.relative_to(parts).as_posix(), *left.get(month, (0, 0, "")), name, month),
+        )
 
 
 def _strike_out(db: sqlite3.Connection, key: str) -> None:

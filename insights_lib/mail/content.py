@@ -14,6 +14,7 @@ from insights_lib.tables import ALL, TABLES, records
 
 MOST_ROWS = 10
 MOST_MONTHS = 12
+MOST_NAMES = 5
 LONGEST_CELL = 60
 LONGEST_LINE = 300
 MOST_WARNINGS = 10
@@ -31,21 +32,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Figure:
-    """A key figure: what it is called, its value and growth as texts, and its month.
-
-    Attributes:
-        name: What a reader calls it.
-        value: The number, or a dash.
-        growth: Growth over the range, a dash if it cannot be known; empty if it has none.
-        tone: `good`, `bad` or `quiet`: how the growth is to be seen.
-        aside: What else belongs to it.
-    """
+    """A key figure as texts; a dash stands for what cannot be known."""
 
     name: str
     value: str
-    growth: str
-    tone: str
-    aside: str
+    growth: str  # over the range
+    tone: str  # good, bad or quiet: how the growth is to be seen
+    aside: str  # what else belongs to it
 
 
 @dataclass(frozen=True)
@@ -61,42 +54,40 @@ class Table:
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a message says.
-
-    Attributes:
-        figures: The key figures.
-        changes: Sentences on what has changed over the range.
-        products: The products.
-        charts: The table behind each chart of the message.
-        warnings: What a reader should know of the data.
-    """
+    """All that a message says; `charts` are the tables behind those of the message."""
 
     figures: tuple[Figure, ...]
     changes: tuple[str, ...]
-    products: Table
+    products: Table | None
     charts: tuple[Table, ...]
     warnings: tuple[str, ...]
 
 
 def contents_of(report: Report, language: Language) -> Contents:
     """What a message says of a report, in the reader's language."""
+    # A report of a few sections has a few tables.
     tables = {name: records(table) for name, table in report.tables().items()}
-    tables["adds_and_churns"] = [r for r in tables["adds_and_churns"] if r["product"] == ALL]
+    flows = tables.get("adds_and_churns", [])
+    tables["adds_and_churns"] = [row for row in flows if row["product"] == ALL]
     titles = {card.name: card.title for section in report.sections for card in section.cards}
-    short = [
-        _table(name, titles[name], tables[name], language) for name in ("summary_products", *CHARTS)
-    ]
+    short = {
+        name: _table(name, titles[name], tables[name], language)
+        for name in ("summary_products", *CHARTS)
+        if name in titles
+    }
     return Contents(
-        figures=tuple(_figures(tables["summary"], language)),
-        changes=tuple(_changes(tables, language)),
-        products=short[0],
-        charts=tuple(short[1:]),
+        figures=tuple(_figures(tables.get("summary", []), language)),
+        changes=(*_changes(tables, language), *_names(tables.get("customers", []), language)),
+        products=short.get("summary_products"),
+        charts=tuple(short[name] for name in CHARTS if name in short),
         warnings=tuple(cut(w, LONGEST_LINE) for w in report.facts["warnings"][:MOST_WARNINGS]),
     )
 
 
 def _figures(summary: list[Row], language: Language) -> Iterator[Figure]:
     metric = {row["metric"]: row for row in summary}
+    if not metric:
+        return
     net = language.count(metric["net_customers_added"]["value"])
     churn_rate = language.percent(metric["churn_rate_pct"]["value"])
     asides = {
@@ -119,14 +110,14 @@ def _figures(summary: list[Row], language: Language) -> Iterator[Figure]:
 
 def _changes(tables: dict[str, list[Row]], language: Language) -> Iterator[str]:
     """Sentences on flows, the last month, products and markets, as far as they are known."""
-    metric = {row["metric"]: row["value"] for row in tables["summary"]}
-    if metric["net_customers_added"] is not None:
+    metric = {row["metric"]: row["value"] for row in tables.get("summary", [])}
+    if (net := metric.get("net_customers_added")) is not None:
         yield language("{added} customers came and {churned} left: {net} in all.").format(
             added=language.count(metric["customers_added"]),
             churned=language.count(metric["customers_churned"]),
-            net=_signed(metric["net_customers_added"], language),
+            net=f"{'+' if net > 0 else ''}{language.count(net)}",
         )
-    known = [r for r in tables["summary_trend"] if r["current_customers"] is not None]
+    known = [r for r in tables.get("summary_trend", []) if r["current_customers"] is not None]
     if len(known) > 1:
         before, last = known[-2:]
         yield language("{month}: {now} customers, after {then} in {before}.").format(
@@ -135,7 +126,7 @@ def _changes(tables: dict[str, list[Row]], language: Language) -> Iterator[str]:
             then=language.count(before["current_customers"]),
             before=language.month(before["month"]),
         )
-    grown = [r for r in tables["summary_products"] if r["growth_pct"] is not None]
+    grown = [r for r in tables.get("summary_products", []) if r["growth_pct"] is not None]
     grown.sort(key=lambda row: (row["growth_pct"], row["product"]))
     if grown and grown[0]["growth_pct"] < grown[-1]["growth_pct"]:
         least, most = grown[0], grown[-1]
@@ -145,7 +136,7 @@ def _changes(tables: dict[str, list[Row]], language: Language) -> Iterator[str]:
             least=cut(least["product"]),
             down=language.percent(least["growth_pct"], signed=True),
         )
-    new = [r for r in tables["geographical_spread"] if r["new_customers"]]
+    new = [r for r in tables.get("geographical_spread", []) if r["new_customers"]]
     if new:
         first = max(new, key=lambda row: row["new_customers"])
         yield language("Most new customers came from {market}: {count}.").format(
@@ -153,8 +144,25 @@ def _changes(tables: dict[str, list[Row]], language: Language) -> Iterator[str]:
         )
 
 
-def _signed(number: int, language: Language) -> str:
-    return f"{'+' if number > 0 else ''}{language.count(number)}"
+def _names(customers: list[Row], language: Language) -> Iterator[str]:
+    """The names of the largest who came and left; only executive report viewers have customers."""
+    came = [row for row in customers if row["status"] in {"new", "returned"}]
+    left = [row for row in customers if row["churned_month"] is not None]
+    for found, sentence in (
+        (came, language("The largest who came: {names}.")),
+        (left, language("The largest who left: {names}.")),
+    ):
+        found.sort(key=lambda row: (-(row["seats"] or 0), row["customer_name"], row["customer"]))
+        names = [_with_seats(row, language) for row in found[:MOST_NAMES]]
+        if names:
+            yield sentence.format(names=", ".join(names))
+
+
+def _with_seats(row: Row, language: Language) -> str:
+    name = cut(row["customer_name"])
+    if row["seats"] is None:
+        return name
+    return language("{name} ({count} seats)").format(name=name, count=language.count(row["seats"]))
 
 
 def _table(name: str, title: str, rows: list[Row], language: Language) -> Table:

@@ -1,6 +1,6 @@
 """Messages out: each claimed in the ledger, offered to the server, and settled by its answer."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -28,54 +28,26 @@ MOST_DOUBTS = 3  # messages that the server takes from nobody like us, before th
 class OutgoingMessage:
     """One message, and the deliveries that it makes: one per recipient.
 
-    Attributes:
-        deliveries: What it brings to whom.
-        message_id: The Message-ID that it has whenever it is built.
-        build: Makes it, as late as can be; raises an `InsightsError` if it must not be sent.
-        check: Called when the server asks for it; raises an `InsightsError` if it must not be sent.
-        alone: Held while it is built and sent, so that what it tells stays as it is.
+    Both `build` and `check` raise an `InsightsError` if it must not be sent.
     """
 
     deliveries: tuple[Delivery, ...]
-    message_id: str
-    build: Callable[[], bytes]
-    check: Callable[[], object] = lambda: None
+    message_id: str  # always the same, whenever it is built
+    build: Callable[[], bytes]  # as late as can be
+    check: Callable[[], object] = lambda: None  # when the server asks for it
+    # Held while it is built and sent, so that what it tells stays as it is.
     alone: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True)
 class MailSettings:
-    """How mail is sent.
-
-    Attributes:
-        server: The mail server.
-        login: Who logs in there, if anybody.
-        sender: Address for the envelope.
-        allowed_domains: Mail goes to addresses of these domains only.
-        again: States from which to send again: `uncertain`, which may have been sent, `failed`.
-    """
+    """How mail is sent, and to which domains only."""
 
     server: SmtpServer
     login: Login | None
     sender: str
     allowed_domains: tuple[str, ...]
-    again: tuple[State, ...] = ()
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a delivery stands after its turn; see `Entry`."""
-
-    delivery: Delivery
-    state: State
-    reason: str
-    next_try: datetime | None
-
-    def __str__(self) -> str:
-        """What became of it, in a line."""
-        one = self.delivery
-        place = f"partner {one.partner}, {one.months}, {one.recipient}"
-        return f"{place}: {self.state}{self.reason and ': '}{self.reason}"
+    again: tuple[State, ...] = ()  # states from which to send again: uncertain, failed
 
 
 def deliver_messages(
@@ -84,19 +56,20 @@ def deliver_messages(
     settings: MailSettings,
     clock: Clock,
     stay: bool = False,
-) -> Iterator[Result]:
+) -> Iterator[Entry]:
     """Send what is due of some messages, after another process that is sending has ended.
 
+    What was sent, failed, is uncertain or not yet due again is passed over.
+
     Args:
-        find: Finds the messages; it is called once nobody else sends, so that what they sent
-            counts. What was sent, failed, is uncertain or not yet due again is passed over.
-        ledger: Where it is noted.
-        settings: How to send.
-        clock: What to go by.
+        find: Finds the messages, once nobody else sends, so that what they sent counts.
+        ledger: Where each step is noted.
+        settings: The server, and what may go to it.
+        clock: Tells the time, and waits.
         stay: Whether to stay until nothing is left to be tried again.
 
     Yields:
-        The result of each delivery whose turn it was, as soon as it is noted.
+        How each delivery stands after its turn, as soon as it is noted.
 
     Raises:
         MailError: The server cannot be used as it is; what was not sent by then stands as before.
@@ -105,15 +78,17 @@ def deliver_messages(
         with locked(lock_file(ledger.file)):
             messages = find()
             yield from _deliver(messages, ledger, settings, clock)
-        if not stay or not (tries := _open_tries(messages, ledger)):
+        entries = (ledger.entry(one) for message in messages for one in message.deliveries)
+        tries = (e.next_try for e in entries if e and e.state == "deferred" and e.next_try)
+        if not stay or not (first := min(tries, default=None)):
             return
         settings = replace(settings, again=())  # what has failed just now has failed
-        clock.sleep(max(0.0, (min(tries) - clock.now()).total_seconds()))
+        clock.sleep(max(0.0, (first - clock.now()).total_seconds()))
 
 
 def _deliver(
     messages: list[OutgoingMessage], ledger: Ledger, settings: MailSettings, clock: Clock
-) -> Iterator[Result]:
+) -> Iterator[Entry]:
     ledger.recover(clock.now())
     with Connection(settings.server, settings.login) as connection:
         turn = _Turn(ledger, settings, clock, connection)
@@ -124,11 +99,6 @@ def _deliver(
                 ledger.recover(clock.now())
                 raise
             yield from settled
-
-
-def _open_tries(messages: Sequence[OutgoingMessage], ledger: Ledger) -> list[datetime]:
-    entries = (ledger.entry(delivery) for message in messages for delivery in message.deliveries)
-    return [e.next_try for e in entries if e and e.state == "deferred" and e.next_try]
 
 
 # Beside the server's answers: the server is away, and the message may not be offered.
@@ -144,56 +114,28 @@ _STATES: dict[_Ending, State] = {
 }
 
 
-def _settled(entry: Entry, ending: _Ending, reason: str, now: datetime) -> Entry:
-    """How a delivery stands after its turn: the one place that decides on another try."""
-    state, offered = _STATES[ending], ending not in {"away", "withheld"}
-    tries = (0 if entry.state == "failed" and offered else entry.tries) + offered
-    if ending == "later" and tries >= MOST_TRIES:
-        state, reason = "failed", f"{MOST_TRIES} tries; the last: {reason}"
-    wait = min(FIRST_WAIT * 2 ** max(tries - 1, 0), LONGEST_WAIT) if state == "deferred" else None
-    if entry.state == "failed" and not offered:
-        state, wait = "failed", None
-    elif entry.state == "uncertain" and state in {"deferred", "withheld"}:
-        state = "uncertain"  # as it may have been sent before, whatever came of this try
-    return replace(
-        entry,
-        state=state,
-        tries=tries,
-        reason=reason,
-        next_try=None if wait is None else now + wait,
-        changed_at=now,
-    )
-
-
 class _Withheld(Exception):  # noqa: N818 - not an error: the message is settled by it
     """The message must not be sent, by what it was made of."""
 
 
 @dataclass
 class _Turn:
-    """Sends one message after the other, no faster than allowed.
-
-    Attributes:
-        last: When the last dialogue began.
-        proved: Whether the server has taken a message of this sender.
-        doubts: Refusals of sender or login, by message, while it has taken none.
-    """
+    """Sends one message after the other, no faster than allowed."""
 
     ledger: Ledger
     settings: MailSettings
     clock: Clock
     connection: Connection
-    last: datetime | None = None
-    proved: bool = False
+    last: datetime | None = None  # when the last dialogue began
+    proved: bool = False  # whether the server has taken a message of this sender
+    # Refusals of sender or login, by message, while it has taken none.
     doubts: list[list[tuple[Entry, Answer]]] = field(default_factory=list)
 
-    def deliver(self, message: OutgoingMessage) -> Iterator[Result]:
+    def deliver(self, message: OutgoingMessage) -> Iterator[Entry]:
         """Send a message to those of its recipients that are due; yields what became of them."""
-        claimed = self.ledger.claim(
-            message.deliveries, message.message_id, self.clock.now(), self.settings.again
-        )
         entries = []
-        for entry in claimed:
+        now, again = self.clock.now(), self.settings.again
+        for entry in self.ledger.claim(message.deliveries, message.message_id, now, again):
             if reason := self._refusal(entry.delivery.recipient):
                 yield self._settle(entry, "withheld", reason)
             else:
@@ -210,25 +152,22 @@ class _Turn:
                 answers = self._offer(entries, message)
         except _Withheld as error:
             yield from (self._settle(entry, "withheld", str(error)) for entry in entries)
-            return
-        yield from self._answered([(e, answers[e.delivery.recipient]) for e in entries])
+        else:
+            yield from self._answered([(e, answers[e.delivery.recipient]) for e in entries])
 
     def _refusal(self, recipient: str) -> str:
         """Why nothing may be sent to an address; empty if it may."""
         try:
-            check_address(recipient)
+            if is_allowed(check_address(recipient), self.settings.allowed_domains):
+                return ""
         except ParameterError as error:
             return str(error)
-        if is_allowed(recipient, self.settings.allowed_domains):
-            return ""
         return f"mail to {recipient.rpartition('@')[2]} is not allowed; see allowed_domains"
 
     def _pace(self) -> None:
         """Wait for as long as the server's rate asks since the last message."""
-        if self.last is None:
-            return
         between = 60 / self.settings.server.messages_per_minute
-        passed = (self.clock.now() - self.last).total_seconds()
+        passed = (self.clock.now() - self.last).total_seconds() if self.last else between
         if 0 <= passed < between:  # a clock that was set back tells nothing
             self.clock.sleep(between - passed)
 
@@ -243,7 +182,7 @@ class _Turn:
         check = partial(_or_withheld, message.check)
         return self.connection.deliver(Offer(self.settings.sender, recipients, data, check, note))
 
-    def _answered(self, answered: list[tuple[Entry, Answer]]) -> Iterator[Result]:
+    def _answered(self, answered: list[tuple[Entry, Answer]]) -> Iterator[Entry]:
         """Settle what is clear; a refusal of the sender is so once a message was taken."""
         self.proved = self.proved or any(answer.outcome == "sent" for _, answer in answered)
         doubted = []
@@ -257,22 +196,30 @@ class _Turn:
             if len(self.doubts) >= MOST_DOUBTS:
                 yield from self.resolve_doubts()
 
-    def resolve_doubts(self) -> Iterator[Result]:
-        """Settle refusals of the sender.
-
-        Raises:
-            MailError: The server takes nothing from this sender; the refused stand as before.
-        """
+    def resolve_doubts(self) -> Iterator[Entry]:
+        """Settle refusals of the sender, or raise a `MailError`: the server takes none from it."""
         doubts, self.doubts = self.doubts, []
         for entry, answer in (pair for pairs in doubts for pair in pairs):
             if not self.proved:
                 raise MailError(self.connection.unwelcome(answer.reason))
             yield self._settle(entry, answer.outcome, answer.reason)
 
-    def _settle(self, entry: Entry, ending: _Ending, reason: str) -> Result:
-        settled = _settled(entry, ending, reason, self.clock.now())
+    def _settle(self, entry: Entry, ending: _Ending, reason: str) -> Entry:
+        """Note how a delivery stands after its turn: the one place that decides on another try."""
+        now, state, due = self.clock.now(), _STATES[ending], None
+        offered = ending not in {"away", "withheld"}
+        tries = (0 if entry.state == "failed" and offered else entry.tries) + offered
+        if ending == "later" and tries >= MOST_TRIES:
+            state, reason = "failed", f"{MOST_TRIES} tries; the last: {reason}"
+        if entry.state == "failed" and not offered:
+            state = "failed"
+        if state == "deferred":
+            due = now + min(FIRST_WAIT * 2 ** max(tries - 1, 0), LONGEST_WAIT)
+        if entry.state == "uncertain" and state in {"deferred", "withheld"}:
+            state = "uncertain"  # as it may have been sent before, whatever came of this try
+        settled = Entry(entry.delivery, state, tries, due, entry.message_id, now, reason)
         self.ledger.settle(settled)
-        return Result(settled.delivery, settled.state, settled.reason, settled.next_try)
+        return settled
 
 
 def _or_withheld(step: Callable[[], Made]) -> Made:

@@ -5,6 +5,7 @@ import smtplib
 import socket
 import ssl
 import time
+from select import select
 from typing import Any
 
 from insights_lib.errors import MailError
@@ -21,28 +22,15 @@ Reply = tuple[int, bytes]
 
 
 class Dialogue(smtplib.SMTP):
-    """A connection to a mail server, with a DATA of its own that stops before the final dot.
-
-    Attributes:
-        name: What errors call the server.
-        until: The moment at which all waits end, by `time.monotonic`.
-    """
+    """A connection to a mail server, with a DATA of its own that stops before the final dot."""
 
     def __init__(self, server: SmtpServer, context: ssl.SSLContext, until: float) -> None:
         name = socket.gethostname()  # getfqdn, which smtplib would ask, may wait for a name server
         super().__init__(local_hostname=name if "." in name else "[127.0.0.1]")
         self.name = f"mail server {server.host}:{server.port}"
-        self.until = until
+        self.until = until  # the moment at which all waits end, by time.monotonic
         self._server, self._context = server, context
         self._unread = b""
-
-    def open(self) -> Reply:
-        """Connect; returns the server's greeting.
-
-        Raises:
-            MailError: It does not begin as `security` says, or its certificate is not trusted.
-        """
-        return self.connect(self._server.host, self._server.port)
 
     def encrypt(self) -> None:
         """Encrypt what comes from here on; what was read ahead is dropped, as it was not."""
@@ -108,22 +96,12 @@ class Dialogue(smtplib.SMTP):
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._server.security == "tls":
             return self._encrypted(plain)
-        if self._is_silent(plain) and self._speaks_tls():
+        if not select([plain], [], [], self._silence())[0] and self._speaks_tls():
             raise MailError(
                 f"{self.name}: speaks TLS from the first byte, which `security: starttls` does "
                 "not, so nothing was sent; set `security: tls`, as is usual on port 465."
             )
         return plain
-
-    def _is_silent(self, plain: socket.socket) -> bool:
-        plain.settimeout(self._silence())
-        try:
-            plain.recv(1, socket.MSG_PEEK)
-        except TimeoutError:
-            return True
-        except OSError:  # whoever reads the greeting sees it, too
-            pass
-        return False
 
     def _silence(self) -> float:
         seconds = _SILENCE_ON_465 if self._server.port == 465 else _SILENCE

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -48,21 +48,13 @@ _COLUMNS = "state, tries, next_try, message_id, changed_at, reason"
 
 @dataclass(frozen=True)
 class Delivery:
-    """One report to one person.
-
-    Attributes:
-        partner: Partner global account id.
-        months: The months of the report, such as `2025-01_2025-12`.
-        variant: Empty for the ordinary report, else a digest that names filters and locale.
-        recipient: Address; its domain is kept in lower case.
-        version: Digest of the data that the report tells.
-    """
+    """One report to one person."""
 
     partner: str
-    months: str
-    variant: str
-    recipient: str
-    version: str
+    months: str  # such as 2025-01_2025-12
+    variant: str  # empty for the ordinary report
+    recipient: str  # address; its domain is kept in lower case
+    version: str  # digest of the data that the report tells
 
     def __post_init__(self) -> None:
         local, at, domain = self.recipient.rpartition("@")
@@ -71,37 +63,33 @@ class Delivery:
     @property
     def key(self) -> str:
         """A SHA-256 of the attributes, each with its length, so that none runs into the next."""
-        return digest(self.partner, self.months, self.variant, self.recipient, self.version)
+        return digest(*astuple(self))
 
     @property
     def report(self) -> str:
         """The same without the version: what all versions of a report to a person have."""
-        return digest(self.partner, self.months, self.variant, self.recipient)
+        return digest(*astuple(self)[:-1])
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What the ledger holds of a delivery.
-
-    Attributes:
-        delivery: Which one.
-        state: How it stands.
-        tries: How often the server was asked to take it.
-        next_try: The earliest moment of another try (UTC), if there is to be one.
-        message_id: Of the message that it was, or is to be, part of.
-        changed_at: Since when it has stood so (UTC).
-        reason: Why it stands so, in one line; of one that was sent, the server's answer.
-    """
+    """What the ledger holds of a delivery; moments are in UTC."""
 
     delivery: Delivery
     state: State
-    tries: int
-    next_try: datetime | None
-    message_id: str
-    changed_at: datetime
-    reason: str
+    tries: int  # how often the server was asked to take it
+    next_try: datetime | None  # the earliest moment of another try
+    message_id: str  # of the message that it was, or is to be, part of
+    changed_at: datetime  # since when it has stood so
+    reason: str  # why, in one line; of one that was sent, the server's answer
 
     COLUMNS = ("changed_at", "partner", "months", "recipient", "state", "reason")
+
+    def __str__(self) -> str:
+        """How it stands, in a line."""
+        one = self.delivery
+        place = f"partner {one.partner}, {one.months}, {one.recipient}"
+        return f"{place}: {self.state}{self.reason and ': '}{self.reason}"
 
     def row(self) -> dict[str, Any]:
         """It as a row to be shown."""
@@ -166,15 +154,9 @@ class Ledger:
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             for one in deliveries:
-                given = {
-                    **vars(one),
-                    "key": one.key,
-                    "report": one.report,
-                    "message_id": message_id,
-                    "now": _text(now),
-                    "again": json.dumps([*again]),
-                }
-                rows = self._db.execute(_CLAIM, given).fetchall()
+                names = {**vars(one), "key": one.key, "report": one.report}
+                given = {"message_id": message_id, "now": _text(now), "again": json.dumps([*again])}
+                rows = self._db.execute(_CLAIM, names | given).fetchall()
                 claimed += [_entry(one, *row) for row in rows]
                 if rows:  # newer data goes in place of what was put off
                     self._db.execute(

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
+from email.headerregistry import Address, BaseHeader, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP, EmailPolicy, Policy
+from email.policy import SMTP, Policy
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
@@ -25,42 +25,28 @@ from insights_lib.presentation import theme
 from insights_lib.presentation.language import Language
 
 MAIL_FILES = Path(__file__).parent / "files"
-# Bytes of the HTML; Gmail cuts off what is more than 102,000.
-LONGEST_HTML = 90_000
+LONGEST_HTML = 90_000  # bytes; Gmail cuts off what is more than 102,000
+SEVEN_BITS = SMTP.clone(cte_type="7bit")  # no server on the way has to know more
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """The headers of a message.
-
-    Attributes:
-        sender: Who it is from: display name and address.
-        to: Display names and addresses of those whose message it is.
-        copies: Of those who get a copy.
-        message_id: Without angle brackets.
-        date: When it is sent, with a zone.
-        unsubscribe: For List-Unsubscribe, None for no such header.
-        mark: Put before the subject, such as a note that it is a test.
-    """
+    """The headers of a message; people are display names and addresses."""
 
     sender: tuple[str, str]
     to: tuple[tuple[str, str], ...]
     copies: tuple[tuple[str, str], ...]
-    message_id: str
-    date: datetime
-    unsubscribe: str | None = None
-    mark: str = ""
+    message_id: str  # without angle brackets
+    date: datetime  # with a zone
+    unsubscribe: str | None = None  # for List-Unsubscribe
+    mark: str = ""  # stands before the subject, such as a note that it is a test
 
 
 @dataclass(frozen=True)
 class Enclosed:
-    """What a message brings.
+    """What a message brings: a report, and its page as a file or by a link to where it is served.
 
-    Attributes:
-        report: What the report says.
-        page: Its page, as bytes; it is attached unless there is a link.
-        link: Where the report is served; None to attach it.
-        pictures: Charts by the names of their tables; a table stands for each that is missing.
+    A table stands for each chart that is not among the pictures.
     """
 
     report: Report
@@ -86,19 +72,19 @@ def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
         for chart, picture in enclosed.pictures.items()
     }
     cids = {chart: _cid(envelope.message_id, chart) for chart in pictures}
+    filters = (f"{language.name(f)}: {', '.join(of)}" for f, of in facts["filters"].items())
     said = {
+        **facts,
         "language": language,
-        "locale": facts["locale"],
         "subject": subject,
-        "partner": facts["partner"],
         "partner_name": name,
         "months": months,
-        "filters": _filters(facts["filters"], language),
+        "filters": cut(" · ".join(filters), LONGEST_LINE),
         "contents": contents_of(enclosed.report, language),
         "link": enclosed.link,
         "file_name": file_name,
     }
-    message = EmailMessage(mail_policy())
+    message = EmailMessage(SEVEN_BITS)
     _address(message, envelope)
     message["Subject"] = subject
     message.set_content(_template("message.txt.j2").render(said))
@@ -123,7 +109,7 @@ def _address(message: EmailMessage, envelope: Envelope) -> None:
     message["Message-ID"] = f"<{envelope.message_id}>"
     message["Auto-Submitted"] = "auto-generated"
     if envelope.unsubscribe:
-        message["List-Unsubscribe"] = f"<{envelope.unsubscribe}>"
+        message["List-Unsubscribe"] = _Whole("List-Unsubscribe", f"<{envelope.unsubscribe}>")
 
 
 def _mailbox(name: str, address: str) -> Address:
@@ -135,18 +121,8 @@ def _cid(message_id: str, chart: str) -> str:
     return f"{hashlib.sha256(f'{left} {chart}'.encode()).hexdigest()[:16]}@{domain}"
 
 
-def _filters(filters: dict[str, list[str]], language: Language) -> str:
-    """The filters of a report in a line that has an end."""
-    texts = (f"{language.name(facet)}: {', '.join(values)}" for facet, values in filters.items())
-    return cut(" · ".join(texts), LONGEST_LINE)
-
-
 def _html(said: Mapping[str, Any]) -> str:
-    """The HTML with its style inlined, as many mail programs want it.
-
-    Raises:
-        MailError: It is so long that it would be cut off on the way.
-    """
+    """The HTML with its style inlined, as many mail programs want it."""
     style = _template("message.css.j2").render(light=theme.LIGHT, dark=theme.DARK)
     page = _template("message.html.j2").render(said, style=Markup(style))  # noqa: S704 - our file
     html = css_inline.inline(page, keep_at_rules=True, load_remote_stylesheets=False)
@@ -162,14 +138,6 @@ class _Whole(UnstructuredHeader, BaseHeader):
 
     def fold(self, *, policy: Policy) -> str:
         return f"{self.name}: {self}{policy.linesep}"
-
-
-@cache
-def mail_policy() -> "EmailPolicy[EmailMessage]":
-    """How messages are written: in seven bits, as no server on the way has to know more."""
-    headers = HeaderRegistry()
-    headers.map_to_type("list-unsubscribe", _Whole)
-    return SMTP.clone(cte_type="7bit", header_factory=headers)
 
 
 @cache

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from shutil import which
 
@@ -76,33 +77,25 @@ class Pictures:
         self._program = next(filter(None, map(which, CHROMIUM)), None)
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
-        self._told = False
-        self._drawn: dict[tuple[bytes, tuple[str, ...]], dict[str, Picture]] = {}
+        self._drawn = lru_cache(_KEPT)(lambda _, file, names: self._draw(file, names))
 
     def of(self, page_file: Path, names: Iterable[str]) -> Mapping[str, Picture]:
         """Pictures of charts of a report, by name; none if there is no browser, or if it fails.
 
         They are drawn once for a page, however many messages bring it. The log tells of a missing
-        browser once, and of one that fails for each report.
-
-        Args:
-            page_file: The report's page.
-            names: Names of tables; each is the name of the card that shows its chart.
+        browser once, and of one that fails for each report. The names are those of tables, and of
+        the cards that show their charts.
         """
         if self._program is None:
-            if not self._told:
-                known = ", ".join(CHROMIUM)
-                _log.warning(
-                    "no Chromium is on the PATH (%s), so messages have tables for charts", known
-                )
-            self._told = True
+            known = ", ".join(CHROMIUM)
+            _log.warning(
+                "no Chromium is on the PATH (%s), so messages have tables for charts", known
+            )
+            self._program = ""  # which is not told again
+        if not self._program:
             return {}
-        key = (hashlib.sha256(page_file.read_bytes()).digest(), tuple(names))
-        if key not in self._drawn:
-            while len(self._drawn) >= _KEPT:
-                del self._drawn[next(iter(self._drawn))]
-            self._drawn[key] = self._draw(page_file, key[1])
-        return self._drawn[key]
+        content = hashlib.sha256(page_file.read_bytes()).digest()
+        return self._drawn(content, page_file, tuple(names))
 
     def _draw(self, page_file: Path, names: tuple[str, ...]) -> dict[str, Picture]:
         try:

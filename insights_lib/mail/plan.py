@@ -15,19 +15,12 @@ from insights_lib.run.plan import PlannedReport, plan_reports
 
 @dataclass(frozen=True)
 class PlannedMail:
-    """One report to one person, as the parameters ask for it.
-
-    Attributes:
-        person: Who gets it.
-        report: Which report, and how it stands.
-        version: Digest of its tables; empty if it is not there.
-        blocked_by: Why it cannot be sent now, empty if it can.
-    """
+    """One report to one person, as the parameters ask for it."""
 
     person: Person
     report: PlannedReport
-    version: str = ""
-    blocked_by: str = ""
+    version: str = ""  # digest of the report's tables; empty if it is not there
+    blocked_by: str = ""  # why it cannot be sent now
 
     @property
     def spec(self) -> ReportSpec:
@@ -41,11 +34,7 @@ class PlannedMail:
 
     @property
     def folder(self) -> Path:
-        """Where the report is.
-
-        Raises:
-            ParameterError: There is no data for it, so that it has no place.
-        """
+        """Where the report is; a `ParameterError` tells that there is no data for it."""
         if self.report.folder is None:
             raise ParameterError(self.report.reason)
         return self.report.folder
@@ -77,18 +66,6 @@ def mail_plan(
     planned = [
         _planned(person, report) for (person, _), report in zip(wanted, reports, strict=True)
     ]
-    _refuse_twice(planned)
-    own = {one.message_key for one in planned if one.person.message == "own"}
-    for one in planned:
-        if one.message_key not in own:
-            raise ParameterError(
-                f"partner {one.spec.partner}: {one.person.address} is to get a copy, but nobody "
-                "gets the same report in a message of their own; write message: own."
-            )
-    return planned
-
-
-def _refuse_twice(planned: list[PlannedMail]) -> None:
     seen: dict[tuple[str, ...], str] = {}
     for one in planned:
         address = one.person.address
@@ -98,6 +75,14 @@ def _refuse_twice(planned: list[PlannedMail]) -> None:
                 f"partner {one.spec.partner}: {other} and {address} would get the same report "
                 "twice; list one of them."
             )
+    own = {one.message_key for one in planned if one.person.message == "own"}
+    for one in planned:
+        if one.message_key not in own:
+            raise ParameterError(
+                f"partner {one.spec.partner}: {one.person.address} is to get a copy, but nobody "
+                "gets the same report in a message of their own; write message: own."
+            )
+    return planned
 
 
 def _planned(person: Person, report: PlannedReport) -> PlannedMail:

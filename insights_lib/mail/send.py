@@ -1,7 +1,7 @@
 """Sending: what the ledger knows of the mail plan, and what of it is still to go."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,14 +9,15 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
 from insights_lib.errors import MailError
-from insights_lib.mail.delivery import MailSettings, OutgoingMessage, Result, deliver_messages
-from insights_lib.mail.ledger import Ledger, State, ledger
+from insights_lib.mail.delivery import MailSettings, OutgoingMessage, deliver_messages
+from insights_lib.mail.ledger import Entry, Ledger, State, ledger
 from insights_lib.mail.login import read_login
 from insights_lib.mail.plan import PlannedMail
 from insights_lib.mail.smtp import Connection, Offer
@@ -35,20 +36,12 @@ OPEN = {DUE, "claimed", "sending", "deferred", "withheld"}  # claimed, sending: 
 
 @dataclass(frozen=True)
 class MailStatus:
-    """How a planned mail stands.
-
-    Attributes:
-        planned: Which one.
-        state: A state of the ledger, or `due`, `not ready`, `no update wanted`.
-        since: Since when (UTC), None if it never was in the ledger; of what is due or not ready,
-            since when an earlier version of it has been put off.
-        reason: Why, or the server's answer; empty if there is none.
-    """
+    """How a planned mail stands, and since when (UTC), if it was ever in the ledger."""
 
     planned: PlannedMail
-    state: str
-    since: datetime | None = None
-    reason: str = ""
+    state: str  # of the ledger, or one of the three above
+    since: datetime | None = None  # what is due or not ready: an earlier version was put off then
+    reason: str = ""  # or the server's answer
 
     COLUMNS = ("partner", "months", "recipient", "how", "state", "since", "why")
 
@@ -67,11 +60,6 @@ class MailStatus:
         }
 
 
-def mail_statuses(planned: Sequence[PlannedMail], book: Ledger) -> list[MailStatus]:
-    """How each planned mail stands, by the ledger."""
-    return [_mail_status(one, book) for one in planned]
-
-
 def _mail_status(planned: PlannedMail, book: Ledger) -> MailStatus:
     own = planned.delivery
     earlier = book.earlier(own)
@@ -88,11 +76,11 @@ def _mail_status(planned: PlannedMail, book: Ledger) -> MailStatus:
     return MailStatus(planned, DUE, put_off, "in place of earlier data, put off" if put_off else "")
 
 
-def put_off(planned: Sequence[PlannedMail], book: Ledger) -> list[PlannedMail]:
+def put_off(planned: Sequence[PlannedMail], outputs: Outputs) -> list[PlannedMail]:
     """The mails that a server has put off, be it this version or an earlier one."""
     return [
         status.planned
-        for status in mail_statuses(planned, book)
+        for status in mail_statuses_now(planned, outputs)
         if status.state == "deferred" or (status.since and status.state in {DUE, NOT_READY})
     ]
 
@@ -100,7 +88,7 @@ def put_off(planned: Sequence[PlannedMail], book: Ledger) -> list[PlannedMail]:
 def mail_statuses_now(planned: Sequence[PlannedMail], outputs: Outputs) -> list[MailStatus]:
     """How each planned mail stands, by the ledger of a folder of reports, if there is one."""
     with ledger_to_read(outputs) as book:
-        return mail_statuses(planned, book)
+        return [_mail_status(one, book) for one in planned]
 
 
 @contextmanager
@@ -113,14 +101,14 @@ def ledger_to_read(outputs: Outputs) -> Iterator[Ledger]:
 
 
 def open_messages(
-    writer: Writer, statuses: Sequence[MailStatus], again: Collection[str] = ()
+    planned: Sequence[PlannedMail], writer: Writer, book: Ledger, retry_failed: bool = False
 ) -> list[OutgoingMessage]:
     """The messages with something left to deliver.
 
-    What stands in one of the states `again` is left, too. Who has got a message is still named in
-    it; the ledger passes over them.
+    Who has got a message is still named in it; the ledger passes over them.
     """
-    left = OPEN.union(again)
+    statuses = [_mail_status(one, book) for one in planned]
+    left = OPEN.union(_states_again(writer.recipients, retry_failed))
     keys = {status.planned.delivery.key for status in statuses if status.state in left}
     ready = [status.planned for status in statuses if status.state not in {NOT_READY, NO_UPDATE}]
     return [
@@ -131,49 +119,34 @@ def open_messages(
 
 
 def send_planned(
-    planned: Sequence[PlannedMail],
-    writer: Writer,
-    again: tuple[State, ...] = (),
-    stay: bool = False,
-) -> Iterator[Result]:
-    """Send what is due.
-
-    Args:
-        planned: The mail plan.
-        writer: Writes the messages.
-        again: States of deliveries that are over, but to be sent again; see `states_again`.
-        stay: Whether to stay until there is nothing left to be tried again.
-
-    Yields:
-        The result of each delivery, as soon as it is noted.
+    planned: Sequence[PlannedMail], writer: Writer, retry_failed: bool = False, stay: bool = False
+) -> Iterator[Entry]:
+    """Send what is due of a mail plan; see `deliver_messages`.
 
     Raises:
         MailError: There is no login, or the server cannot be used as it is.
     """
     with ledger(writer.outputs.ledger) as book:
-
-        def find() -> list[OutgoingMessage]:
-            return open_messages(writer, mail_statuses(planned, book), again)
-
+        find = partial(open_messages, planned, writer, book, retry_failed)
         if find():  # else no login is needed
-            settings = mail_settings(writer.recipients, again)
+            settings = mail_settings(writer.recipients, retry_failed)
             yield from deliver_messages(find, book, settings, writer.clock, stay)
 
 
-def states_again(recipients: RecipientsFile, retry_failed: bool) -> tuple[State, ...]:
+def _states_again(recipients: RecipientsFile, retry_failed: bool) -> tuple[State, ...]:
     """The states of deliveries that are over, but to be sent again."""
     wanted: dict[State, bool] = {"uncertain": recipients.resend_uncertain, "failed": retry_failed}
     return tuple(state for state in wanted if wanted[state])
 
 
-def mail_settings(recipients: RecipientsFile, again: tuple[State, ...] = ()) -> MailSettings:
+def mail_settings(recipients: RecipientsFile, retry_failed: bool = False) -> MailSettings:
     """How mail is sent, by the parameters and the login of the environment."""
     return MailSettings(
         server=recipients.smtp,
         login=read_login(os.environ) if recipients.smtp.login else None,
         sender=recipients.sender,
         allowed_domains=recipients.allowed_domains,
-        again=again,
+        again=_states_again(recipients, retry_failed),
     )
 
 

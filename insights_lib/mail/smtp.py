@@ -9,9 +9,9 @@ import smtplib
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
 from insights_lib.errors import MailError
 from insights_lib.mail.dialogue import Dialogue, Reply, reason_of, text_of
@@ -48,15 +48,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Offer:
-    """One message for the server.
+    """One message for the server; its line ends become CRLF.
 
-    Attributes:
-        sender: Address for the envelope.
-        recipients: Addresses for the envelope.
-        message: Its bytes; line ends become CRLF.
-        before_data: Called right before DATA. If it raises, nobody gets the message.
-        before_dot: Called with the recipients whom the server has accepted, right before it may
-            take the message. If it raises, nobody gets the message.
+    `before_data` is called right before DATA, and `before_dot` right before the server may take
+    the message, with those whom it has accepted. If one of them raises, nobody gets the message.
     """
 
     sender: str
@@ -71,22 +66,12 @@ class _Settled(Exception):  # noqa: N818 - not an error: the answer for all who 
         self.answer = Answer(outcome, reason)
 
 
-class _Lost(Exception):  # noqa: N818 - not an error: a new connection may do
-    def __init__(self, answers: dict[str, Answer]) -> None:
-        self.answers = answers
-
-
-class Connection:
-    """A connection for many messages; opened when the first comes, and again after it was lost.
-
-    Attributes:
-        failures: For how many messages in a row it was lost, or could not be opened.
-    """
+class Connection(AbstractContextManager["Connection"]):
+    """A connection for many messages; opened when the first comes, and again after it was lost."""
 
     def __init__(self, server: SmtpServer, login: Login | None) -> None:
-        self.failures = 0
-        self._server = server
-        self._login = login
+        self.failures = 0  # messages in a row for which it was lost, or could not be opened
+        self._server, self._login = server, login
         self._name = f"mail server {server.host}:{server.port}"
         self._smtp: Dialogue | None = None
         try:
@@ -98,9 +83,6 @@ class Connection:
             ) from error
         # Some systems set a lower minimum than Python does.
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._smtp is not None:
@@ -121,22 +103,18 @@ class Connection:
         until = time.monotonic() + _LONGEST * self._server.timeout_seconds
         was_open = self._smtp is not None
         try:
-            try:
-                answers = self._deliver(offer, until)
-            except _Lost:
-                if not was_open:
-                    raise
+            answers, dotted = self._deliver(offer, until)
+            if was_open and self._smtp is None and not dotted:
                 # Servers end connections after some time, or a number of messages.
-                answers = self._deliver(offer, until)
-        except _Lost as lost:
-            answers = lost.answers
+                answers, _ = self._deliver(offer, until)
         except BaseException:
             self._hang_up()  # without a dot the server forgets what it was offered
             raise
         self.failures = 0 if self._smtp is not None else self.failures + 1
         return answers
 
-    def _deliver(self, offer: Offer, until: float) -> dict[str, Answer]:
+    def _deliver(self, offer: Offer, until: float) -> tuple[dict[str, Answer], bool]:
+        """The answers, and whether the final dot may have been said."""
         lines = re.sub(rb"\r\n|\r|\n", b"\r\n", offer.message).removesuffix(b"\r\n") + b"\r\n"
         answers: dict[str, Answer] = {}
         dotted = False
@@ -156,20 +134,13 @@ class Connection:
                 answers |= dict.fromkeys(accepted, answer)
         except _Settled as settled:
             answers = dict.fromkeys(offer.recipients, settled.answer) | answers
-            if self._smtp is None and not dotted:
-                raise _Lost(answers) from None
-        return answers
+        return answers, dotted
 
     def _address(self, smtp: Dialogue, offer: Offer, size: int, answers: dict[str, Answer]) -> None:
         """Say sender and recipients, and note who is not accepted."""
         told = self._size(smtp, size)
-        try:
-            self._expect(2, smtp.docmd("MAIL", f"FROM:<{offer.sender}>{told}"))
-        except _Settled as settled:
-            reason = settled.answer.reason
-            if settled.answer.outcome != "refused" or _TOO_LARGE.match(reason):
-                raise
-            raise _Settled("not ours", reason) from None  # it knows nothing but the sender yet
+        # If it refuses, then us: it knows nothing but the sender yet.
+        self._expect(2, smtp.docmd("MAIL", f"FROM:<{offer.sender}>{told}"), refused="not ours")
         for recipient in offer.recipients:
             try:
                 self._expect(2, smtp.docmd("RCPT", f"TO:<{recipient}>"))
@@ -205,7 +176,7 @@ class Connection:
         return self._smtp
 
     def _begin(self, smtp: Dialogue) -> None:
-        self._expect_welcome(smtp.open())
+        self._expect_welcome(smtp.connect(self._server.host, self._server.port))
         self._expect_welcome(smtp.ehlo())
         if self._server.security == "starttls":
             if not smtp.has_extn("starttls"):
@@ -247,7 +218,7 @@ class Connection:
             )
         self._expect(2, reply)
 
-    def _expect(self, digit: int, reply: Reply) -> str:
+    def _expect(self, digit: int, reply: Reply, refused: Outcome = "refused") -> str:
         """The reply in one line, if its code begins with a digit; else it settles the message."""
         code, text = reply[0], text_of(reply)
         if code // 100 == digit:
@@ -260,7 +231,9 @@ class Connection:
             raise smtplib.SMTPResponseException(*reply)
         if _NOT_OURS.search(text):
             raise _Settled("not ours", text)
-        raise _Settled("later" if code // 100 == 4 else "refused", text)
+        if _TOO_LARGE.match(text):
+            raise _Settled("refused", text)
+        raise _Settled("later" if code // 100 == 4 else refused, text)
 
     def unwelcome(self, reason: str) -> str:
         """A sentence for a server that takes nothing from this sender."""

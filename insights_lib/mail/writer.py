@@ -23,23 +23,14 @@ if TYPE_CHECKING:  # seconds of imports, for those who write a message
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes messages.
-
-    Attributes:
-        recipients: Sender and limits.
-        outputs: Folder of the reports.
-        pictures: Draws charts.
-        clock: Dates the messages.
-        test_to: An address that gets every message in place of those whom it is for.
-        dry: Whether no message is sent, so that nothing is put where pages are served.
-    """
+    """Writes messages."""
 
     recipients: RecipientsFile
     outputs: Outputs
     pictures: "Pictures"
     clock: Clock
-    test_to: str | None = None
-    dry: bool = False
+    test_to: str | None = None  # gets every message in place of those whom it is for
+    dry: bool = False  # no message is sent, so nothing is put where pages are served
 
     def messages(self, planned: Iterable[PlannedMail]) -> list[OutgoingMessage]:
         """A message for each person with one of their own, the first with those who get a copy."""
@@ -60,13 +51,9 @@ class Writer:
     def _message(self, people: list[PlannedMail]) -> OutgoingMessage:
         deliveries = tuple(one.delivery for one in people)
         # Of the first, whose message it is: stable, so that programs know it if it comes again.
-        domain = self.recipients.sender.rpartition("@")[2]
-        message_id = f"{deliveries[0].key[:40]}@{domain}"
-        if self.test_to:
-            message_id = (
-                f"{uuid4().hex}@{domain}"  # tests are to come as often as they are asked for
-            )
-            # Told apart by the version, as they all go to one address.
+        name = uuid4().hex if self.test_to else deliveries[0].key[:40]
+        message_id = f"{name}@{self.recipients.sender.rpartition('@')[2]}"
+        if self.test_to:  # all go to one address, and the version tells them apart
             deliveries = (replace(deliveries[0], recipient=self.test_to, version=message_id),)
         return OutgoingMessage(
             deliveries,
@@ -77,11 +64,7 @@ class Writer:
         )
 
     def _build(self, people: list[PlannedMail], message_id: str) -> bytes:
-        """The message, from a report that has just been checked.
-
-        Raises:
-            MailError: The report is not what is to be sent, or the message cannot be.
-        """
+        """The message, or a `MailError`: the report is not the planned one, or cannot be sent."""
         from insights_lib.mail.content import CHARTS  # noqa: PLC0415 - as above
         from insights_lib.mail.message import Enclosed, message_of  # noqa: PLC0415 - as above
 
@@ -89,18 +72,16 @@ class Writer:
         try:
             before = Manifest.read(planned.folder)
             report, page = checked_report(planned)
-            file = planned.folder / "report.html"
-            drawn = self.pictures.of(file, CHARTS)
-            link = (
-                self._publish(planned, message_id, page) if planned.person.how == "link" else None
-            )
+            drawn = self.pictures.of(planned.folder / "report.html", CHARTS)
+            publish = partial(self._publish, planned, message_id, page)
+            link = publish() if planned.person.how == "link" else None
             enclosed = Enclosed(report, page, link, drawn)
             envelope = self._envelope(people, message_id)
             message = message_of(envelope, enclosed).as_bytes()
-            if len(message) > self.recipients.largest_message_mb * MEGABYTE and not enclosed.link:
-                enclosed = replace(enclosed, link=self._publish(planned, message_id, page))
-                message = message_of(envelope, enclosed).as_bytes()
-            changed = Manifest.read(planned.folder) != before
+            if len(message) > self.recipients.largest_message_mb * MEGABYTE and not link:
+                message = message_of(envelope, replace(enclosed, link=publish())).as_bytes()
+            if Manifest.read(planned.folder) == before:
+                return message
         except InsightsError:
             raise
         except Exception as error:  # whatever it is, this message alone is withheld
@@ -109,9 +90,7 @@ class Writer:
                 f"{planned.folder}: is not a whole report ({why}); `insights run --force` makes it "
                 "again."
             ) from error
-        if changed:
-            raise MailError(f"{planned.folder}: was rendered again at that moment; send it again.")
-        return message
+        raise MailError(f"{planned.folder}: was rendered again at that moment; send it again.")
 
     def _envelope(self, people: list[PlannedMail], message_id: str) -> "Envelope":
         from insights_lib.mail.message import Envelope  # noqa: PLC0415 - as above
@@ -119,7 +98,7 @@ class Writer:
         to, *copies = ((one.person.name, one.person.address) for one in people)
         mark = ""
         if self.test_to:
-            mark = f"[Test for {', '.join(one.person.address for one in people)}] "
+            mark = f"[Test for {', '.join(address for _, address in (to, *copies))}] "
             to, copies = ("", self.test_to), []
         return Envelope(
             sender=(self.recipients.sender_name, self.recipients.sender),
@@ -132,11 +111,7 @@ class Writer:
         )
 
     def _publish(self, planned: PlannedMail, message_id: str, page: bytes) -> str:
-        """Put a page where it is served, under a name that nobody can guess; return its address.
-
-        Raises:
-            MailError: Nothing is served.
-        """
+        """Put a page where it is served, under a name that nobody can guess; return its address."""
         if not self.recipients.base_url:
             raise MailError(
                 f"the message has more than {self.recipients.largest_message_mb:g} MB, and no "
@@ -187,11 +162,8 @@ def checked_report(planned: PlannedMail) -> "tuple[Report, bytes]":
     """
     from insights_lib.page.sections import read_report, tables_digest  # noqa: PLC0415 - as above
 
-    page, report, spec = (
-        checked_page(planned),
-        read_report(planned.folder / "notebooks"),
-        planned.spec,
-    )
+    page, spec = checked_page(planned), planned.spec
+    report = read_report(planned.folder / "notebooks")
     facts = report.facts
     checks = {
         "role of the notebooks": (facts["role"], spec.role),

@@ -31,31 +31,31 @@ def compact_people(
         data, three and three; earlier is null with fewer), used (1 in the range, 2 in the last two
         months of its data, 0 not at all), last (the last month with use, or -1).
     """
-    keys = data.query("SELECT customer, key FROM customer_numbers")
+    keys = data.query("SELECT customer, key FROM details.keys")
     keys["customer"] = keys["customer"].map(number_of)
-    names = data.query("SELECT span, name FROM span_names")
+    names = data.query("SELECT span, name FROM details.names")
     lines = data.query(
         f"""SELECT span, seats, assigned_seats AS assigned,
             end_date - DATE '{data.spec.as_of}' AS "end",
             renews::INTEGER + 2 * does_not_renew::INTEGER AS renews
-        FROM span_lines ORDER BY ALL"""
+        FROM details.lines ORDER BY ALL"""
     )
     amounts = data.query(
         """SELECT span, coalesce(month_index, -1) AS month, billed, consumed
-        FROM span_amounts LEFT JOIN months USING (month) ORDER BY ALL"""
+        FROM details.amounts LEFT JOIN months USING (month) ORDER BY ALL"""
     )
-    before = data.query("SELECT span, seats FROM span_seats_before ORDER BY ALL")
+    before = data.query("SELECT span, seats FROM details.seats_before ORDER BY ALL")
     use = data.query(
         """SELECT customer, product, earlier, later,
             used::INTEGER + (used AND used_lately)::INTEGER AS used,
             coalesce(month_index, -1) AS last
-        FROM product_use LEFT JOIN months ON month = last_month"""
+        FROM details.use LEFT JOIN months ON month = last_month"""
     )
     use["customer"] = use["customer"].map(number_of)
     use["product"] = pd.Categorical(use["product"], products).codes
     known = sorted(names["name"].unique())
     names["name"] = pd.Categorical(names["name"], known).codes
-    counts = data.query("SELECT product, months FROM usage_month_counts").set_index("product")
+    counts = data.query("SELECT product, months FROM details.months_of_use").set_index("product")
     return {
         "as_of": data.spec.as_of.isoformat(),
         "months_of_use": [int(counts["months"].get(product, 0)) for product in products],

@@ -44,7 +44,7 @@ def write_page(report: Report, rows: dict[str, Any], file: Path) -> None:
             for card in _cards(report)
             if card.table
         ],
-        latest={row["metric"]: row["month"] for row in records(tables["summary"])},
+        latest=_latest(report),
         language=language,
         policy=assets.content_security_policy([_GATE, script, plotly]),
         gate=assets.markup(_GATE),
@@ -60,13 +60,19 @@ def write_page(report: Report, rows: dict[str, Any], file: Path) -> None:
     file.write_text(page, encoding="utf-8")
 
 
+def _latest(report: Report) -> dict[str, str | None]:
+    """The month that each card speaks of; none where the report has no summary."""
+    summary = report.tables().get("summary")
+    return {row["metric"]: row["month"] for row in records(summary)} if summary else {}
+
+
 def _cards(report: Report) -> list[Card]:
     return [card for section in report.sections for card in section.cards]
 
 
 def _content(report: Report, rows: dict[str, Any], language: Language) -> dict[str, Any]:
     """All that files/script/mount.js shows a report of."""
-    facts = ("partner", "partner_name", "locale", "filters", "warnings")
+    facts = ("partner", "partner_name", "locale", "role", "as_of", "filters", "warnings")
     return {
         **{name: report.facts[name] for name in facts},
         "texts": language.texts,

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import email_validator
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator
 
 from insights_lib.errors import ParameterError
@@ -17,10 +16,8 @@ _HIDDEN, _ENDS = {"Cf", "Cs"}, {"Cc", "Zl", "Zp"}
 
 def visible(text: str) -> str:
     """A text of a stranger in one line, without what nobody sees, and which nothing decodes."""
-    line = ""
-    for character in text:
-        kind = unicodedata.category(character)
-        line += "" if kind in _HIDDEN else " " if kind in _ENDS else character
+    seen = [(c, unicodedata.category(c)) for c in text]
+    line = "".join(" " if kind in _ENDS else c for c, kind in seen if kind not in _HIDDEN)
     return line.replace("=?", "= ?")
 
 
@@ -64,19 +61,18 @@ def check_address(address: str) -> str:
     """
     email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()  # or .local is refused, which companies use
     try:
-        found = validate_email(
+        found = email_validator.validate_email(
             address,
             allow_smtputf8=False,
             check_deliverability=False,
             globally_deliverable=False,
             strict=True,
         )
-    except EmailNotValidError as error:
-        reason = str(error).rstrip(".")
-    else:
         if str(found.ascii_email).lower() == address.lower():
             return address
         reason = f"a server would be told {found.ascii_email}"
+    except email_validator.EmailNotValidError as error:
+        reason = str(error).rstrip(".")
     raise ParameterError(
         f"{address!r} is not an address that mail can be sent to ({reason}); write name@domain in "
         "ASCII letters, without spaces, commas, quotes and brackets"

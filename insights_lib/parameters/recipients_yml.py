@@ -16,7 +16,7 @@ from insights_lib.parameters.addresses import (
 )
 from insights_lib.parameters.reports_yml import FilterLists
 from insights_lib.parameters.spec import Locale, PartnerId, RangeText, Role
-from insights_lib.parameters.validation import Strict, read_yaml, validated
+from insights_lib.parameters.validation import Strict, only, read_yaml, validated
 
 MEGABYTE = 1_000_000
 
@@ -24,23 +24,6 @@ MEGABYTE = 1_000_000
 def _domain(text: str) -> str:
     check_address(f"a@{text}")
     return text.lower()
-
-
-def _web_page(text: str) -> str:
-    if not re.fullmatch(r"https?://[!-~]+", text) or set(text) & set("?#@"):
-        raise ParameterError(
-            f"{text!r} is not an address of a folder on the web such as https://reports.example.com"
-        )
-    return text
-
-
-def _way_out(text: str) -> str:
-    if not re.fullmatch(r"(mailto:|https://)[!-;=?-~]+", text):
-        raise ParameterError(
-            f"{text!r} is neither a web address that begins with https:// nor one such as "
-            "mailto:stop@example.com"
-        )
-    return text
 
 
 def _places(value: object) -> object:
@@ -52,83 +35,51 @@ def _places(value: object) -> object:
 
 
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(clean_name)]
-
-
-_HOST = re.compile(r"[A-Za-z0-9:-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
-
-
-def _host(text: str) -> str:
-    if not _HOST.fullmatch(text):
-        raise ParameterError(f"{text!r} is not a name of a server such as smtp.example.com")
-    return text
+_HOST = only(
+    re.compile(r"[A-Za-z0-9:-]{1,63}(\.[A-Za-z0-9-]{1,63})*").fullmatch,
+    "{!r} is not a name of a server such as smtp.example.com",
+)
+_WEB_FOLDER = only(
+    re.compile(r'https?://[!"$->A-~]+').fullmatch,  # printable, but for ?, # and @
+    "{!r} is not an address of a folder on the web such as https://reports.example.com",
+)
+_WAY_OUT = only(
+    re.compile(r"(mailto:|https://)[!-;=?-~]+").fullmatch,  # printable, but for < and >
+    "{!r} is neither a web address that begins with https:// nor one such as "
+    "mailto:stop@example.com",
+)
 
 
 class SmtpServer(Strict):
-    """A mail server and how to use it.
+    """A mail server and how to use it."""
 
-    Attributes:
-        host: Name or address; the certificate must be for it.
-        port: Usually 587 with `starttls` and 465 with `tls`.
-        security: How the connection is encrypted: after a first command, or from the start.
-        timeout_seconds: How long each step of the dialogue may take; a message takes ten of it
-            at most.
-        ca_file: Certificates to trust in place of the system's, for a private authority.
-        messages_per_minute: How many messages to send at most.
-        login: Whether to log in.
-    """
-
-    host: Annotated[str, AfterValidator(_host)]
-    port: Annotated[int, Field(gt=0, lt=65536)]
-    security: Literal["starttls", "tls"]
+    host: Annotated[str, _HOST]  # name or address; the certificate must be for it
+    port: Annotated[int, Field(gt=0, lt=65536)]  # usually 587 with starttls and 465 with tls
+    security: Literal["starttls", "tls"]  # encrypted after a first command, or from the start
+    # Of each step of the dialogue; a message takes ten of it at most.
     timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30
-    ca_file: Annotated[Path | None, Field(strict=False)] = None
+    ca_file: Annotated[Path | None, Field(strict=False)] = None  # in place of the system's
     messages_per_minute: Annotated[int, Field(gt=0)] = 60
     login: bool = True
 
 
 class Person(Strict):
-    """Somebody who gets a partner's report; what is not given is as in `reports.yml`.
-
-    Attributes:
-        address: Where to.
-        name: How the message names them.
-        locale: Language of message and report.
-        role: Whether single customers are shown to them, or counts only.
-        range: The months, a preset or two months.
-        filters: Page filters, within those of the partner.
-        locations: The partner locations that they may see; empty = all, which the file calls so.
-        how: Whether the report is attached, or linked to.
-        message: Whether they get a message of their own, or stand as a copy on the first one
-            that brings the same report.
-        updates: Whether they get a report again when the data of its months has changed.
-    """
+    """Somebody who gets a partner's report; what is not given is as in `reports.yml`."""
 
     address: Address
     name: Name = ""
     locale: Locale | None = None
-    role: Role | None = None
+    role: Role | None = None  # whether single customers are shown to them, or counts only
     range: RangeText | None = None
-    filters: FilterLists = Field(default={})
-    locations: Annotated[tuple[str, ...], BeforeValidator(_places)]
+    filters: FilterLists = Field(default={})  # within those of the partner
+    locations: Annotated[tuple[str, ...], BeforeValidator(_places)]  # empty where the file says all
     how: Literal["attached", "link"] = "attached"
-    message: Literal["own", "copy"] = "own"
-    updates: bool = False
+    message: Literal["own", "copy"] = "own"  # a copy of the first one with the same report
+    updates: bool = False  # whether to send a report again when the data of its months has changed
 
 
 class RecipientsFile(Strict):
-    """`parameters/recipients.yml`.
-
-    Attributes:
-        sender: Address that mail comes from.
-        sender_name: Its display name.
-        allowed_domains: Mail goes to addresses of these domains only.
-        smtp: The mail server.
-        base_url: Where the folder `_linked` of the outputs is served, for links.
-        largest_message_mb: What a message may have; a larger one carries a link instead.
-        resend_uncertain: Whether to send again what may have been sent.
-        unsubscribe: For the header List-Unsubscribe: an address or a web page.
-        partners: The people by partner id.
-    """
+    """`parameters/recipients.yml`: mail goes to addresses of the allowed domains only."""
 
     sender: Address
     sender_name: Name = "Partner Insights"
@@ -136,34 +87,34 @@ class RecipientsFile(Strict):
         tuple[Annotated[str, AfterValidator(_domain)], ...], Field(min_length=1, strict=False)
     ]
     smtp: SmtpServer
-    base_url: Annotated[str, AfterValidator(_web_page)] | None = None
-    largest_message_mb: float = Field(default=8, gt=0)
-    resend_uncertain: bool = False
-    unsubscribe: Annotated[str, AfterValidator(_way_out)] | None = None
+    base_url: Annotated[str, _WEB_FOLDER] | None = None  # where _linked of the outputs is served
+    largest_message_mb: float = Field(default=8, gt=0)  # a larger one carries a link instead
+    resend_uncertain: bool = False  # send again what may have been sent
+    unsubscribe: Annotated[str, _WAY_OUT] | None = None  # for the header List-Unsubscribe
     partners: dict[PartnerId, list[Person]] = Field(default={})
 
     @model_validator(mode="after")
     def _check(self) -> "RecipientsFile":
         for partner, people in self.partners.items():
             for person in people:
+                who = f"partner {partner}: {person.address}"
                 if not is_allowed(person.address, self.allowed_domains):
                     raise ParameterError(
-                        f"partner {partner}: {person.address} is in none of the allowed_domains: "
+                        f"{who} is in none of the allowed_domains: "
                         f"{', '.join(self.allowed_domains)}; add its domain or take it out."
                     )
                 if person.how == "link" and not self.base_url:
                     raise ParameterError(
-                        f"partner {partner}: {person.address} gets a link, but no base_url tells "
-                        "where the reports are served."
+                        f"{who} gets a link, but no base_url tells where the reports are served."
                     )
         return self
 
 
 def read_recipients(folder: Path) -> RecipientsFile:
-    """Read and check `recipients.yml` of a parameters folder.
+    """`recipients.yml` of a parameters folder.
 
     Raises:
-        ParameterError: The file is missing, is not YAML, or holds something unknown or wrong.
+        ParameterError: The file is missing, not YAML, or wrong.
     """
     file = folder / "recipients.yml"
     content = read_yaml(file, "it says who gets which report, and begins with `sender:`")

@@ -8,13 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from insights_lib.errors import ParameterError
-from insights_lib.parameters.spec import (
-    Filters,
-    Locale,
-    PartnerId,
-    RangeText,
-    Role,
-)
+from insights_lib.parameters.spec import Filters, Locale, PartnerId, RangeText, Role
 from insights_lib.parameters.validation import Strict, read_yaml, unknown, validated
 from insights_lib.tables import FACETS
 
@@ -40,9 +34,9 @@ class Partner(Strict):
 
 
 def _each_once(partners: list[Partner]) -> list[Partner]:
-    twice = [name for name, times in Counter(p.id for p in partners).items() if times > 1]
-    if twice:
-        raise ParameterError(f"partner {twice[0]!r} is listed twice; put its ranges together")
+    for name, times in Counter(partner.id for partner in partners).items():
+        if times > 1:
+            raise ParameterError(f"partner {name!r} is listed twice; put its ranges together")
     return partners
 
 
@@ -69,10 +63,10 @@ class ReportsFile(Strict):
 
 
 def read_reports_file(folder: Path) -> ReportsFile:
-    """Read and check `reports.yml` of a parameters folder.
+    """`reports.yml` of a parameters folder.
 
     Raises:
-        ParameterError: The file is missing, is not YAML, or holds something unknown or wrong.
+        ParameterError: The file is missing, not YAML, or wrong.
     """
     file = folder / "reports.yml"
     content = read_yaml(file, "it lists the reports to render, and begins with `partners:`")

@@ -1,8 +1,8 @@
 """The reports that parameter files and commands ask for."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from insights_lib.errors import ParameterError
@@ -19,11 +19,7 @@ from insights_lib.parameters.validation import validated
 
 @dataclass(frozen=True)
 class Overrides:
-    """What a command asks for on top of the parameter files; None leaves that as it is there.
-
-    Attributes:
-        with_variants: Whether the reports of `recipients.yml` are asked for, too.
-    """
+    """What a command asks for on top of the parameter files; None leaves that as it is there."""
 
     partners: tuple[str, ...] = ()
     date_range: str | None = None
@@ -32,7 +28,7 @@ class Overrides:
     locale: str | None = None
     role: str | None = None
     store: Path | str = Path("data/store")
-    with_variants: bool = True
+    with_variants: bool = True  # the reports of recipients.yml, too
 
 
 def report_specs(file: ReportsFile, overrides: Overrides) -> list[ReportSpec]:
@@ -42,13 +38,12 @@ def report_specs(file: ReportsFile, overrides: Overrides) -> list[ReportSpec]:
         ParameterError: Something is wrong, or nothing is left to render.
     """
     listed = {partner.id: partner for partner in file.partners}
-    wanted = tuple(dict.fromkeys(overrides.partners)) or tuple(listed)
+    wanted = dict.fromkeys(overrides.partners or listed)
     if not wanted:
         raise ParameterError("no partner is listed; name one with --partner, or in reports.yml.")
-    specs = []
+    specs, asked = [], overrides.date_range
     for name in wanted:
         partner = listed.get(name) or validated(Partner, {"id": name})
-        ranges = partner.ranges if partner.ranges is not None else file.ranges
         filters = partner.filters if partner.filters is not None else file.filters
         specs += [
             report_spec(
@@ -63,7 +58,7 @@ def report_specs(file: ReportsFile, overrides: Overrides) -> list[ReportSpec]:
                 active_states=file.active_states,
                 store=overrides.store,
             )
-            for date_range in ([overrides.date_range] if overrides.date_range else ranges)
+            for date_range in ([asked] if asked else partner.ranges or file.ranges)
         ]
     return specs
 
@@ -76,9 +71,7 @@ def specs_for(
     Raises:
         ParameterError: A recipient would get nothing, or a parameter is wrong.
     """
-    specs = (spec for _, spec in wanted_specs(recipients, file, overrides))
-    found = {(spec.partner, spec.date_range, spec.variant): spec for spec in specs}
-    return list(found.values())
+    return list(dict.fromkeys(spec for _, spec in wanted_specs(recipients, file, overrides)))
 
 
 def wanted_specs(
@@ -97,46 +90,35 @@ def wanted_specs(
 
 
 def _spec_for(partner: str, person: Person, file: ReportsFile, overrides: Overrides) -> ReportSpec:
-    """The report that a person gets: never more than the partner's filters and theirs let through.
-
-    Raises:
-        ParameterError: Nothing is let through, or a parameter is wrong.
-    """
-    alone = Overrides(
-        partners=(partner,),
-        date_range=person.range or overrides.date_range,
-        as_of=overrides.as_of,
-        locale=person.locale,
-        role=person.role,
-        store=overrides.store,
-    )
-    ordinary = report_specs(
-        file, Overrides(partners=(partner,), as_of=overrides.as_of, store=overrides.store)
-    )
-    wanted = report_specs(file, alone)[0]
+    """The report that a person gets: only what the partner's filters and theirs let through."""
+    alone = replace(overrides, partners=(partner,), filters=None, locale=None, role=None)
+    if person.range:
+        alone = replace(alone, date_range=person.range)
+    ordinary = report_specs(file, alone)[0]
     who = f"partner {partner}, {person.address}"
-    inner = Filters.parse(filter_texts(person.filters))
-    filters = _narrowed(wanted.filters, inner, who)
+    filters = _narrowed(ordinary.filters, Filters.parse(filter_texts(person.filters)), who)
     filters = _narrowed(filters, Filters(partner_location=person.locations), who)
     # Whoever lists the same values in another order gets the same report.
-    filters = _ordered(filters)
-    own, usual = (wanted.locale, wanted.role), (ordinary[0].locale, ordinary[0].role)
-    if (filters, *own) == (_ordered(ordinary[0].filters), *usual):
-        return wanted
-    variant = _variant(filters, *own)
-    return wanted.model_copy(update={"filters": filters, "variant": variant})
+    filters, locale = _ordered(filters), person.locale or ordinary.locale
+    role = person.role or ordinary.role
+    own = (filters, locale, role)
+    if own == (_ordered(ordinary.filters), ordinary.locale, ordinary.role):
+        return ordinary
+    # A report viewer's variants are called as they were before there were roles.
+    parts = [locale, *filters.texts(), *([] if role == "report_viewer" else [role])]
+    variant = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    changes = {"filters": filters, "locale": locale, "role": role, "variant": variant}
+    return ordinary.model_copy(update=changes)
 
 
 def _narrowed(outer: Filters, inner: Filters, who: str) -> Filters:
     """What passes both: a facet with values in both keeps those that are in both."""
     both: dict[str, tuple[str, ...]] = {}
     for facet, values in outer:
-        wanted: Iterable[str] = getattr(inner, facet)
+        wanted = getattr(inner, facet)
         allowed = {value.lower() for value in values}
-        both[facet] = tuple(v for v in wanted if not values or v.lower() in allowed)
-        if not wanted:
-            both[facet] = values
-        elif not both[facet]:
+        both[facet] = tuple(v for v in wanted or values if not values or v.lower() in allowed)
+        if wanted and not both[facet]:
             raise ParameterError(
                 f"{who}: none of {facet} {', '.join(wanted)} is among those allowed, "
                 f"{', '.join(values)}; nothing would be left of the report."
@@ -146,12 +128,6 @@ def _narrowed(outer: Filters, inner: Filters, who: str) -> Filters:
 
 def _ordered(filters: Filters) -> Filters:
     return Filters(**{facet: tuple(sorted(set(values))) for facet, values in filters})
-
-
-def _variant(filters: Filters, locale: str, role: str) -> str:
-    # A report viewer's variants are called as they were before there were roles.
-    parts = "\0".join([locale, *filters.texts(), *([] if role == "report_viewer" else [role])])
-    return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
 def reports_file(parameters: Path, overrides: Overrides) -> ReportsFile:
@@ -166,11 +142,7 @@ def reports_file(parameters: Path, overrides: Overrides) -> ReportsFile:
 
 
 def requested_specs(parameters: Path, overrides: Overrides) -> list[ReportSpec]:
-    """The reports that parameter files and a command ask for, each once.
-
-    Args:
-        parameters: Folder of the parameter files.
-        overrides: What the command asks for on top of them.
+    """The reports that the files of a parameters folder and a command ask for, each once.
 
     Raises:
         ParameterError: Something is wrong, or nothing is left to render.
@@ -178,12 +150,9 @@ def requested_specs(parameters: Path, overrides: Overrides) -> list[ReportSpec]:
     file = reports_file(parameters, overrides)
     specs = report_specs(file, overrides)
     if overrides.with_variants and (parameters / "recipients.yml").exists():
-        known = {(spec.partner, spec.date_range, spec.variant) for spec in specs}
-        specs += [
-            spec
-            for spec in specs_for(read_recipients(parameters), file, overrides)
-            if (spec.partner, spec.date_range, spec.variant) not in known
-        ]
+        known = set(specs)
+        also = specs_for(read_recipients(parameters), file, overrides)
+        specs += [spec for spec in also if spec not in known]
     return specs
 
 

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from zoneinfo import available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -15,19 +15,9 @@ from insights_lib.parameters.addresses import Address
 from insights_lib.parameters.spec import PartnerId, RangeText
 from insights_lib.parameters.validation import Strict, read_yaml, validated
 
-STEPS = ("ingest", "run", "send")
+Step = Literal["ingest", "run", "send"]
+STEPS: tuple[Step, ...] = get_args(Step)
 LONGEST_CATCH_UP = 31 * 24  # hours; a window of last month is better asked for by hand
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-def wall_times(cron: str, after: datetime) -> CronSim:
-    """The times of a cron line after another one, on a wall clock.
-
-    Args:
-        cron: The line.
-        after: A time, marked as UTC: cronsim would shift those of other zones where clocks are set.
-    """
-    return CronSim(cron, after)
 
 
 def _cron(text: str) -> str:
@@ -56,7 +46,7 @@ def _cron(text: str) -> str:
 
 def _is_cron(fields: list[str]) -> bool:
     try:
-        wall_times(" ".join(fields), datetime(2000, 1, 1, tzinfo=UTC))
+        CronSim(" ".join(fields), datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError:
         return False
     return len(fields) == 5
@@ -71,7 +61,7 @@ def _known_zone(text: str) -> str:
     return text
 
 
-def _in_order(steps: list[str]) -> list[str]:
+def _in_order(steps: list[Step]) -> list[Step]:
     if [step for step in STEPS if step in steps] != steps:
         raise ParameterError(
             f"{', '.join(steps)}: steps come in the order {', '.join(STEPS)}, each at most once"
@@ -88,36 +78,22 @@ def _listed(value: object) -> object:
 
 
 class Group(Strict):
-    """Partners that are due at the same moments.
+    """Partners that are due at the same moments, on the wall clock of a time zone."""
 
-    Attributes:
-        partners: Partner ids; none = all of `reports.yml`, where the file says `all`.
-        cron: When they are due, as five fields, on the wall clock of `time_zone`.
-        time_zone: A name of the IANA database.
-        range: The months of the reports, as in `reports.yml`.
-        steps: What is done, some of `STEPS`, in that order.
-        incoming: The folder in which the step `ingest` looks for new exports.
-        catch_up_hours: A window that was missed longer ago than this is let go.
-        alert_to: The address of the owner, who is told of a window that failed.
-        grace_hours: For how long the owner is not told of the group again after that.
-    """
-
-    partners: Annotated[tuple[PartnerId, ...], BeforeValidator(_listed)]
+    partners: Annotated[tuple[PartnerId, ...], BeforeValidator(_listed)]  # empty: the file says all
     cron: Annotated[str, AfterValidator(_cron)]
     time_zone: Annotated[str, AfterValidator(_known_zone)]
     range: RangeText = "last_12_months"
-    steps: Annotated[list[Literal["ingest", "run", "send"]], AfterValidator(_in_order)] = Field(
-        default=["ingest", "run", "send"], min_length=1
-    )
-    incoming: Path = Field(default=Path("data/incoming"), strict=False)
-    catch_up_hours: int = Field(default=24, gt=0, le=LONGEST_CATCH_UP)
-    alert_to: Address
-    grace_hours: int = Field(default=6, gt=0)
+    steps: Annotated[list[Step], AfterValidator(_in_order)] = Field(default=[*STEPS], min_length=1)
+    incoming: Path = Field(default=Path("data/incoming"), strict=False)  # where `ingest` looks
+    catch_up_hours: int = Field(default=24, gt=0, le=LONGEST_CATCH_UP)  # else it is let go
+    alert_to: Address  # of the owner, who is told of a window that failed
+    grace_hours: int = Field(default=6, gt=0)  # for which the owner is not told again after that
 
 
 def _named(groups: dict[str, Group]) -> dict[str, Group]:
     for name in groups:
-        if not _NAME.fullmatch(name):
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
             raise ParameterError(
                 f"{name!r} is not a name; letters, digits, '-' and '_' are allowed"
             )
@@ -131,10 +107,10 @@ class Plan(Strict):
 
 
 def read_plan(folder: Path) -> Plan:
-    """Read and check `schedule.yml` of a parameters folder.
+    """`schedule.yml` of a parameters folder.
 
     Raises:
-        ParameterError: The file is missing, is not YAML, or holds something unknown or wrong.
+        ParameterError: The file is missing, not YAML, or wrong.
     """
     file = folder / "schedule.yml"
     content = read_yaml(file, "it says what is done when, and begins with `groups:`")

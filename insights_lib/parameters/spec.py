@@ -5,20 +5,15 @@ The same words serve the command line, the YAML files of `parameters/` and the n
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-)
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from insights_lib.errors import ParameterError
-from insights_lib.parameters.validation import Strict, unknown, validated
+from insights_lib.parameters.validation import Strict, only, unknown, validated
 from insights_lib.tables import FACETS
 
 PRESETS = {"last_3_months": 3, "last_6_months": 6, "last_12_months": 12}
@@ -26,8 +21,6 @@ LOCALES = ("en", "sv")
 ROLES = ("executive_report_viewer", "report_viewer")
 LONGEST_RANGE = 60  # months
 RANGES = f"{', '.join(PRESETS)}, or two months such as 2025-01_2025-12"
-
-
 _SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 # Devices of Windows, and what stands beside the partners in the folder of the reports.
 _RESERVED = re.compile(r"(?i:(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(log|sqlite|lock)([.-].*)?)")
@@ -44,10 +37,9 @@ def month_after(month: date, months: int = 1) -> date:
     return date(index // 12, index % 12 + 1, 1)
 
 
-class DateRange(BaseModel):
+@dataclass(frozen=True)
+class DateRange:
     """Whole months from `first` to `last`, both included."""
-
-    model_config = ConfigDict(frozen=True)
 
     first: date
     last: date
@@ -64,18 +56,18 @@ class DateRange(BaseModel):
             month_after(first, -1)  # which the calendar must have, too
         except ValueError as error:
             raise ParameterError(f"date range {text!r} is none of: {RANGES}.") from error
-        if (last.year - first.year) * 12 + last.month - first.month >= LONGEST_RANGE:
+        if last < first:
+            raise ParameterError(f"date range {text!r} ends before it begins; swap the months.")
+        if len(months := cls(first, last)) > LONGEST_RANGE:
             raise ParameterError(
                 f"date range {text!r} holds more than {LONGEST_RANGE} months; ask for fewer."
             )
-        if last < first:
-            raise ParameterError(f"date range {text!r} ends before it begins; swap the months.")
-        return cls(first=first, last=last)
+        return months
 
     @classmethod
     def ending(cls, last: date, months: int) -> Self:
         """The range of so many months that ends with `last`."""
-        return cls(first=month_after(last, 1 - months), last=last)
+        return cls(month_after(last, 1 - months), last)
 
     def __str__(self) -> str:
         return f"{self.first:%Y-%m}_{self.last:%Y-%m}"
@@ -112,8 +104,8 @@ class Filters(Strict):
         """
         values: dict[str, tuple[str, ...]] = {}
         for text in texts:
-            facet, equals, value = (part.strip() for part in text.partition("="))
-            if not equals or not value:
+            facet, _, value = (part.strip() for part in text.partition("="))
+            if not value:
                 raise ParameterError(
                     f"filter {text!r} is not of the form facet=value; facets are: "
                     f"{', '.join(FACETS)}."
@@ -138,41 +130,22 @@ def _known_range(text: str) -> str:
     return text
 
 
-def _known_locale(text: str) -> str:
-    if text not in LOCALES:
-        raise ParameterError(f"locale {text!r} is none of: {', '.join(LOCALES)}.")
-    return text
-
-
-def _safe_partner(text: str) -> str:
-    if not is_safe_name(text):
-        raise ParameterError(
-            f"partner {text!r} is no partner id; letters, digits, '-', '_' and '.' are allowed."
-        )
-    return text
-
-
-def _known_role(text: str) -> str:
-    if text not in ROLES:
-        raise ParameterError(f"role {unknown(text, ROLES)}")
-    return text
-
-
-PartnerId = Annotated[str, AfterValidator(_safe_partner)]
+_NO_ID = "partner {!r} is no partner id; letters, digits, '-', '_' and '.' are allowed"
+_NO_LOCALE = f"locale {{!r}} is none of: {', '.join(LOCALES)}"
+_NO_ROLE = f"role {{!r}} is not known; known are {' and '.join(ROLES)}"
+PartnerId = Annotated[str, only(is_safe_name, _NO_ID)]
+Locale = Annotated[str, only(lambda text: text in LOCALES, _NO_LOCALE)]
+Role = Annotated[str, only(lambda text: text in ROLES, _NO_ROLE)]
 RangeText = Annotated[str, AfterValidator(_known_range)]
-Locale = Annotated[str, AfterValidator(_known_locale)]
-Role = Annotated[str, AfterValidator(_known_role)]
 
 
 def _day(value: object) -> object:
-    if value is None or value == "":
-        return date.today()
-    if isinstance(value, str):
-        try:
-            return date.fromisoformat(value)
-        except ValueError as error:
-            raise ParameterError(f"{value!r} is no date such as 2026-01-15") from error
-    return value
+    if not isinstance(value, str | None):
+        return value
+    try:
+        return date.fromisoformat(value) if value else date.today()
+    except ValueError as error:
+        raise ParameterError(f"{value!r} is no date such as 2026-01-15") from error
 
 
 def _filters(value: object) -> object:
@@ -223,15 +196,13 @@ class ReportSpec(Strict):
         partner_name: What the report calls the partner; empty = as the Profile export does.
         date_range: A preset, or two months such as `2025-01_2025-12`.
         as_of: The day on which a month must be over to count as complete; empty = today.
-        filters: The page filters, also as texts `facet=value`; what they exclude is not in the
-            report.
+        filters: Also as texts `facet=value`; what they exclude is not in the report.
         role: Whether single customers are shown, or counts only.
         locale: Language of the fixed text and of numbers and dates.
         active_states: Subscription states that make a row active, compared without case.
-        store: Folder of the store; if relative, looked for here and then in the folders above. Or
-            its URL as text, such as `s3://bucket/store`.
+        store: A folder, looked for here and in the folders above, or a URL `s3://bucket/store`.
         sections: The notebooks that make the report, such as `08_customers`; empty = all.
-        variant: Empty for a partner's ordinary report; names one with other filters or language.
+        variant: Names a report with other filters, language or role; empty for the ordinary one.
     """
 
     partner: PartnerId
@@ -250,10 +221,7 @@ class ReportSpec(Strict):
 
 
 def report_spec(**values: Any) -> ReportSpec:
-    """A `ReportSpec` from plain values, as a notebook or a command has them.
-
-    Args:
-        **values: The attributes of `ReportSpec`.
+    """A `ReportSpec` of plain values by their names, as a notebook or a command has them.
 
     Raises:
         ParameterError: A value is not allowed, or a name is not known.

@@ -1,17 +1,13 @@
 """What is common to all parameter files: strict models, errors as sentences, YAML."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from reprlib import Repr
 from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    ValidationError,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from insights_lib.errors import ParameterError
 
@@ -31,6 +27,17 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
+def only(test: Callable[[str], object], refusal: str) -> AfterValidator:
+    """Takes the texts that pass a test; `{!r}` in the refusal stands for one that does not."""
+
+    def check(text: str) -> str:
+        if not test(text):
+            raise ParameterError(refusal.format(text))
+        return text
+
+    return AfterValidator(check)
+
+
 def unknown(name: str, known: Iterable[str]) -> str:
     """Half a sentence: the name is not a known one, and which one may be meant."""
     known = tuple(known)
@@ -40,15 +47,10 @@ def unknown(name: str, known: Iterable[str]) -> str:
 
 
 def validated(model: type[Model], values: dict[str, Any], where: str = "") -> Model:
-    """A model of plain values; a sentence says which of them is wrong first.
-
-    Args:
-        model: What they are to be.
-        values: The values by their names.
-        where: Where they come from, such as a file.
+    """A model of plain values that come from `where`, such as a file.
 
     Raises:
-        ParameterError: With the place, the reason, and what was allowed.
+        ParameterError: The first value that is wrong, with its place and what was allowed.
     """
     try:
         return model.model_validate(values)
@@ -59,42 +61,37 @@ def validated(model: type[Model], values: dict[str, Any], where: str = "") -> Mo
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     """The first thing that is wrong, its place, and what was allowed."""
     first = error.errors()[0]
-    # Empty, if it is the whole.
-    place = ".".join(_short(part) if len(str(part)) > 60 else str(part) for part in first["loc"])
+    sentence = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if first["type"] == "too_short":
+        sentence = "is empty; it needs at least one entry"
+    if first["type"] == "string_type":
+        sentence += f", not {_short(first['input'])}; put it in quotes"
     if first["type"] == "extra_forbidden":
         *above, name = first["loc"]
-        return _ended(unknown(str(name), _fields_at(model, tuple(above))))
-    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-    if first["type"] == "too_short":
-        reason = "is empty; it needs at least one entry"
-    if first["type"] == "string_type":
-        reason += f", not {_short(first['input'])}; put it in quotes"
-    return _ended(f"{place}: {reason}" if place else reason)
-
-
-def _ended(sentence: str) -> str:
+        sentence = unknown(str(name), _fields_at(model, above))
+    elif first["loc"]:  # it is not the whole
+        parts = (_short(part) if len(str(part)) > 60 else str(part) for part in first["loc"])
+        sentence = f"{'.'.join(parts)}: {sentence}"
     return sentence if sentence.endswith("?") else f"{sentence}."
 
 
-def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+def _fields_at(model: type[BaseModel], place: Iterable[int | str]) -> list[str]:
     """The names that are known at a place of a model with models, or lists or dicts of them."""
     inside: Any = model
     for part in place:
-        if isinstance(inside, type) and issubclass(inside, BaseModel):
-            inside = inside.model_fields[str(part)].annotation
-        else:
-            inside = get_args(inside)[-1]
+        fields = getattr(inside, "model_fields", None)
+        inside = fields[str(part)].annotation if fields else get_args(inside)[-1]
     return list(inside.model_fields)
 
 
 class _Loader(yaml.SafeLoader):
     """YAML within limits, whose mappings have each key once: else the last of them would win."""
 
+    depth = size = 0  # levels, and nodes with what aliases repeat
+
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.depth = 0
-        self.size = 0  # nodes, with what aliases repeat
-        self.sizes: dict[str, int] = {}
+        self.sizes: dict[str, int] = {}  # by anchor
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
@@ -105,7 +102,7 @@ class _Loader(yaml.SafeLoader):
         self.depth, self.size = self.depth + 1, self.size + 1
         if self.depth > DEEPEST or self.size > MOST_NODES:
             what = f"more than {MOST_NODES:,} values, or values more than {DEEPEST} levels deep"
-            raise yaml.MarkedYAMLError(problem=f"it has {what}", problem_mark=event.start_mark)
+            raise _wrong(event, f"it has {what}")
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
         if anchor and not isinstance(event, yaml.AliasEvent):
@@ -113,12 +110,14 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        if node.tag.endswith(":int") and len(node.value) > _LONGEST_NUMBER:
-            raise self._wrong(node)
         try:
+            if node.tag.endswith(":int") and len(node.value) > _LONGEST_NUMBER:
+                raise ValueError
             return super().construct_object(node, deep)
         except ValueError as error:  # a day that is in no calendar, for example
-            raise self._wrong(node) from error
+            kind = node.tag.rpartition(":")[2].replace("timestamp", "date").replace("int", "number")
+            what = f"{_short(node.value)} is not a usable {kind}; a text stands in quotes"
+            raise _wrong(node, what) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -126,27 +125,17 @@ class _Loader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, Hashable):  # else the loader itself tells it
                 if key in seen:
-                    raise yaml.MarkedYAMLError(
-                        problem=f"the key {_short(key)} stands twice",
-                        problem_mark=key_node.start_mark,
-                    )
+                    raise _wrong(key_node, f"the key {_short(key)} stands twice")
                 seen.add(key)
         return super().construct_mapping(node, deep)
 
-    def _wrong(self, node: yaml.Node) -> yaml.MarkedYAMLError:
-        kind = node.tag.rpartition(":")[2].replace("timestamp", "date").replace("int", "number")
-        return yaml.MarkedYAMLError(
-            problem=f"{_short(node.value)} is not a usable {kind}; a text stands in quotes",
-            problem_mark=node.start_mark,
-        )
+
+def _wrong(where: Any, problem: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=where.start_mark)
 
 
 def read_yaml(file: Path, what_for: str) -> dict[str, Any]:
-    """The settings of a YAML file.
-
-    Args:
-        file: The file.
-        what_for: What one would write into it, as the end of a sentence.
+    """The settings of a YAML file; a refusal may end with what it is for.
 
     Raises:
         ParameterError: The file is missing, too large, not YAML, has a key twice, or no settings.

@@ -10,6 +10,7 @@ the reader's language.
 
 import html
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import log10
 from pathlib import Path
@@ -34,23 +35,14 @@ Trace = dict[str, Any]
 
 
 def figure(traces: Iterable[Trace], language: Language, height: int, **layout: Any) -> go.Figure:
-    """A figure in the theme, as wide as its place allows.
-
-    Args:
-        traces: What it draws.
-        language: The reader's language.
-        height: Pixels.
-        **layout: More of plotly's layout.
-    """
-    whole = {"template": theme.template(language), "height": height, **layout}
+    """A figure in the theme, so many pixels high and as wide as its place allows."""
+    whole = {"template": theme.template(language.separators), "height": height, **layout}
     return go.Figure(data=list(traces), layout=whole)
 
 
 def world_shapes() -> str:
     """The shapes of the countries, as the JSON text that plotly reads."""
-    return (Path(__file__).parents[1] / "page" / "files" / "world_110m.json").read_text(
-        encoding="utf-8"
-    )
+    return (Path(__file__).parents[1] / "page/files/world_110m.json").read_text("utf-8")
 
 
 def escaped(text: str) -> str:
@@ -60,13 +52,13 @@ def escaped(text: str) -> str:
 
 def labels(names: Iterable[str]) -> list[str]:
     """Names as labels: shortened, escaped, and different wherever the names differ."""
-    seen: dict[str, int] = {}
+    seen: Counter[str] = Counter()
     result = []
     for name in names:
         label = name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
         if _OWN_NAMES.fullmatch(label):
             label = f"\N{WORD JOINER}{label}"
-        seen[label] = seen.get(label, 0) + 1
+        seen[label] += 1
         times = f" ({seen[label]})" if seen[label] > 1 else ""
         result.append(escaped(label + times))
     return result
@@ -74,8 +66,7 @@ def labels(names: Iterable[str]) -> list[str]:
 
 def to_list(series: "pd.Series[Any]") -> list[Any]:
     """A column as a list, null as None."""
-    values = zip(series.astype(object).tolist(), series.isna().tolist(), strict=True)
-    return [None if missing else value for value, missing in values]
+    return series.astype(object).where(series.notna(), None).tolist()
 
 
 def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -85,36 +76,32 @@ def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def month_columns(
-    months: Sequence[str], counts: Sequence[Any], language: Language, **style: Any
+    months: Sequence[str], counts: Sequence[Any], language: Language, *, name: str, color: str
 ) -> Trace:
-    """A column for each month; `style` has its `name` and `color`.
-
-    A negative count is drawn below zero; its hover text gives it without the sign.
-    """
-    name = style["name"]
-    return {
-        "type": "bar",
-        "x": list(months),
-        "y": list(counts),
-        "name": name,
-        "marker": {"color": style["color"]},
-        "hovertext": hover_of_months(name, months, counts, language),
-        "hovertemplate": HOVER,
-    }
+    """A column for each month; a negative count is drawn below zero."""
+    return _of_months(months, counts, language, name) | {"type": "bar", "marker": {"color": color}}
 
 
 def month_line(
-    months: Sequence[str], counts: Sequence[Any], language: Language, **style: Any
+    months: Sequence[str], counts: Sequence[Any], language: Language, *, name: str, color: str
 ) -> Trace:
-    """A line with a point for each month; `style` has its `name` and `color`."""
+    """A line with a point for each month."""
+    style = {"type": "scatter", "mode": "lines+markers", "line": {"color": color, "width": 2}}
+    return _of_months(months, counts, language, name) | style
+
+
+def _of_months(
+    months: Sequence[str], counts: Sequence[Any], language: Language, name: str
+) -> Trace:
+    """A named trace; its hover texts give counts without a sign."""
     return {
-        "type": "scatter",
         "x": list(months),
         "y": list(counts),
-        "name": style["name"],
-        "mode": "lines+markers",
-        "line": {"color": style["color"], "width": 2},
-        "hovertext": hover_of_months(style["name"], months, counts, language),
+        "name": name,
+        "hovertext": [
+            f"{month}<br>{name}: {language.count(None if n is None else abs(n))}"
+            for month, n in zip(months, counts, strict=True)
+        ],
         "hovertemplate": HOVER,
     }
 
@@ -135,16 +122,6 @@ def month_area(months: Sequence[str], counts: Sequence[Any], language: Language)
     }
 
 
-def hover_of_months(
-    name: str, months: Sequence[str], counts: Sequence[Any], language: Language
-) -> list[str]:
-    """What is said of each month: how many there are, without a sign."""
-    return [
-        f"{month}<br>{name}: {language.count(None if n is None else abs(n))}"
-        for month, n in zip(months, counts, strict=True)
-    ]
-
-
 def horizontal_bars(
     names: Sequence[str],
     counts: Sequence[Any],
@@ -161,8 +138,7 @@ def horizontal_bars(
         "text": [language.short(n) for n in counts],
         "textposition": "outside",
         "cliponaxis": False,
-        "hovertext": hover_of_shares(names, counts, shares, language),
-        "hovertemplate": HOVER,
+        **_share_hovers(names, counts, shares, language),
         **style,
     }
 
@@ -185,19 +161,19 @@ def ring(
         "marker": {"colors": list(colors), "line": {"color": "white", "width": 1}},
         "domain": {"x": [0, 0.3]},
         "textinfo": "none",
-        "hovertext": hover_of_shares(names, counts, shares, language),
-        "hovertemplate": HOVER,
+        **_share_hovers(names, counts, shares, language),
     }
 
 
-def hover_of_shares(
+def _share_hovers(
     names: Sequence[str], counts: Sequence[Any], shares: Sequence[Any], language: Language
-) -> list[str]:
-    """What is said of each label: how many customers, and their share."""
-    return [
-        f"{name}<br>{language('Customers')}: {language.count(n)} ({language.percent(share)})"
+) -> Trace:
+    customers = language("Customers")
+    texts = [
+        f"{name}<br>{customers}: {language.count(n)} ({language.percent(share)})"
         for name, n, share in zip(names, counts, shares, strict=True)
     ]
+    return {"hovertext": texts, "hovertemplate": HOVER}
 
 
 def bar_axes(**x: Any) -> dict[str, Any]:
@@ -236,36 +212,30 @@ def month_axes(*, slider: bool) -> dict[str, Any]:
 def tabs_menu(traces: Sequence[Trace], tabs: Mapping[str, Sequence[int]]) -> list[dict[str, Any]]:
     """The menu of the tabs. It also hides the traces of all tabs but the first.
 
-    A few tabs are buttons in a row, many are a list to choose from.
-
-    Args:
-        traces: All traces of the figure.
-        tabs: The numbers of the traces that each tab shows, by its label.
+    A few tabs are buttons in a row, many are a list to choose from. Each has a label, and the
+    numbers of the traces that it shows.
     """
-    every = range(len(traces))
-    for i, trace in enumerate(traces):
-        trace["visible"] = i in next(iter(tabs.values()), ())
+    visible = {label: [i in shown for i in range(len(traces))] for label, shown in tabs.items()}
+    for trace, shown in zip(traces, next(iter(visible.values()), ()), strict=False):
+        trace["visible"] = shown
     few = len(tabs) <= 8 and sum(map(len, tabs)) <= 110
-    menu = {
-        "type": "buttons" if few else "dropdown",
-        "direction": "right" if few else "down",
-        "showactive": True,
-        "x": 0,
-        "xanchor": "left",
-        "y": 1.12,
-        "yanchor": "bottom",
-        "bgcolor": "white",
-        "bordercolor": theme.HAIRLINE,
-        "buttons": [
-            {
-                "label": label,
-                "method": "update",
-                "args": [{"visible": [i in shown for i in every]}],
-            }
-            for label, shown in tabs.items()
-        ],
-    }
-    return [menu]
+    return [
+        {
+            "type": "buttons" if few else "dropdown",
+            "direction": "right" if few else "down",
+            "showactive": True,
+            "x": 0,
+            "xanchor": "left",
+            "y": 1.12,
+            "yanchor": "bottom",
+            "bgcolor": "white",
+            "bordercolor": theme.HAIRLINE,
+            "buttons": [
+                {"label": label, "method": "update", "args": [{"visible": shown}]}
+                for label, shown in visible.items()
+            ],
+        }
+    ]
 
 
 def powers_of_ten(most: int, language: Language) -> dict[str, Any]:

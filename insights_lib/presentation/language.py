@@ -22,25 +22,16 @@ UNKNOWN = "–"  # what a reader sees where a number cannot be known
 
 
 class Language:
-    """The language of one report.
-
-    Args:
-        locale: A code such as `sv`.
-    """
+    """The language of one report, by its code, such as `sv`; its texts by the English ones."""
 
     def __init__(self, locale: str) -> None:
         self.locale = locale
+        self.texts = _catalogue(locale)
         self._babel = Locale.parse(locale)
-        self._texts = _catalogue(locale)
 
     def __call__(self, text: str) -> str:
         """The text in the reader's language; in English if the language file lacks it."""
-        return self._texts.get(" ".join(text.split()), text)
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """The texts of the language file, by the English ones."""
-        return self._texts
+        return self.texts.get(" ".join(text.split()), text)
 
     def name(self, identifier: str) -> str:
         """The reader's name for a metric, dimension or column, such as `Partner location`."""
@@ -48,9 +39,7 @@ class Language:
 
     def count(self, number: float | None) -> str:
         """A number in full."""
-        if number is None:
-            return UNKNOWN
-        return _decimal(number, "#,##0.##", self._babel)
+        return UNKNOWN if number is None else _decimal(number, "#,##0.##", self._babel)
 
     def short(self, number: float | None) -> str:
         """A number in short, as on the cards: 5.12K."""
@@ -77,9 +66,9 @@ class Language:
         """A value of a table as a reader sees it, by the kind of its column."""
         writers: dict[str, Callable[[Any], str]] = {
             "text": str,
-            "date": str,
+            "date": lambda text: self.day(date.fromisoformat(text)),
             "name": self.name,
-            "names": lambda names: ", ".join(map(self.name, names.split("; "))),
+            "names": lambda text: "; ".join(map(self.name, text.split("; "))),
             "month": self.month,
             "percent": self.percent,
         }
@@ -109,10 +98,7 @@ def _month(month: str, locale: Locale) -> str:
 
 @cache
 def _catalogue(locale: str) -> dict[str, str]:
-    file = LOCALE_FOLDER / f"{locale}.po"
-    if not file.exists():
-        return {}
-    with file.open("rb") as lines:
+    with (LOCALE_FOLDER / f"{locale}.po").open("rb") as lines:
         messages = read_po(lines, locale=locale)
     return {
         " ".join(str(message.id).split()): str(message.string)

@@ -4,71 +4,41 @@ from functools import cache
 
 import plotly.graph_objects as go
 
-from insights_lib.presentation.language import Language
-
 # Each colour by its purpose, on light ground and on dark ground. Categories stand in the order of
 # their importance, and differ in lightness as well as in hue. tests/page/test_theme.py holds texts
 # to a contrast of 4.5 and everything drawn to 3, as WCAG 2.2 asks.
-LIGHT = {
-    "ground": "#f5f5f4",
-    "card": "#ffffff",
-    "ink": "#323130",
-    "quiet": "#605e5c",
-    "hairline": "#e1dfdd",
-    "link": "#005a9e",
-    "accent": "#0078d4",
-    "pale": "#deecf9",
-    "good": "#0b6a0b",
-    "bad": "#a4262c",
-    "existing": "#0078d4",
-    "added": "#d9730d",
-    "churned": "#b4009e",
-    "land": "#edebe9",
-    "map-1": "#5fa8e0",
-    "map-2": "#0f6cbd",
-    "map-3": "#003052",
-    "category-1": "#0078d4",
-    "category-2": "#d9730d",
-    "category-3": "#5c2d91",
-    "category-4": "#00857a",
-    "category-5": "#c239b3",
-    "category-6": "#003f74",
-    "category-7": "#937000",
-    "category-8": "#3b8f3b",
-    "category-9": "#a4262c",
-    "category-10": "#5a6b80",
-    "others": "#949290",
+_COLOURS = {
+    "ground": ("#f5f5f4", "#1b1a19"),
+    "card": ("#ffffff", "#252423"),
+    "ink": ("#323130", "#f3f2f1"),
+    "quiet": ("#605e5c", "#b8b5b2"),
+    "hairline": ("#e1dfdd", "#484644"),
+    "link": ("#005a9e", "#6cb8f6"),
+    "accent": ("#0078d4", "#3a96dd"),
+    "pale": ("#deecf9", "#123a5c"),
+    "good": ("#0b6a0b", "#6ccb5f"),
+    "bad": ("#a4262c", "#ff8d95"),
+    "existing": ("#0078d4", "#3a96dd"),
+    "added": ("#d9730d", "#f09a45"),
+    "churned": ("#b4009e", "#e57fd8"),
+    "land": ("#edebe9", "#3b3a39"),
+    "map-1": ("#5fa8e0", "#2b77b8"),
+    "map-2": ("#0f6cbd", "#6cb8f6"),
+    "map-3": ("#003052", "#e3f2fd"),
+    "category-1": ("#0078d4", "#3a96dd"),
+    "category-2": ("#d9730d", "#f09a45"),
+    "category-3": ("#5c2d91", "#b68cf0"),
+    "category-4": ("#00857a", "#3cc4b4"),
+    "category-5": ("#c239b3", "#e57fd8"),
+    "category-6": ("#003f74", "#9cc8f0"),
+    "category-7": ("#937000", "#e8d44d"),
+    "category-8": ("#3b8f3b", "#6ccb5f"),
+    "category-9": ("#a4262c", "#f1707b"),
+    "category-10": ("#5a6b80", "#a9b4c0"),
+    "others": ("#949290", "#979593"),
 }
-DARK = {
-    "ground": "#1b1a19",
-    "card": "#252423",
-    "ink": "#f3f2f1",
-    "quiet": "#b8b5b2",
-    "hairline": "#484644",
-    "link": "#6cb8f6",
-    "accent": "#3a96dd",
-    "pale": "#123a5c",
-    "good": "#6ccb5f",
-    "bad": "#ff8d95",
-    "existing": "#3a96dd",
-    "added": "#f09a45",
-    "churned": "#e57fd8",
-    "land": "#3b3a39",
-    "map-1": "#2b77b8",
-    "map-2": "#6cb8f6",
-    "map-3": "#e3f2fd",
-    "category-1": "#3a96dd",
-    "category-2": "#f09a45",
-    "category-3": "#b68cf0",
-    "category-4": "#3cc4b4",
-    "category-5": "#e57fd8",
-    "category-6": "#9cc8f0",
-    "category-7": "#e8d44d",
-    "category-8": "#6ccb5f",
-    "category-9": "#f1707b",
-    "category-10": "#a9b4c0",
-    "others": "#979593",
-}
+LIGHT = {name: light for name, (light, _) in _COLOURS.items()}
+DARK = {name: dark for name, (_, dark) in _COLOURS.items()}
 FONT = "'Segoe UI', system-ui, -apple-system, 'Helvetica Neue', Arial, sans-serif"
 
 # The colours of the figures in notebooks, which are light.
@@ -80,13 +50,9 @@ OTHERS = LIGHT["others"]
 MAP_SCALE = [[i / 2, LIGHT[f"map-{i + 1}"]] for i in range(3)]
 
 
-def template(language: Language) -> go.layout.Template:
-    """The plotly template of every figure."""
-    return _template(language.separators)
-
-
 @cache
-def _template(separators: str) -> go.layout.Template:
+def template(separators: str) -> go.layout.Template:
+    """The plotly template of every figure, with a language's separators in numbers."""
     axis = {
         "gridcolor": HAIRLINE,
         "linecolor": HAIRLINE,

@@ -19,9 +19,6 @@ _PATIENCE = 10  # seconds to wait for the scheduler
 def cluster(address: str) -> Iterator[Executor]:
     """Have the workers of a cluster; what they have not begun is cancelled after an error.
 
-    Args:
-        address: Of the scheduler, such as `tcp://10.0.0.5:8786`.
-
     Raises:
         ParameterError: Dask is not installed, or this is not an address.
         ReportError: No scheduler answers there, or it has no worker.

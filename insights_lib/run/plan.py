@@ -16,7 +16,8 @@ from insights_lib.errors import ParameterError, ReportError, StoreError, reason_
 from insights_lib.outputs import Manifest, Outputs, failed_folder
 from insights_lib.parameters.spec import DateRange, ReportSpec
 from insights_lib.parameters.validation import unknown
-from insights_lib.store.catalog import PartnerParts, partner_parts, reading
+from insights_lib.store.catalog import reading
+from insights_lib.store.partners import PartnerParts, partner_parts
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 _SOFTWARE = ("partner-insights", "papermill", "nbconvert", "pandas", "plotly", "duckdb")

@@ -4,30 +4,30 @@ import os
 import pickle
 import signal
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
-from queue import SimpleQueue
-from threading import Thread, current_thread
+from threading import get_ident
 from typing import Any
 
 from insights_lib.warm_kernels.fork_server import Clone, ForkServer
 from insights_lib.warm_kernels.forking import call
-from insights_lib.warm_kernels.linux import name_process
+from insights_lib.warm_kernels.linux import NAME, prctl
 
 
 class WorkerDied(Exception):  # noqa: N818 - it tells what has happened
     """The process that worked on this has ended without an answer; it was killed, perhaps."""
 
 
-class Workers(Executor):
+class Workers(ThreadPoolExecutor):
     """A pool of processes, started as work comes and replaced when they die.
+
+    Each has a thread here that hands it work.
 
     Args:
         count: How many.
-        begin: `module:function` that each of them calls before it has any work, with the clone that
-            it has for itself, or None.
+        begin: `module:function` that each calls first, with the clone that it has, or None.
         fork_servers: Where processes can be forked: the server that forks them, and the one that
             is cloned for each of them. Both end with the pool.
     """
@@ -35,19 +35,14 @@ class Workers(Executor):
     def __init__(
         self, count: int, begin: str, fork_servers: tuple[ForkServer, ForkServer] | None = None
     ) -> None:
+        super().__init__(count)
         self._begin, self._fork_servers = begin, fork_servers
-        self._queue: SimpleQueue[Any] = SimpleQueue()
-        self._processes: dict[Thread, Any] = {}
+        self._processes: dict[int, tuple[Any, Connection]] = {}  # by their threads
         self._stopped = False
-        self._threads = [Thread(target=self._follow, daemon=True) for _ in range(count)]
-        for thread in self._threads:
-            thread.start()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Have a process call a function; what it takes and returns is pickled."""
-        future: Future[Any] = Future()
-        self._queue.put((future, (fn, args, kwargs)))
-        return future
+        return super().submit(self._answer, fn, args, kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes: when all is done, or at once with `cancel_futures`."""
@@ -55,13 +50,12 @@ class Workers(Executor):
             self._stopped = True
             for server in self._fork_servers or ():
                 server.kill()
-            for process in list(self._processes.values()):
+            for process, _ in list(self._processes.values()):
                 process.kill()
-        for _ in self._threads:
-            self._queue.put(None)
+        super().shutdown(wait, cancel_futures=cancel_futures)
         if wait:
-            for thread in self._threads:
-                thread.join()
+            for thread in list(self._processes):
+                self._end(thread)
             for server in self._fork_servers or ():
                 server.close()
             self._fork_servers = None
@@ -70,33 +64,35 @@ class Workers(Executor):
         """End the processes: at once after an error, else when all is done."""
         self.shutdown(cancel_futures=kind is not None)
 
-    def _follow(self, process: Any = None, pipe: Connection | None = None) -> None:
-        """Hand work to one process and its answers back, until there is no more."""
-        while item := self._queue.get():
-            future, work = item
-            if self._stopped or not future.set_running_or_notify_cancel():
-                continue
-            try:
-                if pipe is None:
-                    process, pipe = self._start()
-                    self._processes[current_thread()] = process
-                    if self._stopped:  # while it was started
-                        process.kill()
-                future.set_result(_answer(process, pipe, work))
-            except WorkerDied as error:
-                pipe = None
-                future.set_exception(error)
-            except Exception as error:  # noqa: BLE001 - it is the caller's
-                future.set_exception(error)
-        if pipe is not None:
-            pipe.close()
-            process.join()
+    def _answer(self, *work: Any) -> Any:
+        """What this thread's process makes of its work; raises what the work has raised."""
+        thread = get_ident()
+        if thread not in self._processes:
+            self._processes[thread] = self._start()
+        process, pipe = self._processes[thread]
+        if self._stopped:  # while it was started
+            process.kill()
+        try:
+            pipe.send(work)
+            answer = pipe.recv_bytes()
+        except (EOFError, OSError):
+            self._end(thread)
+            raise WorkerDied(f"exit status {process.exitcode}") from None
+        done, result = pickle.loads(answer)  # noqa: S301 - our own
+        if not done:
+            raise result
+        return result
+
+    def _end(self, thread: int) -> None:
+        process, pipe = self._processes.pop(thread)
+        pipe.close()
+        process.join()
 
     def _start(self) -> tuple[Any, Connection]:
         ours, theirs = Pipe()
         with theirs:
             if self._fork_servers:
-                return _fork(*self._fork_servers, theirs, self._begin), ours
+                return _Fork(*self._fork_servers, theirs, self._begin), ours
             # A fork of a process with threads may hold their locks.
             process = get_context("spawn").Process(target=_serve, args=(theirs, self._begin))
             process.start()
@@ -108,8 +104,14 @@ class _Fork:
 
     exitcode = -signal.SIGKILL
 
-    def __init__(self, server: ForkServer, pid: int) -> None:
-        self._server, self._pid = server, pid
+    def __init__(self, server: ForkServer, own: ForkServer, pipe: Connection, begin: str) -> None:
+        self._server = server
+        descriptor, clone = own.clone()
+        try:
+            handles = pipe.fileno(), descriptor
+            self._pid = server.fork(f"{__name__}:work", clone, begin, handles=handles)
+        finally:
+            os.close(descriptor)
 
     def kill(self) -> None:
         self._server.kill()  # none of them is killed but with all others
@@ -119,44 +121,9 @@ class _Fork:
             self.exitcode = self._server.ask("end", self._pid)
 
 
-def _fork(server: ForkServer, own: ForkServer, pipe: Connection, begin: str) -> _Fork:
-    descriptor, clone = own.clone()
-    try:
-        handles = pipe.fileno(), descriptor
-        return _Fork(server, server.fork(f"{__name__}:work", clone, begin, handles=handles))
-    finally:
-        os.close(descriptor)
-
-
-def _answer(process: Any, pipe: Connection, work: Any) -> Any:
-    """What a process makes of its work.
-
-    Raises:
-        WorkerDied: It has ended without an answer.
-        Exception: Whatever the work has raised.
-    """
-    try:
-        pipe.send(work)
-        answer = pipe.recv_bytes()
-    except (EOFError, OSError):
-        process.join()
-        raise WorkerDied(f"exit status {process.exitcode}") from None
-    done, result = pickle.loads(answer)  # noqa: S301 - our own
-    if not done:
-        raise result
-    return result
-
-
 def work(pipe: int, descriptor: int, clone: int, begin: str) -> None:
-    """Be a process of the pool, as a fork.
-
-    Args:
-        pipe: Handle of the socket over which work comes.
-        descriptor: Handle of the socket of the fork server that this process has for itself.
-        clone: Its process id.
-        begin: See `Workers`.
-    """
-    name_process("worker")
+    """Be a process of the pool, as a fork with handles of its pipe and of its own fork server."""
+    prctl(NAME, b"worker")
     _serve(Connection(pipe), begin, (descriptor, clone))
 
 
@@ -164,20 +131,19 @@ def _serve(pipe: Connection, begin: str, clone: Clone | None = None) -> None:
     """Be a process of the pool: do what comes, and end with the one that sends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
     call(begin, clone)
-    while True:
-        try:
+    with suppress(EOFError):
+        while True:
             function, args, kwargs = pipe.recv()
-        except EOFError:
-            return
-        try:
-            answer = (True, function(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - it is the caller's
-            answer = (False, error)
-        pipe.send_bytes(_pickled(answer))
+            pipe.send_bytes(_answer_to(function, args, kwargs))
 
 
-def _pickled(answer: tuple[bool, Any]) -> bytes:
-    """An answer that can be unpickled, or else an error that says what it was."""
+def _answer_to(function: Callable[..., Any], args: Any, kwargs: Any) -> bytes:
+    """What a call returns or raises; an error in its place if that cannot be unpickled."""
+    answer: tuple[bool, Any]
+    try:
+        answer = True, function(*args, **kwargs)
+    except Exception as error:  # noqa: BLE001 - it is the caller's
+        answer = False, error
     try:
         content = pickle.dumps(answer)
         pickle.loads(content)  # noqa: S301 - some exceptions cannot be made again

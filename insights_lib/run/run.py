@@ -14,13 +14,7 @@ from insights_lib.run.request import RenderResult
 
 @dataclass(frozen=True)
 class Run:
-    """What is to be rendered, and what is fresh already.
-
-    Attributes:
-        settings: How to run.
-        wanted: The reports to render.
-        fresh: The reports that need not be.
-    """
+    """The reports to render, those that are fresh already, and how to run."""
 
     settings: Settings
     wanted: list[PlannedReport]
@@ -36,13 +30,9 @@ class Run:
 def plan_run(
     parameters: Path, overrides: Overrides, settings: Settings, force: bool = False
 ) -> Run:
-    """Plan the reports that are asked for.
+    """Plan the reports that parameter files and a command ask for; `force` renders fresh ones, too.
 
-    Args:
-        parameters: Folder of the parameter files.
-        overrides: What a command asks for on top of them.
-        settings: How to run; the limits of time are those of `reports.yml`.
-        force: Whether to render fresh reports, too.
+    The limits of time are those of `reports.yml`.
 
     Raises:
         ParameterError: Something is wrong, or nothing is left to render.
@@ -61,13 +51,7 @@ def plan_run(
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did.
-
-    Attributes:
-        fresh: The reports that were fresh already.
-        results: The results of the others.
-        seconds: How long it took.
-    """
+    """What a run did: which reports were fresh already, and the results of the others."""
 
     fresh: list[PlannedReport]
     results: list[RenderResult]
@@ -86,11 +70,9 @@ class RunSummary:
 
     def notes(self) -> list[str]:
         """What a user should know: why reports failed, warnings of their data, odd notebooks."""
+        odd = "is not named like a section, such as 08_seats.ipynb, and is in no report"
         notes = [note for result in self.results for note in result.notes()]
-        return notes + [
-            f"note: {file} is not named like a section, such as 08_seats.ipynb, and is in no report"
-            for file in other_notebooks()
-        ]
+        return notes + [f"note: {file} {odd}" for file in other_notebooks()]
 
     def __str__(self) -> str:
         """The numbers of reports, in a sentence."""

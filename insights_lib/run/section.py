@@ -5,7 +5,6 @@ import re
 import time
 import traceback
 from dataclasses import dataclass
-from functools import lru_cache
 from math import ceil
 from pathlib import Path
 
@@ -27,14 +26,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class Execution:
-    """What became of a notebook.
-
-    Attributes:
-        name: The section.
-        seconds: How long it took.
-        executed: The notebook as it is then, None if it failed.
-        failure: Why it failed, and a traceback; None if it did not.
-    """
+    """What became of a section: its notebook with outputs, or why it failed, and a traceback."""
 
     name: str
     seconds: float
@@ -45,10 +37,7 @@ class Execution:
 def run_section(request: RenderRequest, end: float, notebook: Path) -> Execution:
     """Execute one notebook in a kernel of its own, and once more if its kernel was killed.
 
-    Args:
-        request: The report.
-        end: When the report's time is over, by the monotonic clock.
-        notebook: The section.
+    The report's time is over at `end`, by the monotonic clock.
     """
     started = time.perf_counter()
     executed, failure = _try_section(request, end, notebook)
@@ -84,7 +73,7 @@ def _execute(request: RenderRequest, deadline: float, notebook: Path) -> Noteboo
     times as long. A notebook that fails is written by papermill, with a mark where it did.
     """
     parameters = request.notebook_parameters
-    unknown = parameters.keys() - _parameters_of(notebook, notebook.stat().st_mtime_ns)
+    unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
     if unknown:
         raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
     prepared = papermill.execute_notebook(
@@ -97,18 +86,13 @@ def _execute(request: RenderRequest, deadline: float, notebook: Path) -> Noteboo
         progress_bar=False,
         timeout_func=lambda _: max(1, ceil(deadline - time.monotonic())),
         start_timeout=max(60, request.section_timeout),
-        setup=_saved_slice(request),
+        setup="from insights_lib.store.saved_slice import use_saved_slice; "
+        f"use_saved_slice({str(request.workdir / 'slice')!r})",
     )
     output = request.workdir / "notebooks" / notebook.name
     raise_for_execution_errors(executed, str(output))
     output.write_text(json.dumps(executed, ensure_ascii=False), encoding="utf-8")
     return executed
-
-
-@lru_cache
-def _parameters_of(notebook: Path, changed: int) -> frozenset[str]:  # noqa: ARG001 - a key
-    """The parameters that a notebook has; looked up once for each state of it."""
-    return frozenset(papermill.inspect_notebook(_literal(notebook)))
 
 
 def raise_of_system(error: Exception) -> None:
@@ -120,35 +104,23 @@ def raise_of_system(error: Exception) -> None:
         raise error
 
 
-def _saved_slice(request: RenderRequest) -> str:
-    """Code that tells a kernel where the report's slice is."""
-    call = f"use_saved_slice({str(request.workdir / 'slice')!r})"
-    return f"from insights_lib.store.saved_slice import use_saved_slice; {call}"
-
-
 def _literal(path: Path) -> str:
     """A path that papermill takes as it is, though it fills in {parameters} in paths."""
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def short_reason(error: Exception, late: str = "") -> str:
-    """Why a section failed, in one line that has an end.
-
-    Args:
-        error: What was raised.
-        late: The reason if it took too long.
-    """
-    reason = " ".join(_reason(error, late).split())
+    """Why a section failed, in one line that has an end: `late` if it took too long."""
+    match error:
+        case DeadKernelError():
+            reason = _DIED
+        case SaidTooMuch():
+            reason = f"it printed and showed more than {MOST // 1_000_000} MB"
+        case CellTimeoutError():
+            reason = late
+        case papermill.PapermillExecutionError():
+            reason = f"{error.ename}: {error.evalue}".rstrip(": ")
+        case _:
+            reason = reason_of(error)
+    reason = " ".join(reason.split())
     return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…"
-
-
-def _reason(error: Exception, late: str) -> str:
-    if isinstance(error, DeadKernelError):
-        return _DIED
-    if isinstance(error, SaidTooMuch):
-        return f"it printed and showed more than {MOST // 1_000_000} MB"
-    if isinstance(error, CellTimeoutError):
-        return late
-    if isinstance(error, papermill.PapermillExecutionError):
-        return f"{error.ename}: {error.evalue}".rstrip(": ")
-    return reason_of(error)

@@ -40,13 +40,7 @@ class Folders:
 
 @dataclass(frozen=True)
 class Arrival:
-    """What became of a new export.
-
-    Attributes:
-        file: Where it is now.
-        refusal: Why it was not taken, in a sentence; empty if it was.
-        is_export: Whether it is an export as far as one can see, taken or not.
-    """
+    """Where a new export is now, why it was not taken, and whether it looks like an export."""
 
     file: Path
     refusal: str = ""
@@ -74,13 +68,13 @@ def take_incoming(folders: Folders, sleep: Callable[[float], None] = time.sleep)
         stable = {file: look for file, look in after.items() if before.get(file) == look}
         if len(stable) == len(after):
             break
-    arrivals = [_take(file, stable[file], folders) for file in sorted(stable, key=_age(stable))]
-    return arrivals + [_growing(file) for file in sorted(after.keys() - stable.keys())]
-
-
-def _growing(file: Path) -> Arrival:
-    text = f"{file}: is still being written; it is taken when that has ended."
-    return Arrival(file, text, _may_be_export(file))
+    # The oldest first: where two exports speak of a month, the later one wins.
+    oldest_first = sorted(stable, key=lambda file: (stable[file][2], file))
+    arrivals = [_take(file, stable[file], folders) for file in oldest_first]
+    for file in sorted(after.keys() - stable.keys()):
+        growing = f"{file}: is still being written; it is taken when that has ended."
+        arrivals.append(Arrival(file, growing, _may_be_export(file)))
+    return arrivals
 
 
 def _may_be_export(file: Path) -> bool:
@@ -96,26 +90,17 @@ def _may_be_export(file: Path) -> bool:
     return True
 
 
-def _age(looks: dict[Path, Look]) -> Callable[[Path], tuple[int, Path]]:
-    """Sorts the oldest first: where two exports speak of a month, the later one wins."""
-    return lambda file: (looks[file][2], file)
-
-
 def _looks(incoming: Path) -> dict[Path, Look]:
     try:
-        with os.scandir(incoming) as entries:
-            files = [e for e in entries if e.is_file(follow_symlinks=False) and _finished(e.name)]
-        return {Path(entry): look_at(Path(entry)) for entry in files}
+        files = [f for f in incoming.iterdir() if f.is_file() and not f.is_symlink()]
+        finished = [f for f in files if f.name[0] != "." and f.suffix.lower() not in _UNFINISHED]
+        return {file: look_at(file) for file in finished}
     except FileNotFoundError as error:
         if incoming.is_dir():  # a file was taken away under our eyes
             return {}
         raise ExportError(
             f"{incoming}: no such folder; make it and put new exports there."
         ) from error
-
-
-def _finished(name: str) -> bool:
-    return not name.startswith(".") and not name.lower().endswith(_UNFINISHED)
 
 
 def _take(file: Path, look: Look, folders: Folders) -> Arrival:

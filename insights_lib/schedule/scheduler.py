@@ -14,12 +14,7 @@ from insights_lib.schedule.windows import Record, Window, due
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step has to tell.
-
-    Attributes:
-        failures: What failed, in a sentence each.
-        ends_window: Whether the steps after it are not to be done.
-    """
+    """What failed in a step, a sentence each, and whether the steps after it are not to be done."""
 
     failures: tuple[str, ...] = ()
     ends_window: bool = False
@@ -41,38 +36,31 @@ class Finished:
 
     def __str__(self) -> str:
         """Which window it is, and how it ended."""
-        when = f"{self.window.local:%Y-%m-%d %H:%M} {self.window.time_zone}"
-        return f"{self.window.group}, {when}: {'; '.join(self.reasons) or 'done'}"
+        return f"{self.window.group}, {self.window.when}: {'; '.join(self.reasons) or 'done'}"
 
 
 def run_due(plan: Plan, clock: Clock, steps: Mapping[str, Step], record: Record) -> list[Finished]:
     """Do every window that is due and was not done before, in the order of time.
 
-    Args:
-        plan: The groups.
-        clock: Tells the time, with a zone.
-        steps: What each step of a plan does. An error that it raises is a failure, and one of
-            `ingest` ends the window.
-        record: What was done before; it is held as long as this takes.
+    An error that a step raises is a failure, and one of `ingest` ends the window. The record is
+    held as long as this takes.
     """
     now = clock()
     windows = [w for name, group in plan.groups.items() for w in due(name, group, now)]
     windows.sort(key=lambda window: window.scheduled)
     finished = []
-    for window in _let_go(windows, record):
-        finished.append(Finished(window, (_LET_GO,)))
-        settle(finished[-1], record, clock())
+
+    def end(window: Window, *reasons: str) -> None:
+        record.settle(window, "\n".join(reasons), clock())
+        finished.append(Finished(window, reasons))
+
+    for window in record.interrupted():
+        if window not in windows:
+            end(window, _LET_GO)
     for window in windows:
         if record.claim(window, clock()):
-            reasons = tuple(_reasons(window, plan.groups[window.group], steps))
-            finished.append(Finished(window, reasons))
-            settle(finished[-1], record, clock())
+            end(window, *_reasons(window, plan.groups[window.group], steps))
     return finished
-
-
-def _let_go(windows: list[Window], record: Record) -> list[Window]:
-    """Windows that were interrupted and are not due any more."""
-    return [window for window in record.interrupted() if window not in windows]
 
 
 def _reasons(window: Window, group: Group, steps: Mapping[str, Step]) -> Iterator[str]:
@@ -82,57 +70,39 @@ def _reasons(window: Window, group: Group, steps: Mapping[str, Step]) -> Iterato
         except Exception as error:  # noqa: BLE001 - this window alone has failed
             # Nothing is made of data that is not there.
             result = StepResult((reason_of(error),), ends_window=name == "ingest")
-        yield from (f"{name}: {_line(failure)}" for failure in result.failures)
+        for failure in result.failures:
+            # Names of files may have characters that cannot be written.
+            text = failure.encode("utf-8", "backslashreplace").decode()
+            yield f"{name}: {' '.join(text.split())}"
         if result.ends_window:
             return
-
-
-def _line(text: str) -> str:
-    """A text as one line of characters that can be written; names of files may have others."""
-    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
-
-
-def settle(finished: Finished, record: Record, now: datetime) -> None:
-    """Write down how a window ended."""
-    record.settle(finished.window, "\n".join(finished.reasons), now)
 
 
 def tell_owners(plan: Plan, now: datetime, alert: Alert, record: Record) -> list[str]:
     """Tell the owners of groups what has failed since they were told, once per grace period.
 
-    An owner who cannot be told now is told the next time.
-
-    Args:
-        plan: The groups.
-        now: The instant it is, with a zone.
-        alert: Tells an owner of a failure: address, subject, text.
-        record: What was done, and who was told.
-
-    Returns:
-        A sentence for each owner who could not be told.
+    An alert has an address, a subject and a text. An owner who cannot be told now is told the next
+    time. Returns a sentence for each of these.
     """
     not_told = []
     for name, group in plan.groups.items():
         failed = record.owner_not_notified(name)
         if failed and record.may_alert(name, now, timedelta(hours=group.grace_hours)):
             try:
-                alert(group.alert_to, *_message(name, failed))
+                alert(group.alert_to, f"Partner Insights: {name} failed", _message(name, failed))
             except Exception as error:  # noqa: BLE001 - whatever it was, it may be over next time
                 not_told.append(f"{group.alert_to} could not be told, and is next time: {error}")
-                continue
-            record.owner_notified(name, now)
+            else:
+                record.owner_notified(name, now)
     return not_told
 
 
-def _message(name: str, failed: list[tuple[Window, str]]) -> tuple[str, str]:
-    """Subject and text of an alert."""
+def _message(name: str, failed: list[tuple[Window, str]]) -> str:
     text = ""
     for window, reasons in failed:
-        when = f"{window.local:%Y-%m-%d %H:%M} {window.time_zone}"
         lines = "".join(f"- {reason}\n" for reason in reasons.splitlines())
-        text += f"What was due for the group {name} at {when} failed:\n\n{lines}\n"
-    text += "It is not tried again. Recipients got nothing that is incomplete.\n"
-    return f"Partner Insights: {name} failed", text
+        text += f"What was due for the group {name} at {window.when} failed:\n\n{lines}\n"
+    return text + "It is not tried again. Recipients got nothing that is incomplete.\n"
 
 
 def stay(call: Callable[[], None], seconds: float = 30) -> None:

@@ -13,11 +13,10 @@ from insights_lib.mail.send import (
     DONE,
     NOT_READY,
     mail_settings,
-    mail_statuses,
+    mail_statuses_now,
     put_off,
     send_note,
     send_planned,
-    states_again,
 )
 from insights_lib.mail.writer import Writer
 from insights_lib.outputs import Outputs
@@ -28,15 +27,7 @@ from insights_lib.parameters.schedule_yml import LONGEST_CATCH_UP, Group, Plan, 
 from insights_lib.run.reports import Settings
 from insights_lib.run.run import plan_run
 from insights_lib.schedule.inbox import Arrival, Folders, take_incoming
-from insights_lib.schedule.scheduler import (
-    Finished,
-    Step,
-    StepResult,
-    run_due,
-    settle,
-    stay,
-    tell_owners,
-)
+from insights_lib.schedule.scheduler import Finished, Step, StepResult, run_due, stay, tell_owners
 from insights_lib.schedule.windows import Window, due, recording
 from insights_lib.timing import Clock
 
@@ -45,14 +36,7 @@ _CLOCK = Clock()
 
 @dataclass(frozen=True)
 class Site:
-    """Where everything is that a schedule works on.
-
-    Attributes:
-        store: Folder of the store.
-        outputs: The folder of the reports.
-        parameters: Folder of the parameter files.
-        jobs: How many reports to render at a time.
-    """
+    """Where everything is that a schedule works on, and how many reports to render at a time."""
 
     store: Path
     outputs: Outputs
@@ -61,12 +45,8 @@ class Site:
 
     def overrides(self, window: Window, group: Group) -> Overrides:
         """The reports of a group for the months that were complete at the scheduled moment."""
-        return Overrides(
-            partners=group.partners,
-            date_range=group.range,
-            as_of=window.local.date().isoformat(),
-            store=self.store,
-        )
+        as_of = window.local.date().isoformat()
+        return Overrides(group.partners, group.range, as_of, store=self.store)
 
 
 def check_plan(site: Site) -> None:
@@ -87,12 +67,7 @@ def check_plan(site: Site) -> None:
 
 @dataclass(frozen=True)
 class Done:
-    """What a schedule did.
-
-    Attributes:
-        finished: The windows that came to their end.
-        errors: Which owners could not be told of a failure, or why nothing could be done.
-    """
+    """What a schedule did: the windows that came to their end, and what else went wrong."""
 
     finished: tuple[Finished, ...]
     errors: tuple[str, ...]
@@ -108,19 +83,14 @@ def do_due(site: Site) -> Done:
     with recording(site.outputs) as record:
         finished = run_due(plan, _CLOCK.now, _steps(site), record)
         for again in _send_deferred(plan, site):
-            settle(again, record, _CLOCK.now())
+            record.settle(again.window, "\n".join(again.reasons), _CLOCK.now())
             finished.append(again)
         not_told = tell_owners(plan, _CLOCK.now(), partial(_alert, site), record)
     return Done(tuple(finished), tuple(not_told))
 
 
 def do_due_until_stopped(site: Site, on_done: Callable[[Done], object]) -> None:
-    """Do what is due, again and again, until SIGTERM or Ctrl-C.
-
-    Args:
-        site: Where everything is.
-        on_done: Called with what was done each time.
-    """
+    """Do what is due, again and again, until SIGTERM or Ctrl-C; tell `on_done` of it each time."""
 
     def once() -> None:
         try:
@@ -141,10 +111,8 @@ def _steps(site: Site) -> Mapping[str, Step]:
         arrivals = arrived.setdefault(group.incoming, [])
         arrivals += take_incoming(Folders(group.incoming, site.store))
         refused = [arrival for arrival in arrivals if arrival.refusal]
-        return StepResult(
-            failures=tuple(arrival.refusal for arrival in refused),
-            ends_window=any(arrival.is_export for arrival in refused),
-        )
+        failures = tuple(arrival.refusal for arrival in refused)
+        return StepResult(failures, ends_window=any(arrival.is_export for arrival in refused))
 
     return {
         "ingest": ingest,
@@ -165,21 +133,18 @@ def _send(window: Window, group: Group, site: Site, again: bool = False) -> tupl
     recipients = read_recipients(site.parameters)
     planned = Mailing(site.parameters, site.outputs, site.overrides(window, group)).plan()
     if again:
-        with ledger(site.outputs.ledger) as book:
-            planned = put_off(planned, book)
+        planned = put_off(planned, site.outputs)
     if not planned:
         return ()
     started = _CLOCK.now()  # what failed before was reported then
     with pictures(site.outputs) as drawn:
         writer = Writer(recipients, site.outputs, drawn, _CLOCK)
-        for _ in send_planned(planned, writer, states_again(recipients, retry_failed=False)):
+        for _ in send_planned(planned, writer):
             pass  # the ledger tells more
-    with ledger(site.outputs.ledger) as book:
-        statuses = mail_statuses(planned, book)
     return tuple(
         f"partner {status.planned.spec.partner}, {status.planned.person.address}: {status.state}"
         f" ({status.reason})"
-        for status in statuses
+        for status in mail_statuses_now(planned, site.outputs)
         if status.state == NOT_READY
         or (status.state not in DONE | {"deferred"} and status.since and status.since >= started)
     )

@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
+from cronsim import CronSim
+
 from insights_lib.disk import locked, make_file, make_folder
 from insights_lib.errors import BusyError, ReportError
 from insights_lib.outputs import Outputs
-from insights_lib.parameters.schedule_yml import Group, wall_times
+from insights_lib.parameters.schedule_yml import Group
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS windows (
@@ -32,13 +34,7 @@ _LARGEST_SHIFT = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Window:
-    """One moment at which a group is due.
-
-    Attributes:
-        group: The name of the group.
-        scheduled: The instant, in UTC.
-        time_zone: The zone of the group.
-    """
+    """One moment at which a group is due: the instant, in UTC, and the group's name and zone."""
 
     group: str
     scheduled: datetime
@@ -49,30 +45,26 @@ class Window:
         """The same instant in the group's zone; its day is the as-of date of the reports."""
         return self.scheduled.astimezone(ZoneInfo(self.time_zone))
 
+    @property
+    def when(self) -> str:
+        """The same for a reader."""
+        return f"{self.local:%Y-%m-%d %H:%M} {self.time_zone}"
+
 
 def due(name: str, group: Group, now: datetime) -> list[Window]:
     """The windows of a group that are due, oldest first: those within its catch-up hours.
 
     A wall clock time that is skipped when clocks go forward becomes the instant as much later,
     one that comes twice when they go back is the first of the two.
-
-    Args:
-        name: The name of the group.
-        group: The group.
-        now: The instant it is, with a zone.
     """
     oldest = now - timedelta(hours=group.catch_up_hours)
     zone = ZoneInfo(group.time_zone)
-    instants = {wall.replace(tzinfo=zone).astimezone(UTC) for wall in _walls(group, oldest, now)}
+    first = oldest.astimezone(zone).replace(tzinfo=UTC) - _LARGEST_SHIFT
+    last = now.astimezone(zone).replace(tzinfo=UTC) + _LARGEST_SHIFT
+    # Marked as UTC, as cronsim would shift times of other zones where clocks are set.
+    walls = takewhile(lambda wall: wall <= last, CronSim(group.cron, first))
+    instants = {wall.replace(tzinfo=zone).astimezone(UTC) for wall in walls}
     return [Window(name, i, group.time_zone) for i in sorted(instants) if oldest < i <= now]
-
-
-def _walls(group: Group, first: datetime, last: datetime) -> Iterator[datetime]:
-    """The wall clock times of a group's cron line that can be instants between two others."""
-    zone = ZoneInfo(group.time_zone)
-    start = first.astimezone(zone).replace(tzinfo=UTC) - _LARGEST_SHIFT
-    end = last.astimezone(zone).replace(tzinfo=UTC) + _LARGEST_SHIFT
-    return takewhile(lambda wall: wall <= end, wall_times(group.cron, start))
 
 
 class Record:
@@ -144,12 +136,8 @@ def recording(outputs: Outputs, wait_seconds: float = 0) -> Iterator[Record]:
 
     Windows that the record calls running were interrupted: their process is dead.
 
-    Args:
-        outputs: The folder of the reports.
-        wait_seconds: How long to wait for another scheduler to end.
-
     Raises:
-        BusyError: Another scheduler is still at work.
+        BusyError: Another scheduler is still at work after so many seconds.
         ReportError: The record cannot be read.
     """
     make_folder(outputs.folder)
@@ -163,17 +151,13 @@ def recording(outputs: Outputs, wait_seconds: float = 0) -> Iterator[Record]:
                 db.execute("PRAGMA synchronous = FULL")
                 db.execute("PRAGMA secure_delete = ON")
                 db.executescript(_SCHEMA)
-                if _is_older(db):
+                columns = [name for _, name, *_ in db.execute("PRAGMA table_info(windows)")]
+                if "told" in columns:  # it was made before the column had its name
                     db.execute("ALTER TABLE windows RENAME COLUMN told TO owner_notified")
                 db.execute("UPDATE windows SET state = 'interrupted' WHERE state = 'running'")
                 yield Record(db)
         except sqlite3.DatabaseError as error:
             raise ReportError(f"{file}: cannot be read or written ({error}).") from error
-
-
-def _is_older(db: sqlite3.Connection) -> bool:
-    """Whether a record was made before the column had its name."""
-    return any(name == "told" for _, name, *_ in db.execute("PRAGMA table_info(windows)"))
 
 
 def _key(window: Window) -> tuple[str, str]:

@@ -149,7 +149,7 @@ def _ingest(
     try:
         # Most of what is not an export is refused before anybody has to wait for it.
         sources = [(source, look_at(file)) for file in files for source in check(file)]
-        with writing(store) as db:
+        with writing(store, begin_again=True) as db:
             for left_over in store.glob(".ingest-*"):
                 shutil.rmtree(left_over)
             with Batch(db, store, parts, reassign) as batch:

@@ -11,7 +11,8 @@ from typing import Self
 import duckdb
 
 from insights_lib.errors import ExportError
-from insights_lib.store.catalog import export_name, live_parts, move_into_store
+from insights_lib.store.catalog import export_name, move_into_store
+from insights_lib.store.partners import live_parts
 from insights_lib.store.parts import Part, rows_of
 from insights_lib.store.sql import sql_path
 from insights_lib.store.staging import StagedExport

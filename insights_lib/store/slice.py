@@ -21,8 +21,8 @@ from insights_lib.exports.datasets import (
     USAGE_PRODUCTS,
 )
 from insights_lib.parameters.spec import DateRange, Filters, ReportSpec, month_after
-from insights_lib.store.catalog import PartnerParts, partner_parts
 from insights_lib.store.kept import SUBSCRIPTION_COLUMNS, USAGE_COLUMNS
+from insights_lib.store.partners import PartnerParts, partner_parts
 from insights_lib.store.parts import Part, rows_of
 from insights_lib.store.remote import at_hand
 from insights_lib.store.spelling import respelt

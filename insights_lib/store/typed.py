@@ -91,6 +91,7 @@ def _values(staged: StagedExport, column: str, kind: ValueKind) -> dict[str, dat
         try:
             values[text] = kind.parse(text)
         except ValueError as error:
-            what = f"{staged.column_name(column)} {text!r} is not {kind.name}"
-            raise staged.refusal(row, f"{what}; allowed: {kind.forms}.") from error
+            name = "" if kind is MONTH else f"{staged.column_name(column)} "
+            what = f"{name}{text!r} is not {kind.name}; allowed: {kind.forms}."
+            raise staged.refusal(row, what) from error
     return values

@@ -1,9 +1,9 @@
 """Jupyter kernels that start in a moment: forked from a process that has imported everything.
 
-A small notebook spends most of its time on starting its kernel and importing libraries. Here a
-process does that once, the fork server, and every kernel is a fork of it.
+A small notebook spends most of its time on starting its kernel and importing libraries. Here the
+fork server does that once, and every kernel is a fork of it.
 
-    from insights_lib.warm_kernels import warm_kernels
+    from insights_lib.warm_kernels.engine import warm_kernels
 
     with warm_kernels("pandas", "plotly.graph_objects"):
         papermill.execute_notebook("in.ipynb", "out.ipynb")
@@ -21,9 +21,10 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from socket import socketpair
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -36,10 +37,11 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager, papermil
 from traitlets.config import Config
 
 from insights_lib.warm_kernels.fork_server import Clone, ForkServer, can_fork
-from insights_lib.warm_kernels.kernel import SAID_TOO_MUCH
+from insights_lib.warm_kernels.kernel import SAID_TOO_MUCH, is_code
 
 MOST = 50_000_000  # characters that a notebook may print and show; they are kept in it
 _PREPARE, _EXECUTE = f"{__package__}.kernel:prepare", f"{__package__}.kernel:execute"
+_TOO_MUCH = "the notebook printed and showed too much"
 _LOOK = 1  # seconds between looks whether a silent kernel is still there
 
 
@@ -51,12 +53,8 @@ class SaidTooMuch(RuntimeError):  # noqa: N818 - it says what has happened
 def warm_kernels(*preload: str, clone: Clone | None = None) -> Iterator[ForkServer | None]:
     """Let notebooks that papermill executes in this process have warm kernels.
 
-    Args:
-        *preload: See `ForkServer`.
-        clone: See `ForkServer`; a clone of one that has preloaded `kernel:prepare` of this package.
-
-    Yields:
-        The fork server, None where there can be none.
+    Yields the fork server, None where there can be none; see there for `preload` and `clone`. A
+    clone has to have preloaded `kernel:prepare` of this package.
     """
     before = papermill_engines.get_engine(), WarmEngine.fork_server
     needed = dict.fromkeys((*preload, _PREPARE))
@@ -101,14 +99,15 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no hint
             super().execute_managed_notebook(nb_man, kernel_name, **options)
             return
         if cls.fork_server is None:
-            with _ordinary(setup) as started:
-                super().execute_managed_notebook(nb_man, kernel_name, **{**started, **options})
+            with TemporaryDirectory() as folder:
+                started = _ordinary(setup, folder)
+                super().execute_managed_notebook(nb_man, kernel_name, **started | options)
             return
-        with _Kernel(cls.fork_server, most) as kernel:
+        with _forked(cls.fork_server, most) as kernel:
             kernel.send({"notebook": nb_man.nb, "setup": setup, "most": most})
             for index, cell in enumerate(nb_man.nb.cells):
                 nb_man.cell_start(cell, index)
-                failed = _is_code(cell) and _take_result(kernel, cell, _end(cell, options))
+                failed = is_code(cell) and kernel.take_result(cell, options)
                 if failed:
                     nb_man.cell_exception(cell, cell_index=index)
                 nb_man.cell_complete(cell, cell_index=index)
@@ -118,127 +117,92 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no hint
             nb_man.nb.metadata.update(from_dict(result["metadata"]))  # type: ignore[no-untyped-call]
 
 
-@contextmanager
-def _ordinary(setup: str) -> Iterator[dict[str, Any]]:
+def _ordinary(setup: str, folder: str) -> dict[str, Any]:
     """How an ordinary kernel is started, if possible with files to talk over instead of ports."""
     arguments = ["--HistoryManager.enabled=False", f"--IPKernelApp.exec_lines={setup}"]
-    with TemporaryDirectory() as folder:
-        files = {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}
-        connection = {"connection_file": f"{folder}/connection.json", **files}
-        yield {"extra_arguments": arguments, "config": Config({"KernelManager": connection})}
+    files = {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}
+    connection = {"connection_file": f"{folder}/connection.json", **files}
+    return {"extra_arguments": arguments, "config": Config({"KernelManager": connection})}
 
 
-def _is_code(cell: NotebookNode) -> bool:
-    return cell.cell_type == "code" and bool(cell.source.strip())
-
-
-def _end(cell: NotebookNode, options: dict[str, Any]) -> float:
-    """When the time of a cell is over, by the monotonic clock."""
-    limit = options.get("timeout_func") or (lambda _: options.get("timeout"))
-    seconds = options.get("execution_timeout") or limit(cell)
-    return time.monotonic() + (seconds or float("inf"))
-
-
-def _take_result(kernel: "_Kernel", cell: NotebookNode, end: float) -> bool:
-    """Wait for what came of a cell; whether it has failed."""
-    seconds = end - time.monotonic()
-    try:
-        result, printed = kernel.receive(end)
-    except TimeoutError as error:
-        raise CellTimeoutError.error_from_timeout_and_cell(
-            "Cell execution timed out", round(seconds), cell
-        ) from error
-    cell.execution_count = result["execution_count"]
-    cell.outputs = from_dict(result["outputs"])  # type: ignore[no-untyped-call]
-    if printed:
-        past_python = new_output("stream", name="stdout", text=printed)  # type: ignore[no-untyped-call]
-        cell.outputs.append(past_python)
-    return bool(result["failed"])
-
-
-class _Kernel:
-    """A kernel at work for one notebook; it ends with the block, and all that it started.
-
-    Args:
-        server: Forks it.
-        most: How many bytes may be printed past Python.
-    """
-
-    def __init__(self, server: ForkServer, most: int) -> None:
-        self._server, self._left = server, most
-        ours, theirs = socketpair()
-        self._output, output = os.pipe()
-        self._work = Connection(ours.detach())
-        self._sources: list[Any] = [self._work, self._output]
+@contextmanager
+def _forked(server: ForkServer, most: int) -> Iterator["_Kernel"]:
+    """Have a kernel for one notebook; it ends with the block, and all that it started."""
+    ours, theirs = Pipe()
+    printed, output = Pipe(duplex=False)
+    with ours, printed:
+        with theirs, output:
+            where = str(Path.cwd()), dict(os.environ)
+            pid = server.fork(_EXECUTE, *where, handles=(theirs.fileno(), output.fileno()))
         try:
-            with theirs:
-                where = str(Path.cwd()), dict(os.environ)
-                self._pid = server.fork(_EXECUTE, *where, handles=(theirs.fileno(), output))
-        except BaseException:
-            self._close()
-            raise
+            yield _Kernel(server, pid, ours, printed, most)
         finally:
-            os.close(output)
+            server.ask("end", pid)
 
-    def __enter__(self) -> "_Kernel":
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._status("end")
-        self._close()
+@dataclass
+class _Kernel:
+    """A kernel at work, and the fork server that it comes from."""
 
-    def _close(self) -> None:
-        self._work.close()
-        os.close(self._output)
-
-    def _status(self, what: str) -> int | None:
-        return self._server.ask(what, self._pid)  # type: ignore[no-any-return]
+    server: ForkServer
+    pid: int
+    work: Connection  # and the results of it
+    output: Connection | None  # printed past Python; None when nobody is left who could
+    left: int  # bytes that may still be printed so
 
     def send(self, work: dict[str, Any]) -> None:
         """Give it its work."""
         try:
-            self._work.send_bytes(json_packer(work))
+            self.work.send_bytes(json_packer(work))
         except OSError:
             raise self._died() from None
 
-    def receive(self, end: float) -> tuple[dict[str, Any], str]:
-        """Its next result, and what was printed past Python until then.
+    def take_result(self, cell: NotebookNode, options: dict[str, Any]) -> bool:
+        """Wait for what came of a cell; whether it has failed."""
+        limit = options.get("timeout_func") or (lambda _: options.get("timeout"))
+        seconds = options.get("execution_timeout") or limit(cell) or float("inf")
+        try:
+            result, printed = self.receive(time.monotonic() + seconds)
+        except TimeoutError as error:
+            raise CellTimeoutError.error_from_timeout_and_cell(
+                "Cell execution timed out", round(seconds), cell
+            ) from error
+        cell.execution_count = result["execution_count"]
+        cell.outputs = from_dict(result["outputs"])  # type: ignore[no-untyped-call]
+        if printed:
+            past_python = new_output("stream", name="stdout", text=printed)  # type: ignore[no-untyped-call]
+            cell.outputs.append(past_python)
+        return bool(result["failed"])
 
-        Raises:
-            TimeoutError: It has sent nothing by the end.
-            DeadKernelError: It has died.
-            SaidTooMuch: That is more than it may say.
-        """
+    def receive(self, end: float) -> tuple[dict[str, Any], str]:
+        """Its next result, and what was printed past Python until then; no later than the end."""
         printed = bytearray()
         while True:
-            ready = wait(self._sources, max(0.0, min(_LOOK, end - time.monotonic())))
-            if self._output in ready:
-                printed += self._printed()
-            elif self._work in ready:
+            sources = [source for source in (self.work, self.output) if source]
+            ready = wait(sources, max(0.0, min(_LOOK, end - time.monotonic())))
+            if self.output in ready:
+                printed += self._printed(self.output)
+            elif self.work in ready:
                 try:
-                    result = json_unpacker(self._work.recv_bytes())
+                    result = json_unpacker(self.work.recv_bytes())
                 except (EOFError, OSError):
                     raise self._died() from None
                 return result, printed.decode("utf-8", "replace")
-            elif self._status("poll") is not None:
+            elif self.server.ask("poll", self.pid) is not None:
                 raise self._died()
             if time.monotonic() > end:
                 raise TimeoutError
 
-    def _printed(self) -> bytes:
-        block = os.read(self._output, 1_000_000)
-        if not block:  # nobody is left who could print
-            self._sources.remove(self._output)
-        self._left -= len(block)
-        if self._left < 0:
-            raise _said_too_much()
+    def _printed(self, output: Connection) -> bytes:
+        block = os.read(output.fileno(), 1_000_000)
+        if not block:
+            self.output = None
+        self.left -= len(block)
+        if self.left < 0:
+            raise SaidTooMuch(_TOO_MUCH)
         return block
 
     def _died(self) -> Exception:
-        if self._status("end") == SAID_TOO_MUCH:
-            return _said_too_much()
+        if self.server.ask("end", self.pid) == SAID_TOO_MUCH:
+            return SaidTooMuch(_TOO_MUCH)
         return DeadKernelError("Kernel died")
-
-
-def _said_too_much() -> SaidTooMuch:
-    return SaidTooMuch("the notebook printed and showed too much")

@@ -38,8 +38,7 @@ class ForkServer:
     """The process from which others are forked; it ends when this one does.
 
     Args:
-        *preload: Modules to import, or `module:function` to import and call as well. Nothing of
-            this may start a thread.
+        *preload: Modules to import, or `module:function` to call as well; none may start a thread.
         env: Its environment; None for that of this process.
         clone: One that is there already: what `ForkServer.clone` returned in another process.
     """
@@ -83,11 +82,9 @@ class ForkServer:
         Raises:
             RuntimeError: The fork server could not preload.
         """
-        with self._lock:
-            try:
-                return self._ask((what, pid))
-            except ForkServerDied:
-                return -signal.SIGKILL
+        with self._lock, contextlib.suppress(ForkServerDied):
+            return self._ask((what, pid))
+        return -signal.SIGKILL
 
     def _ask(self, request: tuple[Any, ...], *handles: int) -> Any:
         try:
@@ -109,15 +106,9 @@ class ForkServer:
         return self._connection.recv()
 
     def fork(self, function: str, *arguments: Any, handles: tuple[int, ...]) -> int:
-        """Fork a process that calls a function; a fork server that has died is replaced.
+        """Fork a process that calls a `module:function` with handles and arguments; return its id.
 
-        Args:
-            function: `module:function`.
-            *arguments: Of the function, after the handles.
-            handles: Of files and sockets that the process is given.
-
-        Returns:
-            Its process id.
+        The handles are of files and sockets. A fork server that has died is replaced.
 
         Raises:
             ForkServerDied: It is to end, or died twice.
@@ -141,9 +132,7 @@ class ForkServer:
     def clone(self) -> Clone:
         """Fork another fork server, as warm as this one; it ends with whoever holds its socket.
 
-        Returns:
-            What `ForkServer` takes in the process that is to have it: a handle of its socket,
-            which is the caller's to close or to hand on, and its process id.
+        A handle of its socket is the caller's to close or to hand on to another process.
         """
         ours, theirs = socketpair()
         with theirs, ours:

@@ -9,13 +9,13 @@ import os
 import signal
 import sys
 import traceback
-from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
-from insights_lib.warm_kernels.linux import adopt_orphans, end_with_parent, name_process
+from insights_lib.warm_kernels.linux import ADOPT_ORPHANS, END_WITH_PARENT, NAME, prctl
 
 # A library that starts threads as it is imported could hold a lock at the moment of a fork.
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -25,16 +25,11 @@ _UNWANTED = ("rfc3987_syntax", "debugpy")
 
 
 def serve(descriptor: int, *preload: str) -> None:
-    """Be a fork server, until nobody is left who could ask it.
-
-    Args:
-        descriptor: Of the socket over which forks are asked for.
-        *preload: See `ForkServer`.
-    """
+    """Be a fork server for those who ask over a socket, until nobody is left who could."""
     connection = Connection(descriptor)
-    name_process("fork server")
-    end_with_parent(False)  # a clone ends with the one who asks it, and tidies up then
-    adopt_orphans()
+    prctl(NAME, b"fork server")
+    prctl(END_WITH_PARENT, 0)  # a clone ends with the one who asks it, and tidies up then
+    prctl(ADOPT_ORPHANS, 1)
     forks: dict[int, int | None] = {}
     try:
         connection.send(_warm(preload))
@@ -78,10 +73,9 @@ def _warm(preload: tuple[str, ...]) -> str | None:
 
 def call(name: str, *arguments: Any) -> None:
     """Import a module, and call its function if the name tells one: `module:function`."""
-    module, _, function = name.partition(":")
-    imported = import_module(module)
-    if function:
-        getattr(imported, function)(*arguments)
+    found = resolve_name(name)
+    if ":" in name:
+        found(*arguments)
 
 
 def _fork(
@@ -113,11 +107,10 @@ def _become(parent: int, function: str, *arguments: Any) -> None:
     """Do in this fork what it is for, and end it."""
     status = 1
     try:
-        end_with_parent(True)
+        prctl(END_WITH_PARENT, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(status)  # the fork server had died before that
-        import_module("random").seed()  # two forks must not draw the same numbers
-        if "numpy" in sys.modules:
+        if "numpy" in sys.modules:  # two forks must not draw the same numbers
             sys.modules["numpy"].random.seed()
         call(function, *arguments)
         status = 0

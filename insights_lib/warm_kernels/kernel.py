@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from inspect import signature
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,12 +24,11 @@ from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 from traitlets.config import Config
 
-from insights_lib.warm_kernels.linux import adopt_orphans, name_process
+from insights_lib.warm_kernels.linux import ADOPT_ORPHANS, NAME, prctl
 
 SAID_TOO_MUCH = 86  # the exit status of a kernel that said more than it may
 # Without a history there is no database of it, and no thread that writes to that.
 _SETTINGS = Config({"HistoryManager": {"enabled": False}})
-
 _SEND = signature(Session.send)
 
 Message = dict[str, Any]
@@ -73,6 +73,11 @@ class _Stream(io.TextIOBase):
         return len(text)
 
 
+def is_code(cell: NotebookNode) -> bool:
+    """Whether a cell has something to run."""
+    return cell.cell_type == "code" and bool(cell.source.strip())
+
+
 def prepare() -> None:
     """Make the kernel of all forks to come; starts no thread."""
     IPythonKernel.instance(session=_Collected(), iopub_socket=None, config=_SETTINGS)
@@ -92,14 +97,12 @@ def execute(work: int, output: int, cwd: str, env: dict[str, str]) -> None:
             the result of each code cell that was run, `outputs`, `execution_count` and `failed`;
             after the last one the notebook's new `metadata`.
         output: Handle of the pipe for standard output and error.
-        cwd: The kernel's folder.
-        env: The kernel's environment.
+        cwd: Its folder.
+        env: Its environment.
     """
     _settle(output, cwd, env)
     connection = Connection(work)
     request = json_unpacker(connection.recv_bytes())
-    # What the application of an ordinary kernel sets.
-    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     _shell().run_cell(request["setup"], silent=True)
     notebook = from_dict(request["notebook"])  # type: ignore[no-untyped-call]
     for result in _Execution(notebook, request["most"]).results():
@@ -108,9 +111,9 @@ def execute(work: int, output: int, cwd: str, env: dict[str, str]) -> None:
 
 def _settle(output: int, cwd: str, env: dict[str, str]) -> None:
     """Have a group, a folder, an environment and standard files of its own."""
-    name_process("kernel")
+    prctl(NAME, b"kernel")
     os.setsid()
-    adopt_orphans()  # what its children leave is the kernel's, to its end
+    prctl(ADOPT_ORPHANS, 1)  # what its children leave is the kernel's, to its end
     # If memory runs out, it is the notebook that has to go.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
@@ -119,7 +122,8 @@ def _settle(output: int, cwd: str, env: dict[str, str]) -> None:
         os.dup2(output, descriptor)
     os.close(output)
     os.environ.clear()
-    os.environ.update(env)
+    # Besides, what the application of an ordinary kernel sets.
+    os.environ |= {"MPLBACKEND": "module://matplotlib_inline.backend_inline", **env}
     os.chdir(cwd)
 
 
@@ -137,16 +141,21 @@ class _Execution:
         self._client.reset_execution_trackers()
         self._index, self._cell = 0, notebook
         self._printed: tuple[str, list[str]] = ("stdout", [])
-        sys.stdout = _Stream(1, lambda text: self._print("stdout", text))
-        sys.stderr = _Stream(2, lambda text: self._print("stderr", text))
+        sys.stdout = _Stream(1, partial(self._print, "stdout"))
+        sys.stderr = _Stream(2, partial(self._print, "stderr"))
 
     def results(self) -> Iterator[dict[str, Any]]:
         for index, cell in enumerate(self._client.nb.cells):
-            if cell.cell_type != "code" or not cell.source.strip():
+            if not is_code(cell):
                 continue
-            failed = self._run(index, cell)
-            shown = {name: cell[name] for name in ("outputs", "execution_count")}
-            yield {**shown, "failed": failed}
+            self._index, self._cell = index, cell
+            cell.outputs, cell.execution_count = [], self._shell.execution_count
+            self._client.clear_before_next_output = False
+            done = self._shell.run_cell(cell.source, store_history=True)
+            self._flush()
+            failed = not done.success and "raises-exception" not in cell.metadata.get("tags", ())
+            count = cell.execution_count
+            yield {"outputs": cell.outputs, "execution_count": count, "failed": failed}
             if failed:
                 break
             if self._shell.exit_now:
@@ -154,15 +163,6 @@ class _Execution:
         self._client.nb.metadata["language_info"] = IPythonKernel.language_info
         self._client.set_widgets_metadata()
         yield {"metadata": self._client.nb.metadata}
-
-    def _run(self, index: int, cell: NotebookNode) -> bool:
-        """Run a cell; whether it has failed, and should not have."""
-        self._index, self._cell = index, cell
-        cell.outputs, cell.execution_count = [], self._shell.execution_count
-        self._client.clear_before_next_output = False
-        done = self._shell.run_cell(cell.source, store_history=True)
-        self._flush()
-        return not done.success and "raises-exception" not in cell.metadata.get("tags", ())
 
     def _print(self, name: str, text: str) -> None:
         self._count(len(text))

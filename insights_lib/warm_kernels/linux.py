@@ -1,26 +1,12 @@
-"""What a process on Linux can ask to be done with it; see prctl(2)."""
+"""What a process on Linux can ask to be done with it."""
 
 import ctypes
-import signal
-from typing import Any
 
-_PDEATHSIG, _NAME, _CHILD_SUBREAPER = 1, 15, 36
-
-
-def name_process(name: str) -> None:
-    """Be called so by `ps` and `top`; at most 15 characters."""
-    _prctl(_NAME, ctypes.c_char_p(name.encode()))
+# Be killed by a signal when the parent ends, 0 for none; be called so by `ps` and `top`, in at most
+# 15 characters; be the parent of what a child leaves behind when it ends.
+END_WITH_PARENT, NAME, ADOPT_ORPHANS = 1, 15, 36
 
 
-def adopt_orphans() -> None:
-    """Be the parent of what a child leaves behind when it ends."""
-    _prctl(_CHILD_SUBREAPER, 1)
-
-
-def end_with_parent(wanted: bool) -> None:
-    """Be killed when the process that this one is a child of ends, or do not be."""
-    _prctl(_PDEATHSIG, signal.SIGKILL if wanted else 0)
-
-
-def _prctl(option: int, value: Any) -> None:
+def prctl(option: int, value: int | bytes) -> None:
+    """Have the system do one of these; see the manual, `man 2 prctl`."""
     ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

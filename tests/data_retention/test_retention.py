@@ -25,8 +25,8 @@ from insights_lib.parameters.reports_yml import ReportsFile, Retention
 from insights_lib.parameters.spec import ReportSpec
 from insights_lib.parameters.validation import validated
 from insights_lib.run.plan import PlannedReport, plan_reports
-from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import files_of, ingest_file
+from insights_lib.store.partners import partner_parts
 from insights_lib.store.sql import sql_path
 from tests.support.manifests import manifest_of
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row, write_tsv
@@ -386,6 +386,17 @@ def test_a_month_of_which_nobody_is_left_is_not_covered_by_an_earlier_export(
     assert [part.rows for part in partner_parts(store, "1").parts] == [1, 1]
     forget("gone", store, Outputs(tmp_path / "outputs"))
     assert {part.month for part in partner_parts(store, "1").parts} == {date(2025, 2, 1)}
+
+
+def test_a_key_is_forgotten_as_the_tables_show_it_and_only_in_that_kind(tmp_path: Path) -> None:
+    rows = [seats_row("2025-01", "42"), seats_row("2025-01", "", CustomerTenantId="42")]
+    store = fill_store(
+        tmp_path, {"SeatsSubscriptionsAndRevenue": [*rows, seats_row("2025-01", "a")]}
+    )
+    forgotten = forget("tpid:42", store, Outputs(tmp_path / "outputs"))
+    assert forgotten.rows == {"top parent id": 1}
+    left = slice_of(store, "2025-01_2025-01").query("SELECT key FROM details.keys ORDER BY 1")
+    assert left["key"].tolist() == ["tenant:42", "tpid:a"]
 
 
 def test_usage_is_forgotten_too(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from insights_lib.errors import ExportError
 from insights_lib.exports import reader as exports
-from insights_lib.exports.reader import check, parse_month, read_export
+from insights_lib.exports.dates import parse_day, parse_month
+from insights_lib.exports.reader import check, read_export
 from insights_lib.store.catalog import writing
 from insights_lib.store.ingest import ingest_file
 from insights_lib.store.staging import StagedExport, wanted_columns
@@ -502,6 +503,33 @@ BAD_MONTHS = [
 def test_any_other_text_is_no_month(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a month|out of range|month must|day is"):
         parse_month(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2026-03-14", "20260314", "3/14/2026", "03/14/2026", "2026-03-14T00:00:00Z"),
+        *("2026-03-14 13:45", "3/14/2026 11:59:59 PM"),
+    ],
+)
+def test_every_form_of_a_day_is_that_day(text: str) -> None:
+    assert parse_day(text) == date(2026, 3, 14)
+
+
+def test_the_last_day_that_there_is_is_a_day() -> None:
+    assert parse_day("9999-12-31") == date(9999, 12, 31)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2026-03", "202603", "14/3/2026", "2026-02-30", "14.3.2026", "45000", "soon", ""),
+        *("2026-03-14Tnoon", "3/14/26", "2026-03-14 x"),
+    ],
+)
+def test_any_other_text_is_no_day(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a da|out of range|month must|day is"):
+        parse_day(text)
 
 
 def test_months_written_day_first_are_refused_and_not_taken_for_january(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from threading import Event, Thread
 import pytest
 
 from insights_lib.errors import MailError, ReportError
-from insights_lib.mail.delivery import MailSettings, OutgoingMessage, Result, deliver_messages
+from insights_lib.mail.delivery import MailSettings, OutgoingMessage, deliver_messages
 from insights_lib.mail.ledger import Entry, Ledger, ledger
 from insights_lib.mail.login import Login
 from insights_lib.timing import Clock
@@ -61,7 +61,7 @@ class Office:
         self.slept.append(seconds)
         self.now += timedelta(seconds=seconds)
 
-    def results(self, *messages: OutgoingMessage, stay: bool = False) -> Iterator[Result]:
+    def results(self, *messages: OutgoingMessage, stay: bool = False) -> Iterator[Entry]:
         clock = Clock(lambda: self.now, self.sleep)
         return deliver_messages(lambda: [*messages], self.book, self.settings, clock, stay)
 
@@ -295,7 +295,7 @@ def test_messages_that_are_only_for_later_are_all_offered(office: Office) -> Non
 def test_one_process_at_a_time_sends_by_a_ledger(office: Office) -> None:
     sending = office.results(message_to(ANNA), message_to(BERT))
     assert next(sending).delivery.recipient == ANNA
-    results: list[Result] = []
+    results: list[Entry] = []
     waits, found = Event(), Event()
 
     def find() -> list[OutgoingMessage]:

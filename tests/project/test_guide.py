@@ -48,6 +48,7 @@ def parameters(tmp_path: Path) -> dict[str, Any]:
         "date_range": "2025-01_2025-02",
         "filters": [],
         "locale": "en",
+        "role": "executive_report_viewer",
         "options": {"store": str(store)},
     }
 
@@ -57,9 +58,13 @@ def report(parameters: dict[str, Any]) -> Report:
     return open_report(**parameters)
 
 
-def test_the_example_is_declared_computed_and_drawn_as_the_guide_says(report: Report) -> None:
-    declared, metric, chart, _ = code_of("A table that every report shows")[:4]
+def test_the_example_is_declared_computed_and_drawn_as_the_guide_says(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared, query, metric, chart = code_of("A table that every report shows")[:4]
     [table] = run(f"found = [{declared}]", {"Table": Table})["found"]
+    (tmp_path / f"{table.name}.sql").write_text(query, encoding="utf-8")
+    monkeypatch.setattr(metrics, "QUERIES", tmp_path)
     computed = run(metric, dict(vars(metrics)))[table.name](report.data)
     assert list(computed.columns) == list(table.columns)
     assert computed.to_dict("list") == {
@@ -107,7 +112,9 @@ def test_the_tables_of_a_slice_have_the_columns_that_the_guide_names(report: Rep
         r"^\| (`.+`) \| (?:[^|]*) \| (.+) \|$", GUIDE.split("## In Python")[1], re.MULTILINE
     )
     told = {name: columns for names, columns in rows for name in re.findall(r"`(\w+)`", names)}
-    described = report.query("SELECT table_name, column_name FROM information_schema.columns")
+    described = report.query(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'main'"
+    )
     kept = {name: set(rows["column_name"]) for name, rows in described.groupby("table_name")}
     assert set(told) == set(kept)
     for name, columns in told.items():

@@ -10,8 +10,8 @@ import pytest
 from insights_lib.errors import ExportError, StoreError
 from insights_lib.store import ingest as ingest_module
 from insights_lib.store import publish as publish_module
-from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import files_of, ingest_file
+from insights_lib.store.partners import partner_parts
 from tests.support.ingesting import customers, held, take, take_text, tree
 from tests.support.rows import seats_row, slice_of, usage_row, write_tsv
 

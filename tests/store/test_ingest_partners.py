@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from insights_lib.errors import ExportError, StoreError
-from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import Ingested
+from insights_lib.store.partners import partner_parts
 from tests.support.ingesting import customers, parts_named, parts_on_disk, take, taken, tree
 from tests.support.rows import Rows, seats_row, slice_of, usage_row
 

@@ -12,8 +12,8 @@ from insights_lib import metrics
 from insights_lib.data_retention.forget import forget
 from insights_lib.errors import ExportError
 from insights_lib.outputs import Outputs
-from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import Ingested, ingest_file
+from insights_lib.store.partners import partner_parts
 from tests.support.ingesting import (
     customers,
     held,

@@ -22,7 +22,7 @@ from insights_lib.run import report as render
 from insights_lib.run.plan import data_digest, plan_reports
 from insights_lib.run.request import RenderRequest
 from insights_lib.store import remote
-from insights_lib.store.catalog import partner_parts
+from insights_lib.store.partners import partner_parts
 from tests.support.http_server import Served, served
 from tests.support.mailing import AS_OF, insights, person
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row

@@ -12,12 +12,13 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from insights_lib import metrics
-from insights_lib.errors import StoreError
+from insights_lib.errors import ExportError, StoreError
 from insights_lib.notebook import facts_of
 from insights_lib.parameters.spec import DateRange
 from insights_lib.presentation.language import Language
 from insights_lib.run.plan import data_digest
-from insights_lib.store.catalog import partner_parts
+from insights_lib.store.catalog import writing
+from insights_lib.store.partners import partner_parts
 from insights_lib.store.slice import Slice, open_slice
 from insights_lib.store.sql import lower_case
 from tests.reference import lowered
@@ -183,13 +184,20 @@ def test_a_missing_value_is_shown_as_unknown_and_na_is_a_value(facets_store: Pat
 # Months, and what is known of them
 
 
-def test_the_months_are_those_of_the_range_and_the_one_before(store_of: StoreOf) -> None:
+def test_the_months_are_those_of_the_range_and_all_before_it(store_of: StoreOf) -> None:
     rows = [named(f"2025-0{m}", f"c{m}") for m in range(1, 6)]
     data = slice_of(store_of({SEATS: rows}), "2025-03_2025-04")
-    assert months(data, "true") == ["2025-02", "2025-03", "2025-04"]
+    assert months(data, "true") == ["2025-01", "2025-02", "2025-03", "2025-04"]
     assert months(data, "in_range") == ["2025-03", "2025-04"]
-    assert sets(data, "current") == {"2025-02": {"c2"}, "2025-03": {"c3"}, "2025-04": {"c4"}}
-    assert {part.month.month for part in data.inputs} == {2, 3, 4}
+    assert months(data, "in_view") == ["2025-02", "2025-03", "2025-04"]
+    assert sets(data, "current") == {f"2025-0{m}": {f"c{m}"} for m in range(1, 5)}
+    assert {part.month.month for part in data.inputs} == {1, 2, 3, 4}
+
+
+def test_months_more_than_ten_years_before_the_last_are_not_read(store_of: StoreOf) -> None:
+    rows = [named(month, month) for month in ("2015-03", "2015-04", "2025-04")]
+    data = slice_of(store_of({SEATS: rows}), "2025-04_2025-04")
+    assert sets(data, "current") == {"2015-04": {"2015-04"}, "2025-04": {"2025-04"}}
 
 
 def test_gaps_are_told_and_leave_flows_unknown(store_of: StoreOf) -> None:
@@ -233,8 +241,8 @@ def test_a_month_is_covered_by_rows_that_are_not_active_or_pass_no_filter(
 
 def test_a_range_without_any_data_is_all_gap(store_of: StoreOf) -> None:
     data = slice_of(store_of({SEATS: [named("2025-01", "a")]}), "2020-01_2020-02")
-    assert months(data, "covered") == []
-    assert data.inputs == ()
+    assert months(data, "covered") == ["2024-01"]
+    assert {part.dataset for part in data.inputs} == {SEATS}
     assert data.months_without_subscriptions == ("2020-01", "2020-02")
     assert data.months_without_usage == ("2020-01", "2020-02")
 
@@ -383,8 +391,8 @@ def test_with_any_seats_the_other_dataset_does_not_count_in_any_month(store_of: 
         named("2025-01", "of another partner", PGAMpnId="2"),
     ]
     data = slice_of(store_of({CUSTOMERS: STATUSES, SEATS: seats}), "2025-01_2025-01")
-    assert months(data, "covered") == []
-    assert data.inputs == ()
+    assert months(data, "covered") == ["2024-01"]
+    assert {part.dataset for part in data.inputs} == {SEATS}
 
 
 def test_seats_of_another_partner_do_not_matter(store_of: StoreOf) -> None:
@@ -454,7 +462,9 @@ def test_a_report_calls_the_partner_as_asked_or_as_the_profile_or_by_its_id(
 
 def test_what_the_filters_exclude_is_out_of_reach(facets_store: Path) -> None:
     data = slice_of(facets_store, "2025-01_2025-01", filters={"customer_market": ["Norway"]})
-    tables = data.query("SELECT table_name FROM duckdb_tables()")["table_name"]
+    tables = data.query("SELECT schema_name || '.' || table_name AS name FROM duckdb_tables()")[
+        "name"
+    ]
     content = "".join(data.query(f"FROM {table}").to_csv() for table in tables)
     assert "Norway" in content
     assert "Sweden" not in content
@@ -472,8 +482,10 @@ def test_no_row_and_no_name_of_another_partner_is_in_a_slice(store_of: StoreOf) 
     ]
     usage = [usage_row("2025-01", "a", PGAMpnId="2")]
     data = slice_of(store_of({SEATS: seats, "OfficeUsage": usage}), "2025-01_2025-01")
-    tables = data.query("SELECT table_name FROM duckdb_tables()")["table_name"]
-    assert set(tables) == {"months", "subscription_spans", "usage", "current", "active", "added"}
+    tables = data.query("SELECT schema_name || '.' || table_name AS name FROM duckdb_tables()")[
+        "name"
+    ]
+    assert {"main.months", "main.usage", "main.customers", "details.lines"} < set(tables)
     content = "".join(data.query(f"FROM {table}").to_csv() for table in tables)
     assert "secret" not in content
     assert len(data.query("FROM subscriptions")) == 1
@@ -684,12 +696,43 @@ def test_a_column_that_appears_makes_a_report_stale(tmp_path: Path) -> None:
     assert data_digest(partner_parts(tmp_path / "store", "1"), months) != before
 
 
-def test_a_store_of_another_version_is_refused_by_readers_and_writers(store_of: StoreOf) -> None:
-    store = store_of({SEATS: [named("2025-01", "a")]})
+def at_version(store: Path, version: int) -> None:
     with closing(sqlite3.connect(store / "catalog.sqlite")) as db:
-        db.execute("PRAGMA user_version = 1")
-    told = "was made by another version of this program; delete it, and ingest all exports again"
-    with pytest.raises(StoreError, match=told):
+        db.execute(f"PRAGMA user_version = {version}")
+
+
+def test_a_store_of_an_earlier_version_is_refused_until_exports_are_ingested_again(
+    store_of: StoreOf,
+) -> None:
+    store = store_of({SEATS: [named("2025-01", "a")]})
+    store_of({SEATS: [seats_row("2025-01", "x", PGAMpnId="2")]})
+    [old] = (store / "parts" / "2").glob("*.parquet")
+    at_version(store, 2)
+    with pytest.raises(StoreError, match=r"earlier version .* `insights ingest data/exports`"):
         slice_of(store, "2025-01_2025-01")
-    with pytest.raises(StoreError, match=told):
+    with pytest.raises(StoreError, match="earlier version"), writing(store):
+        pass
+    store_of({SEATS: [named("2025-02", "b")]})
+    data = slice_of(store, "2025-01_2025-02")
+    assert data.query("SELECT month::VARCHAR FROM current").values.tolist() == [["2025-02-01"]]
+    assert not old.exists()
+
+
+def test_an_export_that_is_refused_leaves_a_store_of_an_earlier_version_as_it_was(
+    store_of: StoreOf,
+) -> None:
+    store = store_of({SEATS: [named("2025-01", "a")]})
+    at_version(store, 2)
+    with pytest.raises(ExportError):
+        store_of({SEATS: [named("2025-13", "a")]})
+    at_version(store, 3)
+    assert len(slice_of(store, "2025-01_2025-01").query("FROM current")) == 1
+
+
+def test_a_store_of_a_later_version_is_refused_by_readers_and_writers(store_of: StoreOf) -> None:
+    store = store_of({SEATS: [named("2025-01", "a")]})
+    at_version(store, 99)
+    with pytest.raises(StoreError, match="later version"):
+        slice_of(store, "2025-01_2025-01")
+    with pytest.raises(StoreError, match="later version"):
         store_of({SEATS: [named("2025-01", "a")]})

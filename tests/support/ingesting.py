@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from insights_lib.errors import ExportError
-from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import Ingested, ingest_file, ingest_files
+from insights_lib.store.partners import partner_parts
 from tests.support.rows import Rows, stored_rows, write_tsv
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 
 from insights_lib.parameters.spec import Filters, ReportSpec
-from insights_lib.store.catalog import partner_parts
 from insights_lib.store.ingest import ingest_file
+from insights_lib.store.partners import partner_parts
 from insights_lib.store.slice import Slice, open_slice
 from insights_lib.store.sql import sql_path
 

@@ -136,7 +136,7 @@ def test_all_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> 
         "import signal; signal.pause()",
     )
     program = (
-        "import papermill\nfrom insights_lib.warm_kernels import warm_kernels\n"
+        "import papermill\nfrom insights_lib.warm_kernels.engine import warm_kernels\n"
         f"with warm_kernels(): papermill.execute_notebook({file!r}, None, progress_bar=False)"
     )
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL) as owner:

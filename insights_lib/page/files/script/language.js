@@ -72,7 +72,7 @@ function formats(locale, nameOf) {
 export function shown(value, kind, t) {
   if (value === null) return UNKNOWN;
   if (kind === "name") return t.nameOf(value);
-  if (kind === "names") return value.split("; ").map(t.nameOf).join(", ");
+  if (kind === "names") return value.split("; ").map(t.nameOf).join("; ");
   if (kind === "month") return t.month(value);
   if (kind === "date") return t.day(value);
   if (kind === "money") return t.money(value);

@@ -79,7 +79,7 @@ class Report {
     this.fixed = Object.fromEntries(own.map(([name, { rows }]) => [name, rows]));
     const { rows } = this.content;
     this.told = toldBy(rows, this.fixed);
-    this.asOf = rows.people?.as_of ?? null;
+    this.asOf = this.content.as_of;
     this.ownMonths = this.t.range(this.filters.months[0], this.filters.months.at(-1));
   }
 
