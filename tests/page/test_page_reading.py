@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-CHARTS = 6
+CHARTS = 9
 
 
 @pytest.fixture(scope="module")
