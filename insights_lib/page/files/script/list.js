@@ -62,7 +62,7 @@ export class CustomerList {
       new CheckMenu(t, { column: "signals", keys: Object.keys(SIGNALS), changed }),
     ];
     const places = this.menus.map(({ place }) => place);
-    this.grid = element("div");
+    this.grid = element("div", { class: "rows" });
     this.note = element("p", { class: "quiet note" });
     this.rest = element("p", { class: "print-only rest" });
     this.place = element(
