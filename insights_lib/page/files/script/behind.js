@@ -19,11 +19,13 @@
  *
  * Gives {kind, rows}, as many rows as the number:
  *
- *   customers      a row for each, as the table customers has it, in its order
+ *   customers      a row for each, as the table customers has it, in its order; of signals as it has
+ *                  them for the report's own range
  *   flows          a row for each customer and month: the same with `month`, by month
  *   subscriptions  customer, customer_name, product, sku, seats, assigned_seats, next_end, auto_renew
  *
- * A month must be one of the selection or the month before it, or there are no rows. */
+ * The month of a level must be one of the selection or the month before it, those of flows months of
+ * the selection; others have no rows. Signals and renewals are those of the report's own range. */
 
 import { byCodePoint, larger, orNull, plus } from "./columns.js";
 import {
@@ -60,11 +62,7 @@ const MARKS = {
   new: flow(isNew),
   returning: flow(isReturning),
   churned: flow(isChurned, -1),
-  signal: customersBehind(({ sets }, { signal }) => {
-    const { latest } = sets.rows.people;
-    return (customer) =>
-      isCurrent(sets, customer, latest) && valuesOf(sets, customer).signals.includes(signal);
-  }),
+  signal: signalBehind,
   cohort: customersBehind(({ rows, sets }, { cohort, since }) => {
     const start = rows.months.indexOf(cohort);
     return (customer) => isNew(sets, customer, start) && isCurrent(sets, customer, start + since);
@@ -81,6 +79,18 @@ function customersBehind(choosing) {
     const rows = customerRows(source, chosen).map(({ row }) => row);
     return { kind: "customers", rows };
   };
+}
+
+// Signals are of the report's own range, so the customers are as they are there.
+function signalBehind({ rows, sets }, { signal }) {
+  const { latest } = rows.people;
+  const chosen = Array.from(sets.first.keys()).filter(
+    (customer) =>
+      isCurrent(sets, customer, latest) && valuesOf(sets, customer).signals.includes(signal),
+  );
+  const selection = { first: rows.first, last: rows.end };
+  const found = customerRows({ sets, selection }, chosen);
+  return { kind: "customers", rows: found.map(({ row }) => row) };
 }
 
 function level(isIn) {
