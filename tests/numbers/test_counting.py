@@ -78,7 +78,9 @@ def test_ranges_longer_than_the_bits_of_a_number_are_counted_in_windows(
         assert_same(counter.count(chosen, *ends), tables(datasets, "1", *ends, chosen))
 
 
-def test_the_published_example_comes_out_in_the_page_too(tmp_path: Path, counter: PageCounter) -> None:
+def test_the_published_example_comes_out_in_the_page_too(
+    tmp_path: Path, counter: PageCounter
+) -> None:
     datasets, partner, first, last = published_example()
     counter.open(slice_of(fill_store(tmp_path, datasets), f"{first}_{last}", partner=partner))
     counted = counter.count({}, first, last)["adds_and_churns"]

@@ -1,6 +1,7 @@
 """What executive report viewers see: the page's JavaScript against the metrics of a run."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,10 +13,10 @@ from hypothesis import strategies as st
 from insights_lib import metrics
 from insights_lib.store.ingest import ingest_file
 from insights_lib.store.slice import Slice
-from insights_lib.tables import SIGNALS, TABLES
+from insights_lib.tables import TABLES
 from tests.reference_history import Asked, month_span
 from tests.support.counting import Mark, PageCounter, Tables, page_counter
-from tests.support.rows import Rows, fill_store, seats_row, slice_of, write_tsv
+from tests.support.rows import Rows, fill_store, seats_row, slice_of, usage_row, write_tsv
 from tests.support.strategies_customers import datasets, exports_of, questions
 
 COUNTED = [name for name, table in TABLES.items() if table.counted]
@@ -241,3 +242,54 @@ def test_the_page_counts_customers_like_a_run_with_the_same_filters(
         assert_members(data, behind)
         whole = opened(store, asked, filters, asked.first, asked.last)
         assert_people(whole, counted, behind)
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> Path:
+    """Ten years of customers who come, go and return, some of them with names of rare letters."""
+    months = month_span("2024-12", length=121)
+    names = ("\U0001f600 first plane", "\uff21 before it", "Unknown", "a", "", "a")
+    rows = [
+        seats_row(
+            month,
+            str(n),
+            CustomerName=names[n % len(names)],
+            CustomerMarket=("Sweden", "Norway")[(i // 7 + n) % 2],
+            TotalSoldSeats=str(n + i % 9),
+            SubscriptionEndDate=f"2025-{1 + (i + n) % 12:02d}-15",
+        )
+        for i, month in enumerate(months)
+        for n in range(20)
+        if (i // (n % 5 + 2) + n) % 4 and i % 50 != 49 and i > 6 * n
+    ]
+    used = [usage_row(month, str(i % 20)) for i, month in enumerate(months)]
+    return fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": rows, "OfficeUsage": used})
+
+
+AS_OF_YEAR = date(2025, 1, 10)
+
+
+@pytest.mark.parametrize("ends", [("2020-01", "2024-12"), ("2022-08", "2022-10"), ("2024-12",) * 2])
+def test_what_was_ever_before_is_known_across_windows_of_months(
+    ends: tuple[str, str], long: Path, counter: PageCounter
+) -> None:
+    """31 months are counted at a time; who is new, though, was in none of all that were read."""
+    for chosen in ({}, {"customer_market": ["Norway"]}):
+        whole = ("2020-01", "2024-12") if ends[0] != ends[1] else ends
+        counter.open(slice_of(long, "_".join(whole), as_of=AS_OF_YEAR))
+        counted = counter.count(chosen, *ends)
+        data = slice_of(long, "_".join(ends), filters=chosen, as_of=AS_OF_YEAR)
+        assert_same(counted, data, COUNTED if whole == ends else OF_MONTHS)
+        assert_stays(counted, data, ())
+        assert_members(data, assert_behind(counter, counted))
+        assert len({row["status"] for row in counted["customers"]}) > 1
+
+
+def test_the_page_of_a_report_viewer_counts_what_needs_no_single_customer(
+    long: Path, counter: PageCounter
+) -> None:
+    counter.open(slice_of(long, "2024-01_2024-12", role="report_viewer"))
+    counted = counter.count({}, "2024-01", "2024-12")
+    assert counted.keys() == {n for n, t in TABLES.items() if t.counted_for("report_viewer")}
+    assert "customers" not in counted
+    assert counted["bridge"]

@@ -35,6 +35,7 @@ import {
   listedCustomers,
   nameIn,
   nameText,
+  rankOf,
 } from "./customers.js";
 import { dayText, eachSubscription } from "./people.js";
 import {
@@ -47,7 +48,7 @@ import {
   isReturning,
   openSets,
 } from "./sets.js";
-import { eachRenewal, periodsOf, periodTexts, RENEWS, valuesOf } from "./signals.js";
+import { eachRenewal, periodsOf, periodTexts, RENEWS, SIGNALS, valuesOf } from "./signals.js";
 
 export function behind({ rows, selection }, mark) {
   const sets = openSets(rows, selection.facets);
@@ -84,9 +85,10 @@ function customersBehind(choosing) {
 // Signals are of the report's own range, so the customers are as they are there.
 function signalBehind({ rows, sets }, { signal }) {
   const { latest } = rows.people;
+  const bit = 1 << SIGNALS.indexOf(signal);
   const chosen = Array.from(sets.first.keys()).filter(
     (customer) =>
-      isCurrent(sets, customer, latest) && valuesOf(sets, customer).signals.includes(signal),
+      isCurrent(sets, customer, latest) && (valuesOf(sets, customer).signals & bit) !== 0,
   );
   const selection = { first: rows.first, last: rows.end };
   const found = customerRows({ sets, selection }, chosen);
@@ -211,19 +213,28 @@ function renewalsBehind({ rows, sets }, { product, end: asked, without_auto_rene
 // By name, key, product and SKU.
 function subscriptionRows(sets, month, lines) {
   const { people, codes, values } = sets.rows;
-  const joined = (texts) => [...new Set(texts)].sort(byCodePoint).join("; ");
-  const nameOf = (customer) => nameText(people, nameIn(people, heldRows(sets, customer, month)));
-  const found = lines.map(({ customers, held, seats, assigned, end, renews }) => ({
-    customer: joined(customers.map((customer) => people.keys[customer])),
-    customer_name: joined(customers.map(nameOf)),
-    product: joinedValues(codes.product, values.product, held),
-    sku: joinedValues(codes.sku, values.sku, held),
-    seats: orNull(seats),
-    assigned_seats: orNull(assigned),
-    next_end: Number.isNaN(end) ? null : dayText(people, end),
-    auto_renew: RENEWS[renews],
-  }));
-  const order = ["customer_name", "customer", "product", "sku"];
+  const found = lines.map(({ customers, held, seats, assigned, end, renews }) => {
+    const names = customers.map((number) => nameIn(people, heldRows(sets, number, month)));
+    return {
+      rank: Math.min(...names.map((name) => rankOf(people, name))),
+      row: {
+        customer: joined(customers.map((customer) => people.keys[customer])),
+        customer_name: joined(names.map((name) => nameText(people, name))),
+        product: joinedValues(codes.product, values.product, held),
+        sku: joinedValues(codes.sku, values.sku, held),
+        seats: orNull(seats),
+        assigned_seats: orNull(assigned),
+        next_end: Number.isNaN(end) ? null : dayText(people, end),
+        auto_renew: RENEWS[renews],
+      },
+    };
+  });
+  const order = ["customer", "product", "sku"];
   const compare = (a, b) => (name) => byCodePoint(a[name] ?? "", b[name] ?? "");
-  return found.sort((a, b) => order.map(compare(a, b)).find(Boolean) ?? 0);
+  found.sort((a, b) => a.rank - b.rank || order.map(compare(a.row, b.row)).find(Boolean) || 0);
+  return found.map(({ row }) => row);
+}
+
+function joined(texts) {
+  return texts.length === 1 ? texts[0] : [...new Set(texts)].sort(byCodePoint).join("; ");
 }
