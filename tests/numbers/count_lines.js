@@ -1,9 +1,10 @@
 // Answers each line of its input with one line: {rows, declared} opens rows, {facets, from, to} counts
-// their tables for a selection, {marks} gives what is behind each of these numbers of the selection.
+// their tables for a selection, {marks} gives what is behind each of these numbers of the selection,
+// {offered} the values of a facet that its menu offers.
 
 import { createInterface } from "node:readline";
 import { behind } from "../../insights_lib/page/files/script/behind.js";
-import { codesOf, openRows } from "../../insights_lib/page/files/script/rows.js";
+import { codesOf, openRows, valuesSeen } from "../../insights_lib/page/files/script/rows.js";
 import { countTables } from "../../insights_lib/page/files/script/tables.js";
 
 const opened = {};
@@ -25,10 +26,13 @@ function count({ facets, from, to }) {
   return countTables(rows, opened.selection, declared);
 }
 
+function answer(asked) {
+  if (asked.rows) return open(asked);
+  if (asked.marks) return asked.marks.map((mark) => behind(opened, mark));
+  if (asked.offered) return valuesSeen(opened.rows, asked.offered).sort();
+  return count(asked);
+}
+
 for await (const line of createInterface({ input: process.stdin })) {
-  const asked = JSON.parse(line);
-  const answer = asked.rows
-    ? open(asked)
-    : (asked.marks?.map((mark) => behind(opened, mark)) ?? count(asked));
-  console.log(JSON.stringify(answer));
+  console.log(JSON.stringify(answer(JSON.parse(line))));
 }

@@ -16,6 +16,7 @@ from insights_lib.store.slice import Slice
 from insights_lib.tables import TABLES
 from tests.reference_history import Asked, month_span
 from tests.support.counting import Mark, PageCounter, Tables, page_counter
+from tests.support.marks import marks_of
 from tests.support.rows import Rows, fill_store, seats_row, slice_of, usage_row, write_tsv
 from tests.support.strategies_customers import datasets, exports_of, questions
 
@@ -68,67 +69,9 @@ def members(data: Slice, sets: str, month: str, where: str = "true") -> set[str]
     return set(found["customer"])
 
 
-def marks_of_months(tables: Tables) -> Iterator[tuple[int | None, Mark]]:
-    """The numbers of the key figures, the bridge and the cohorts, and what opens them."""
-    months = [row["month"] for row in tables["summary_trend"]]
-    flows = ("added", "churned")
-    for row in tables["summary_trend"]:
-        for what in ("current", "active"):
-            yield row[f"{what}_customers"], {"what": what, "months": [row["month"]]}
-        for what in flows:
-            yield row[f"customers_{what}"], {"what": what, "months": [row["month"]]}
-        yield row["subscriptions"], {"what": "subscriptions", "months": [row["month"]]}
-    for row in tables["summary"]:
-        if (what := row["metric"].removeprefix("customers_")) in flows:
-            yield row["value"], {"what": what, "months": months}
-    for row in tables["bridge"]:
-        for what in ("new", "returning", "churned"):
-            yield row[what], {"what": what, "months": [row["month"]]}
-        before = month_span(row["month"], length=2)[0]
-        yield row["start"], {"what": "current", "months": [before]}
-    for row in tables["cohorts"]:
-        mark = {"what": "cohort", "cohort": row["cohort"], "since": row["months_since"]}
-        yield row["customers"], mark
-
-
-def marks_of_values(tables: Tables) -> Iterator[tuple[int | None, Mark]]:
-    """The numbers by values of dimensions."""
-    months = [row["month"] for row in tables["summary_trend"]]
-    now, used = (tables["summary"][i]["month"] for i in (0, 1))
-    # The first block is of all products together, whatever a product is called.
-    for row in tables["adds_and_churns"][len(months) :]:
-        for what in ("existing", "added", "churned"):
-            where = {"product": row["product"]}
-            yield row[what], {"what": what, "months": [row["month"]], "where": where}
-    for row in tables["distribution"]:
-        where = {row["dimension"]: row["value"]}
-        yield row["customers"], {"what": "current", "months": [now], "where": where}
-    for row in tables["distribution_trend"]:
-        where = {row["dimension"]: row["value"]}
-        yield row["customers"], {"what": "current", "months": [row["month"]], "where": where}
-    for row in tables["products"]:
-        where = {"product": row["product"]} | ({"sku": row["sku"]} if row["sku"] else {})
-        yield row["customers"], {"what": "current", "months": [now], "where": where}
-    for row in tables["geographical_spread"]:
-        where = {"customer_market": row["customer_market"]}
-        yield row["active_customers"], {"what": "active", "months": [used], "where": where}
-        yield row["new_customers"], {"what": "added", "months": months, "where": where}
-
-
-def marks_of_people(tables: Tables) -> Iterator[tuple[int | None, Mark]]:
-    """The numbers of the report's own range."""
-    for row in tables["signals"]:
-        yield row["customers"], {"what": "signal", "signal": row["signal"]}
-    for row in tables["renewals"]:
-        mark = {"what": "renewals", "product": row["product"], "end": row["month"]}
-        yield row["subscriptions"], mark
-        yield row["without_auto_renew"], {**mark, "without_auto_renew": True}
-
-
 def assert_behind(counter: PageCounter, tables: Tables) -> list[tuple[Mark, list[Any]]]:
     """Every number opens as many rows as it says; gives what was opened."""
-    makers = (marks_of_months, marks_of_values, marks_of_people)
-    known = [(n, mark) for make in makers for n, mark in make(tables) if n is not None]
+    known = marks_of(tables)
     marks = [mark for _, mark in known]
     listed = {row["customer"]: row for row in tables["customers"]}
     opened = []
@@ -293,3 +236,40 @@ def test_the_page_of_a_report_viewer_counts_what_needs_no_single_customer(
     assert counted.keys() == {n for n, t in TABLES.items() if t.counted_for("report_viewer")}
     assert "customers" not in counted
     assert counted["bridge"]
+
+
+def test_a_mark_that_names_no_number_opens_nothing(long: Path, counter: PageCounter) -> None:
+    """A link can say anything."""
+    counter.open(slice_of(long, "2024-01_2024-12"))
+    counter.count({}, "2024-03", "2024-06")
+    odd = [
+        *(None, "churned", {}, {"what": "toString"}, {"what": "current", "months": "2024-03"}),
+        {"what": "current", "months": ["2024-03"], "where": {"constructor": "x"}},
+    ]
+    assert counter.behind(odd) == [None] * len(odd)
+    empty = [
+        {"what": "current"},
+        {"what": "current", "months": ["2024-07"]},
+        {"what": "churned", "months": ["2024-02", "2030-01", 7]},
+        {"what": "added", "months": ["2024-03"], "where": {"product": "nothing"}},
+        {"what": "active", "months": ["2024-03"], "where": {"sku": None}},
+        {"what": "subscriptions", "months": []},
+        {"what": "cohort", "cohort": "2024-03", "since": "soon"},
+        {"what": "cohort", "cohort": "2024-03", "since": 10**9},
+        {"what": "signal", "signal": "unheard_of"},
+        {"what": "renewals", "product": "nothing"},
+    ]
+    assert [found["rows"] for found in counter.behind(empty)] == [[] for _ in empty]
+
+
+def test_menus_offer_what_the_months_of_the_report_hold(
+    tmp_path: Path, counter: PageCounter
+) -> None:
+    held = {"2024-01": "Peru", "2024-03": "Chad", "2024-04": "Fiji", "2024-05": "Oman"}
+    rows = [
+        *(seats_row(month, "1", CustomerMarket=market) for month, market in held.items()),
+        seats_row("2024-04", "2", CustomerMarket="Mali", SubscriptionState="Churned"),
+    ]
+    store = fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": rows})
+    counter.open(slice_of(store, "2024-04_2024-05"))
+    assert counter.offered("customer_market") == ["Chad", "Fiji", "Oman"]

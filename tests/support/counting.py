@@ -40,10 +40,15 @@ class PageCounter:
         tables: Tables = self._answer({"facets": facets, "from": first, "to": last})
         return tables
 
-    def behind(self, marks: list[Mark]) -> list[dict[str, Any]]:
+    def behind(self, marks: list[Any]) -> list[Any]:
         """What is behind numbers of the selection that was counted last."""
-        found: list[dict[str, Any]] = self._answer({"marks": marks})
+        found: list[Any] = self._answer({"marks": marks})
         return found
+
+    def offered(self, facet: str) -> list[str]:
+        """The values of a facet that its menu offers."""
+        values: list[str] = self._answer({"offered": facet})
+        return values
 
 
 @contextmanager

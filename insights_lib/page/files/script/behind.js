@@ -17,7 +17,7 @@
  *                       lets everything pass
  *   without_auto_renew  true: of renewals only those with auto-renewal off
  *
- * Gives {kind, rows}, as many rows as the number:
+ * Gives {kind, rows}, as many rows as the number; null if the mark is of no such form:
  *
  *   customers      a row for each, as the table customers has it, in its order; of signals as it has
  *                  them for the report's own range
@@ -51,8 +51,22 @@ import {
 import { eachRenewal, periodsOf, periodTexts, RENEWS, SIGNALS, valuesOf } from "./signals.js";
 
 export function behind({ rows, selection }, mark) {
+  if (!isMark(rows, mark)) return null;
+  const { months = [], where = {} } = mark;
   const sets = openSets(rows, selection.facets);
-  return MARKS[mark.what]({ rows, selection, sets }, mark);
+  return MARKS[mark.what]({ rows, selection, sets }, { ...mark, months, where });
+}
+
+// A link can say anything.
+function isMark(rows, mark) {
+  const isObject = (value) => typeof value === "object" && value !== null;
+  const { what, months = [], where = {} } = isObject(mark) ? mark : {};
+  return (
+    Object.hasOwn(MARKS, what) &&
+    Array.isArray(months) &&
+    isObject(where) &&
+    Object.keys(where).every((dimension) => Object.hasOwn(rows.values, dimension))
+  );
 }
 
 const MARKS = {
@@ -64,8 +78,8 @@ const MARKS = {
   returning: flow(isReturning),
   churned: flow(isChurned, -1),
   signal: signalBehind,
-  cohort: customersBehind(({ rows, sets }, { cohort, since }) => {
-    const start = rows.months.indexOf(cohort);
+  cohort: customersBehind(({ rows, selection, sets }, { cohort, since }) => {
+    const [start] = positions(rows, [cohort], selection.first, selection.last);
     return (customer) => isNew(sets, customer, start) && isCurrent(sets, customer, start + since);
   }),
   subscriptions: subscriptionsBehind,
@@ -96,7 +110,7 @@ function signalBehind({ rows, sets }, { signal }) {
 }
 
 function level(isIn) {
-  return customersBehind(({ rows, selection, sets }, { months, where = {} }) => {
+  return customersBehind(({ rows, selection, sets }, { months, where }) => {
     const [month] = positions(rows, months, selection.first - 1, selection.last);
     if (month === undefined) return () => false;
     const matches = matching(sets, where);
@@ -106,15 +120,21 @@ function level(isIn) {
 
 // Customers of flows are found among the rows of a month: the same one, or the one before it.
 function flow(isIn, offset = 0) {
-  return (source, { months, where = {} }) => {
+  return (source, { months, where }) => {
     const { rows, selection } = source;
     const { product, ...others } = where;
     const sets = product === undefined ? source.sets : ofProduct(source, product);
     const matches = matching(sets, others);
-    const listed = customerRows(source, listedCustomers(source.sets, selection));
-    const found = positions(rows, months, selection.first, selection.last).flatMap((month) =>
+    const isChosen = (customer, month) =>
+      isIn(sets, customer, month) && matches(customer, month + offset);
+    const span = positions(rows, months, selection.first, selection.last);
+    const chosen = listedCustomers(source.sets, selection).filter((customer) =>
+      span.some((month) => isChosen(customer, month)),
+    );
+    const listed = customerRows(source, chosen);
+    const found = span.flatMap((month) =>
       listed
-        .filter(({ number }) => isIn(sets, number, month) && matches(number, month + offset))
+        .filter(({ number }) => isChosen(number, month))
         .map(({ row }) => ({ ...row, month: rows.months[month] })),
     );
     return { kind: "flows", rows: found };
@@ -150,7 +170,7 @@ function matchingRow(rows, where) {
 }
 
 // The subscriptions of a month, one row for each id, whatever SKUs and customers have it.
-function subscriptionsBehind({ rows, selection, sets }, { months, where = {} }) {
+function subscriptionsBehind({ rows, selection, sets }, { months, where }) {
   const [month] = positions(rows, months, selection.first - 1, selection.last);
   const matches = matchingRow(rows, where);
   const found = new Map();
