@@ -45,7 +45,7 @@ def compact_rows(data: Slice) -> dict[str, Any]:
     )
     values = {name: sorted(rows[name].dropna().unique()) for name in DIMENSION_COLUMNS}
     present = [name for name in DIMENSION_COLUMNS if values[name]]
-    values["product"] = sorted({*values["product"], *usage["product"]})
+    values["product"] = sorted({*values["product"], *usage["product"], *_products_in_use(data)})
     for table in (rows, usage):
         for name in table.columns.intersection(list(DIMENSION_COLUMNS)):
             table[name] = pd.Categorical(table[name], values[name]).codes
@@ -72,6 +72,14 @@ def compact_rows(data: Slice) -> dict[str, Any]:
         order = pd.Series(range(len(rows)), index=rows["span"])
         packed["people"] = compact_people(data, order, number, values["product"])
     return packed
+
+
+def _products_in_use(data: Slice) -> list[str]:
+    """Products whose use the packed people tell, perhaps without any usage row."""
+    if data.spec.role != "executive_report_viewer":
+        return []
+    products: list[str] = data.query("SELECT DISTINCT product FROM product_use")["product"].tolist()
+    return products
 
 
 def _windows(bits: str, windows: range) -> str:

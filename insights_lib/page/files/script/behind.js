@@ -17,13 +17,15 @@
  *                       lets everything pass
  *   without_auto_renew  true: of renewals only those with auto-renewal off
  *
- * Gives {kind, rows}, as many rows as the number:
+ * Gives {kind, rows}, as many rows as the number; null if the mark is of no such form:
  *
- *   customers      a row for each, as the table customers has it, in its order
+ *   customers      a row for each, as the table customers has it, in its order; of signals as it has
+ *                  them for the report's own range
  *   flows          a row for each customer and month: the same with `month`, by month
  *   subscriptions  customer, customer_name, product, sku, seats, assigned_seats, next_end, auto_renew
  *
- * A month must be one of the selection or the month before it, or there are no rows. */
+ * The month of a level must be one of the selection or the month before it, those of flows months of
+ * the selection; others have no rows. Signals and renewals are those of the report's own range. */
 
 import { byCodePoint, larger, orNull, plus } from "./columns.js";
 import {
@@ -33,6 +35,7 @@ import {
   listedCustomers,
   nameIn,
   nameText,
+  rankOf,
 } from "./customers.js";
 import { dayText, eachSubscription } from "./people.js";
 import {
@@ -45,11 +48,25 @@ import {
   isReturning,
   openSets,
 } from "./sets.js";
-import { eachRenewal, periodsOf, periodTexts, RENEWS, valuesOf } from "./signals.js";
+import { eachRenewal, periodsOf, periodTexts, RENEWS, SIGNALS, valuesOf } from "./signals.js";
 
 export function behind({ rows, selection }, mark) {
+  if (!isMark(rows, mark)) return null;
+  const { months = [], where = {} } = mark;
   const sets = openSets(rows, selection.facets);
-  return MARKS[mark.what]({ rows, selection, sets }, mark);
+  return MARKS[mark.what]({ rows, selection, sets }, { ...mark, months, where });
+}
+
+// A link can say anything.
+function isMark(rows, mark) {
+  const isObject = (value) => typeof value === "object" && value !== null;
+  const { what, months = [], where = {} } = isObject(mark) ? mark : {};
+  return (
+    Object.hasOwn(MARKS, what) &&
+    Array.isArray(months) &&
+    isObject(where) &&
+    Object.keys(where).every((dimension) => Object.hasOwn(rows.values, dimension))
+  );
 }
 
 const MARKS = {
@@ -60,13 +77,9 @@ const MARKS = {
   new: flow(isNew),
   returning: flow(isReturning),
   churned: flow(isChurned, -1),
-  signal: customersBehind(({ sets }, { signal }) => {
-    const { latest } = sets.rows.people;
-    return (customer) =>
-      isCurrent(sets, customer, latest) && valuesOf(sets, customer).signals.includes(signal);
-  }),
-  cohort: customersBehind(({ rows, sets }, { cohort, since }) => {
-    const start = rows.months.indexOf(cohort);
+  signal: signalBehind,
+  cohort: customersBehind(({ rows, selection, sets }, { cohort, since }) => {
+    const [start] = positions(rows, [cohort], selection.first, selection.last);
     return (customer) => isNew(sets, customer, start) && isCurrent(sets, customer, start + since);
   }),
   subscriptions: subscriptionsBehind,
@@ -83,8 +96,21 @@ function customersBehind(choosing) {
   };
 }
 
+// Signals are of the report's own range, so the customers are as they are there.
+function signalBehind({ rows, sets }, { signal }) {
+  const { latest } = rows.people;
+  const bit = 1 << SIGNALS.indexOf(signal);
+  const chosen = Array.from(sets.first.keys()).filter(
+    (customer) =>
+      isCurrent(sets, customer, latest) && (valuesOf(sets, customer).signals & bit) !== 0,
+  );
+  const selection = { first: rows.first, last: rows.end };
+  const found = customerRows({ sets, selection }, chosen);
+  return { kind: "customers", rows: found.map(({ row }) => row) };
+}
+
 function level(isIn) {
-  return customersBehind(({ rows, selection, sets }, { months, where = {} }) => {
+  return customersBehind(({ rows, selection, sets }, { months, where }) => {
     const [month] = positions(rows, months, selection.first - 1, selection.last);
     if (month === undefined) return () => false;
     const matches = matching(sets, where);
@@ -94,15 +120,21 @@ function level(isIn) {
 
 // Customers of flows are found among the rows of a month: the same one, or the one before it.
 function flow(isIn, offset = 0) {
-  return (source, { months, where = {} }) => {
+  return (source, { months, where }) => {
     const { rows, selection } = source;
     const { product, ...others } = where;
     const sets = product === undefined ? source.sets : ofProduct(source, product);
     const matches = matching(sets, others);
-    const listed = customerRows(source, listedCustomers(source.sets, selection));
-    const found = positions(rows, months, selection.first, selection.last).flatMap((month) =>
+    const isChosen = (customer, month) =>
+      isIn(sets, customer, month) && matches(customer, month + offset);
+    const span = positions(rows, months, selection.first, selection.last);
+    const chosen = listedCustomers(source.sets, selection).filter((customer) =>
+      span.some((month) => isChosen(customer, month)),
+    );
+    const listed = customerRows(source, chosen);
+    const found = span.flatMap((month) =>
       listed
-        .filter(({ number }) => isIn(sets, number, month) && matches(number, month + offset))
+        .filter(({ number }) => isChosen(number, month))
         .map(({ row }) => ({ ...row, month: rows.months[month] })),
     );
     return { kind: "flows", rows: found };
@@ -138,7 +170,7 @@ function matchingRow(rows, where) {
 }
 
 // The subscriptions of a month, one row for each id, whatever SKUs and customers have it.
-function subscriptionsBehind({ rows, selection, sets }, { months, where = {} }) {
+function subscriptionsBehind({ rows, selection, sets }, { months, where }) {
   const [month] = positions(rows, months, selection.first - 1, selection.last);
   const matches = matchingRow(rows, where);
   const found = new Map();
@@ -201,19 +233,28 @@ function renewalsBehind({ rows, sets }, { product, end: asked, without_auto_rene
 // By name, key, product and SKU.
 function subscriptionRows(sets, month, lines) {
   const { people, codes, values } = sets.rows;
-  const joined = (texts) => [...new Set(texts)].sort(byCodePoint).join("; ");
-  const nameOf = (customer) => nameText(people, nameIn(people, heldRows(sets, customer, month)));
-  const found = lines.map(({ customers, held, seats, assigned, end, renews }) => ({
-    customer: joined(customers.map((customer) => people.keys[customer])),
-    customer_name: joined(customers.map(nameOf)),
-    product: joinedValues(codes.product, values.product, held),
-    sku: joinedValues(codes.sku, values.sku, held),
-    seats: orNull(seats),
-    assigned_seats: orNull(assigned),
-    next_end: Number.isNaN(end) ? null : dayText(people, end),
-    auto_renew: RENEWS[renews],
-  }));
-  const order = ["customer_name", "customer", "product", "sku"];
+  const found = lines.map(({ customers, held, seats, assigned, end, renews }) => {
+    const names = customers.map((number) => nameIn(people, heldRows(sets, number, month)));
+    return {
+      rank: Math.min(...names.map((name) => rankOf(people, name))),
+      row: {
+        customer: joined(customers.map((customer) => people.keys[customer])),
+        customer_name: joined(names.map((name) => nameText(people, name))),
+        product: joinedValues(codes.product, values.product, held),
+        sku: joinedValues(codes.sku, values.sku, held),
+        seats: orNull(seats),
+        assigned_seats: orNull(assigned),
+        next_end: Number.isNaN(end) ? null : dayText(people, end),
+        auto_renew: RENEWS[renews],
+      },
+    };
+  });
+  const order = ["customer", "product", "sku"];
   const compare = (a, b) => (name) => byCodePoint(a[name] ?? "", b[name] ?? "");
-  return found.sort((a, b) => order.map(compare(a, b)).find(Boolean) ?? 0);
+  found.sort((a, b) => a.rank - b.rank || order.map(compare(a.row, b.row)).find(Boolean) || 0);
+  return found.map(({ row }) => row);
+}
+
+function joined(texts) {
+  return texts.length === 1 ? texts[0] : [...new Set(texts)].sort(byCodePoint).join("; ");
 }

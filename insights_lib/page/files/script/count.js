@@ -3,11 +3,12 @@
 
 import { bitsWhere, hasFlows, usedIn, WINDOW } from "./sets.js";
 
-// How many there are of each key in each month: the keys are codes, the months their numbers.
+// How many there are of each key in each month: the keys are codes, the months their numbers. Until it
+// is summed up it holds differences from month to month, because most stay for many months.
 class Tally {
   constructor(keys, months) {
-    this.months = months;
-    this.numbers = new Int32Array(keys * months);
+    this.months = months + 1; // the last one takes who leaves after the last month
+    this.numbers = new Int32Array(keys * this.months);
   }
 
   // One more for the key in every month whose bit is set; bit 0 is the month `base`.
@@ -16,8 +17,17 @@ class Tally {
     let left = bits;
     while (left) {
       const lowest = left & -left;
+      const rest = (left + lowest) | 0; // without the lowest run, but with the bit after it
+      const after = rest & ~left;
       this.numbers[start + 31 - Math.clz32(lowest)] += 1;
-      left ^= lowest;
+      this.numbers[start + (after ? 31 - Math.clz32(after) : 32)] -= 1;
+      left &= rest;
+    }
+  }
+
+  sumUp() {
+    for (let i = 0; i < this.numbers.length; i++) {
+      if (i % this.months) this.numbers[i] += this.numbers[i - 1];
     }
   }
 
@@ -60,7 +70,11 @@ class MonthBits {
 export function countMonths(sets, { first, last }) {
   const { rows } = sets;
   const months = rows.months.length;
-  const tally = (keys) => new Tally(keys, months);
+  const tallies = [];
+  const tally = (keys) => {
+    tallies.push(new Tally(keys, months));
+    return tallies.at(-1);
+  };
   const counted = {
     first,
     current: tally(1), // C(m)
@@ -83,6 +97,7 @@ export function countMonths(sets, { first, last }) {
     if (!masks.series) return;
     countWindow(sets, { window, masks, counted });
   });
+  for (const one of tallies) one.sumUp();
   return counted;
 }
 

@@ -5,7 +5,7 @@
 import { byCodePoint, larger, orNull, plus } from "./columns.js";
 import { dayText } from "./people.js";
 import { holds, isAdded, isChurned, isCurrent, lastKnown } from "./sets.js";
-import { valuesOf } from "./signals.js";
+import { signalNames, valuesOf } from "./signals.js";
 
 /* The customers in C(m) for some month m of the selection or the month before it, as numbers. */
 export function listedCustomers(sets, { first, last }) {
@@ -23,14 +23,12 @@ export function customerRows({ sets, selection }, numbers) {
     const month = lastIn(sets, number, selection.first - 1, selection.last);
     const held = heldRows(sets, number, month);
     const isLost = !latest || month !== latest;
-    return { number, month, held, isLost, name: nameIn(people, held) };
+    const name = nameIn(people, held);
+    const order = rankOf(people, name) + (isLost ? people.names.length + 1 : 0);
+    return { number, month, held, isLost, name, order };
   });
-  const rank = ({ name }) => (name < 0 ? people.unknownRank : name);
   found.sort(
-    (a, b) =>
-      a.isLost - b.isLost ||
-      rank(a) - rank(b) ||
-      byCodePoint(people.keys[a.number], people.keys[b.number]),
+    (a, b) => a.order - b.order || byCodePoint(people.keys[a.number], people.keys[b.number]),
   );
   return found.map((one) => ({
     number: one.number,
@@ -71,12 +69,19 @@ export function nameIn({ nameOf }, held) {
   return name;
 }
 
+/* Its place in the order of all names. */
+export function rankOf({ unknownRank }, name) {
+  return name < 0 ? unknownRank : name;
+}
+
 export function nameText({ names }, name) {
   return name < 0 ? "Unknown" : names[name];
 }
 
 function idsOf({ subscription }, held) {
-  return new Set(held.map((row) => subscription[row]).filter(Boolean));
+  const ids = new Set(held.map((row) => subscription[row]));
+  ids.delete(0);
+  return ids;
 }
 
 // Status and months.
@@ -117,7 +122,7 @@ function heldOf(sets, held) {
 /* The values of a dimension that rows hold, in the order of their texts; null if it is absent. */
 export function joinedValues(codes, values, held) {
   if (!codes) return null;
-  if (held.length === 1) return values[codes[held[0]]];
+  if (held.every((row) => codes[row] === codes[held[0]])) return values[codes[held[0]]];
   const found = [...new Set(held.map((row) => codes[row]))].sort((a, b) => a - b);
   return found.map((code) => values[code]).join("; ");
 }
@@ -137,7 +142,7 @@ function ownOf(sets, customer) {
     last_usage_month: months[own.lastUsage] ?? null,
     usage_change_pct: orNull(own.change),
     usage_change_product: values.product[own.changeProduct] ?? null,
-    signals: own.signals.join("; ") || null,
+    signals: signalNames(own.signals).join("; ") || null,
   };
 }
 

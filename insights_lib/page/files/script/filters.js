@@ -4,7 +4,7 @@
 import { button, cut, element, focused } from "./dom.js";
 import { monthAfter } from "./marks.js";
 import { FacetMenu, RangeMenu } from "./menus.js";
-import { codesOf } from "./rows.js";
+import { codesOf, valuesSeen } from "./rows.js";
 
 export class Filters {
   /* address keeps what is chosen, see mount.js; changed is called whenever the reader has chosen
@@ -14,7 +14,7 @@ export class Filters {
     this.facets = declared.facets;
     this.plurals = declared.plurals;
     this.options = Object.fromEntries(
-      this.facets.map((facet) => [facet, optionsOf(rows, facet, t)]),
+      this.facets.map((facet) => [facet, valuesSeen(rows, facet).sort(t.compare)]),
     );
     this.months = rows.months.slice(rows.first);
     this.bar = element("div", { class: "filters" });
@@ -191,11 +191,4 @@ export class Filters {
   pluralOf(facet) {
     return this.t(this.plurals[facet]);
   }
-}
-
-// The values of a facet that rows hold in the months of the report, in the reader's order.
-function optionsOf(rows, facet, t) {
-  const isSeen = (_, row) => rows.lastSeen[rows.pattern[row]] >= 0;
-  const seen = rows.codes[facet]?.filter(isSeen);
-  return [...new Set(seen)].map((code) => rows.values[facet][code]).sort(t.compare);
 }

@@ -16,6 +16,7 @@ export function openPeople(packed, rows) {
     ...unitsOf(rows),
     latest,
     asOf: packed.as_of,
+    dayTexts: new Map(), // of days that were asked for
     keys: packed.keys,
     names: packed.names,
     unknownRank: packed.names.filter((name) => byCodePoint(name, "Unknown") < 0).length - 0.5,
@@ -131,8 +132,11 @@ function merge(shared, unit, { row, line, lines }) {
 }
 
 // A day, as days from the as-of date, as a text.
-export function dayText({ asOf }, days) {
-  return new Date(Date.parse(asOf) + days * DAY).toISOString().slice(0, 10);
+export function dayText({ asOf, dayTexts }, days) {
+  if (!dayTexts.has(days)) {
+    dayTexts.set(days, new Date(Date.parse(asOf) + days * DAY).toISOString().slice(0, 10));
+  }
+  return dayTexts.get(days);
 }
 
 // Day zero of the twelve months from the as-of date's on, and of the one after them.

@@ -68,6 +68,14 @@ function plansOf({ product, sku }, skus) {
   };
 }
 
+/* The values of a facet that rows hold in the report's range or the month before it; rows.values has
+ * those of all months that were read. */
+export function valuesSeen(rows, facet) {
+  const isSeen = (_, row) => rows.lastSeen[rows.pattern[row]] >= 0;
+  const codes = new Set(rows.codes[facet]?.filter(isSeen));
+  return Array.from(codes, (code) => rows.values[facet][code]);
+}
+
 // The codes of texts as a reader or a link names them; case does not matter. A text that no row
 // holds has no code: it lets nothing pass.
 export function codesOf(rows, facet, texts) {

@@ -64,7 +64,8 @@ function firstOf(current, customers) {
 
 // Whether a customer is in C(m).
 export function isCurrent({ current }, customer, month) {
-  return month >= 0 && (current[windowOf(month)][customer] & bitOf(month)) !== 0;
+  // There is no window for months after those that were read.
+  return month >= 0 && (current[windowOf(month)]?.[customer] & bitOf(month)) !== 0;
 }
 
 export function isAdded(sets, customer, month) {

@@ -19,7 +19,7 @@ export const RENEWS = [null, "yes", "no", "mixed"];
 
 /* The values of a customer under the filters: last, its last month in the report's range or the month
  * before it; seats and assigned seats then; nextEnd (days from the as-of date) and autoRenew;
- * change, changeProduct and lastUsage of its use; signals, as names. NaN is unknown. */
+ * change, changeProduct and lastUsage of its use; signals, as bits. NaN is unknown. */
 export function valuesOf(sets, customer) {
   const { people } = sets.rows;
   const last = lastOf(sets, customer);
@@ -35,7 +35,7 @@ export function valuesOf(sets, customer) {
     values.nextEnd = end;
   });
   values.autoRenew = RENEWS[renews];
-  values.signals = isCurrent ? signalsOf(sets, customer, values) : [];
+  values.signals = isCurrent ? signalsOf(sets, customer, values) : 0;
   return values;
 }
 
@@ -65,18 +65,26 @@ function useOf({ rows, allowed }, customer) {
   return found;
 }
 
+/* The names of signals that are given as bits. */
+export function signalNames(bits) {
+  return SIGNALS.filter((_, i) => bits & (1 << i));
+}
+
 function signalsOf(sets, customer, { change, isStopped, seats, nextEnd, autoRenew }) {
   const { hasDropped, mayNeverUse } = productsOf(sets, customer);
   const before = seatsBefore(sets, customer);
-  const holds = [
+  return bitsOf(
     change <= -30,
     isStopped,
     mayNeverUse && !wasActive(sets, customer),
     10 * seats <= 8 * before && before > 0,
     hasDropped,
     nextEnd <= SOON && autoRenew !== "yes",
-  ];
-  return SIGNALS.filter((_, i) => holds[i]);
+  );
+}
+
+function bitsOf(...holds) {
+  return holds.reduce((bits, one, i) => bits | (one << i), 0);
 }
 
 // Whether a customer holds a product in one of L-3 … L-1 and not in L, and whether it holds one in L
@@ -128,17 +136,18 @@ function wasActive(sets, customer) {
 export function signals(sets) {
   const { rows } = sets;
   const { latest } = rows.people;
-  const counts = Object.fromEntries(SIGNALS.map((signal) => [signal, 0]));
+  const counts = new Int32Array(SIGNALS.length);
   let current = 0;
   for (let customer = 0; latest && customer < rows.customers; customer++) {
     if (!isCurrent(sets, customer, latest)) continue;
     current += 1;
-    for (const signal of valuesOf(sets, customer).signals) counts[signal] += 1;
+    const bits = valuesOf(sets, customer).signals;
+    for (let i = 0; bits >> i; i++) counts[i] += (bits >> i) & 1;
   }
-  return SIGNALS.map((signal) => ({
+  return SIGNALS.map((signal, i) => ({
     signal,
-    customers: latest ? counts[signal] : null,
-    share_pct: current ? (100 * counts[signal]) / current : null,
+    customers: latest ? counts[i] : null,
+    share_pct: current ? (100 * counts[i]) / current : null,
   }));
 }
 
@@ -162,35 +171,25 @@ export function renewals(sets) {
   const { people, values } = rows;
   const texts = periodTexts(people);
   const periodOf = periodsOf(people);
-  const cells = new Map();
+  const cells = values.product.flatMap((product) =>
+    texts.map((month) => ({
+      row: { product, month, subscriptions: 0, customers: 0, seats: NaN, without_auto_renew: 0 },
+      latest: -1, // customer that was counted
+    })),
+  );
   for (let customer = 0; customer < rows.customers; customer++) {
     eachRenewal(sets, customer, ({ product, end, seats: own, renews }) => {
-      const key = product * texts.length + periodOf(end);
-      let cell = cells.get(key);
-      if (!cell) {
-        cell = { subscriptions: 0, customers: 0, seats: NaN, without: 0, latest: -1 };
-        cells.set(key, cell);
-      }
-      cell.subscriptions += 1;
-      if (cell.latest !== customer) cell.customers += 1;
+      const cell = cells[product * texts.length + periodOf(end)];
+      cell.row.subscriptions += 1;
+      if (cell.latest !== customer) cell.row.customers += 1;
       cell.latest = customer;
-      cell.seats = plus(cell.seats, own);
-      if (renews & 2) cell.without += 1;
+      cell.row.seats = plus(cell.row.seats, own);
+      if (renews & 2) cell.row.without_auto_renew += 1;
     });
   }
-  return [...cells.keys()]
-    .sort((a, b) => a - b)
-    .map((key) => {
-      const { subscriptions, customers, seats: sum, without } = cells.get(key);
-      return {
-        product: values.product[Math.floor(key / texts.length)],
-        month: texts[key % texts.length],
-        subscriptions,
-        customers,
-        seats: orNull(sum),
-        without_auto_renew: without,
-      };
-    });
+  return cells
+    .filter(({ row }) => row.subscriptions)
+    .map(({ row }) => ({ ...row, seats: orNull(row.seats) }));
 }
 
 /* Hands out the subscriptions of a customer that renewals counts: those of L with an id, a product
