@@ -88,7 +88,7 @@ def _columns(table: pd.DataFrame, key: str) -> dict[str, list[Any]]:
 
 
 def _numbers(column: "pd.Series[Any]") -> list[Any]:
-    if column.dtype.kind in "iu":
+    if column.dtype.kind in "iu" and column.notna().all():
         whole: list[Any] = column.tolist()
         return whole
     numbers = (None if pd.isna(value) else float(value) for value in column)

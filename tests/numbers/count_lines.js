@@ -1,19 +1,38 @@
-// Counts what it is told on each line of its input: {rows, declared, facets, from, to} to a line of
-// tables.
+// Answers each line of its input with one line: {rows, declared} opens rows, {facets, from, to} counts
+// their tables for a selection, {marks} gives what is behind each of these numbers of the selection,
+// {offered} the values of a facet that its menu offers.
 
 import { createInterface } from "node:readline";
-import { codesOf, openRows } from "../../insights_lib/page/files/script/rows.js";
+import { behind } from "../../insights_lib/page/files/script/behind.js";
+import { codesOf, openRows, valuesSeen } from "../../insights_lib/page/files/script/rows.js";
 import { countTables } from "../../insights_lib/page/files/script/tables.js";
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const { rows: packed, declared, facets, from, to } = JSON.parse(line);
-  const rows = openRows(packed, declared);
-  const selection = {
+const opened = {};
+
+function open({ rows, declared }) {
+  Object.assign(opened, { rows: openRows(rows, declared), declared });
+  return null;
+}
+
+function count({ facets, from, to }) {
+  const { rows, declared } = opened;
+  opened.selection = {
     first: rows.months.indexOf(from),
     last: rows.months.indexOf(to),
     facets: Object.fromEntries(
       Object.entries(facets).map(([facet, texts]) => [facet, codesOf(rows, facet, texts)]),
     ),
   };
-  console.log(JSON.stringify(countTables(rows, selection, declared)));
+  return countTables(rows, opened.selection, declared);
+}
+
+function answer(asked) {
+  if (asked.rows) return open(asked);
+  if (asked.marks) return asked.marks.map((mark) => behind(opened, mark));
+  if (asked.offered) return valuesSeen(opened.rows, asked.offered).sort();
+  return count(asked);
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  console.log(JSON.stringify(answer(JSON.parse(line))));
 }

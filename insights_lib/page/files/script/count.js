@@ -1,13 +1,14 @@
 // Counts the rows of the page by month, as docs/definitions.md defines the sets: rows and a selection
 // in, tallies of customers out. tables.js makes the tables of the report of them.
 
-const WINDOW = 31; // months that are counted at a time; bit 0 of a window is the month before
+import { bitsWhere, hasFlows, usedIn, WINDOW } from "./sets.js";
 
-// How many there are of each key in each month: the keys are codes, the months their numbers.
+// How many there are of each key in each month: the keys are codes, the months their numbers. Until it
+// is summed up it holds differences from month to month, because most stay for many months.
 class Tally {
   constructor(keys, months) {
-    this.months = months;
-    this.numbers = new Int32Array(keys * months);
+    this.months = months + 1; // the last one takes who leaves after the last month
+    this.numbers = new Int32Array(keys * this.months);
   }
 
   // One more for the key in every month whose bit is set; bit 0 is the month `base`.
@@ -16,8 +17,17 @@ class Tally {
     let left = bits;
     while (left) {
       const lowest = left & -left;
+      const rest = (left + lowest) | 0; // without the lowest run, but with the bit after it
+      const after = rest & ~left;
       this.numbers[start + 31 - Math.clz32(lowest)] += 1;
-      left ^= lowest;
+      this.numbers[start + (after ? 31 - Math.clz32(after) : 32)] -= 1;
+      left &= rest;
+    }
+  }
+
+  sumUp() {
+    for (let i = 0; i < this.numbers.length; i++) {
+      if (i % this.months) this.numbers[i] += this.numbers[i - 1];
     }
   }
 
@@ -55,17 +65,23 @@ class MonthBits {
 
 /* The sets of the definitions, as numbers of customers by month.
  *
- * selection: {first, last, facets}. The months are numbers, 1 is the first month of the report.
- * facets holds, by name, a Set of the codes that may pass; a facet that is not there
- * lets everything pass. */
-export function countMonths(rows, selection) {
+ * sets is what openSets gives, first and last are the months of the selection. The series are counted
+ * from the month before the period before it, the rest from the month before it. */
+export function countMonths(sets, { first, last }) {
+  const { rows } = sets;
   const months = rows.months.length;
-  const tally = (keys) => new Tally(keys, months);
+  const tallies = [];
+  const tally = (keys) => {
+    tallies.push(new Tally(keys, months));
+    return tallies.at(-1);
+  };
   const counted = {
+    first,
     current: tally(1), // C(m)
     active: tally(1), // A(m)
     existing: tally(1), // of C(m) in C(m-1) as well, whether or not flows are known
     subscriptions: tally(1),
+    cohorts: tally(months), // by month, of those who were new in the month that is the key
     plans: tally(rows.plans.pairs.length),
     activeByMarket: tally(rows.values.customer_market.length),
     addedByMarket: tally(rows.values.customer_market.length),
@@ -75,34 +91,34 @@ export function countMonths(rows, selection) {
       Object.entries(rows.values).map(([d, { length }]) => [d, tally(length)]),
     ),
   };
-  const passes = passing(rows, selection);
+  const before = 2 * first - last - 2;
   rows.windows.forEach((_, window) => {
-    countWindow(rows, selection, { passes, window, counted });
+    const masks = masksOf(rows, window, { before, first, last });
+    if (!masks.series) return;
+    countWindow(sets, { window, masks, counted });
   });
+  for (const one of tallies) one.sumUp();
   return counted;
 }
 
-// Which codes of each filtered facet pass F.
-function passing(rows, selection) {
-  return rows.facets
-    .filter((facet) => selection.facets[facet])
-    .map((facet) => ({
-      facet,
-      codes: rows.codes[facet],
-      allowed: Uint8Array.from(rows.values[facet], (_, code) => selection.facets[facet].has(code)),
-    }));
+// The months of a window in which something is counted. Those of `rows` include the month before the
+// window, to tell who stayed; all others are left to the window before.
+function masksOf(rows, window, { before, first, last }) {
+  const own = window === 0 ? -1 : ~1;
+  const bits = (holds) => bitsWhere(rows, window, (m) => m <= last && holds(m));
+  return {
+    own,
+    rows: bits((m) => m >= first - 1),
+    range: bits((m) => m >= first) & own,
+    series: bits((m) => m >= before) & own,
+    usage: bits((m) => m >= before && rows.has_usage[m]) & own,
+    flows: bits((m) => m >= first && hasFlows(rows, m)) & own,
+  };
 }
 
-function countWindow(rows, selection, { passes, window, counted }) {
-  const base = window * WINDOW;
-  // The months of this window, and with the month before them, which the next window leaves out.
-  const seen = bitsOf(rows, base, (m) => m >= selection.first - 1 && m <= selection.last);
-  const own = window === 0 ? seen : seen & ~1;
-  const usageKnown = bitsOf(rows, base, (m) => rows.has_usage[m]) & own;
-  const flowsKnown = bitsOf(rows, base, (m) => knowsFlows(rows, selection, m)) & own;
-  const bitsOfPattern = rows.windows[window];
-  const used = usedBy(rows, passes, bitsOfPattern);
-  const subscriptions = new Int32Array(rows.subscriptions + 1);
+function countWindow(sets, { window, masks, counted }) {
+  const { rows, first } = sets;
+  const base = WINDOW * window;
   const dimensions = rows.dimensions.map((name) => ({
     name,
     codes: rows.codes[name],
@@ -110,65 +126,55 @@ function countWindow(rows, selection, { passes, window, counted }) {
     tally: counted.by[name],
   }));
   const plans = new MonthBits(rows.plans.pairs.length);
+  const subscriptions = new Int32Array(rows.subscriptions + 1);
+  const gather = gathering(sets, window, { masks, subscriptions, plans, dimensions });
+  // Whether who is new in a month is a cohort of the selection.
+  const isCohort = Uint8Array.from(rows.months, (_, m) => m >= counted.first && hasFlows(rows, m));
 
   for (let customer = 0; customer < rows.customers; customer++) {
-    let current = 0;
-    for (let row = rows.starts[customer]; row < rows.starts[customer + 1]; row++) {
-      const bits = bitsOfPattern[rows.pattern[row]] & seen;
-      if (!bits || !passes.every(({ codes, allowed }) => allowed[codes[row]])) continue;
-      current |= bits;
-      subscriptions[rows.subscription[row]] |= bits;
-      plans.add(rows.plans.codes[row], bits);
-      for (const { codes, months } of dimensions) months.add(codes[row], bits);
-    }
+    const current = sets.current[window][customer];
     if (!current) continue;
-    const active = current & usageKnown & used(customer);
+    const active = current & masks.usage && current & masks.usage & usedIn(sets, customer, window);
     const kept = current & (current << 1);
-    const added = current & ~kept & flowsKnown;
-    counted.current.add(0, current & own, base);
+    counted.current.add(0, current & masks.series, base);
     counted.active.add(0, active, base);
-    counted.existing.add(0, kept & own, base);
-    plans.drain((code, bits) => counted.plans.add(code, bits & own, base));
+    counted.existing.add(0, kept & masks.series, base);
+    if (isCohort[first[customer]]) {
+      counted.cohorts.add(first[customer], current & masks.range, base);
+    }
+    gather(customer);
+    plans.drain((code, bits) => counted.plans.add(code, bits & masks.own, base));
     for (const { name, months, tally } of dimensions) {
       months.drain((code, bits) => {
-        tally.add(code, bits & own, base);
+        tally.add(code, bits & masks.own, base);
         if (name === "product") {
           counted.occurs[code] = 1;
-          counted.keptProduct.add(code, bits & (bits << 1) & own, base);
+          counted.keptProduct.add(code, bits & (bits << 1) & masks.own, base);
         } else if (name === "customer_market") {
           counted.activeByMarket.add(code, bits & active, base);
-          counted.addedByMarket.add(code, bits & added, base);
+          counted.addedByMarket.add(code, bits & current & ~kept & masks.flows, base);
         }
       });
     }
   }
   for (let i = 1; i < subscriptions.length; i++) {
-    counted.subscriptions.add(0, subscriptions[i] & own, base);
+    counted.subscriptions.add(0, subscriptions[i], base);
   }
 }
 
-function bitsOf(rows, base, holds) {
-  let bits = 0;
-  for (let b = 0; b <= WINDOW && base + b < rows.months.length; b++) {
-    if (holds(base + b)) bits |= 1 << b;
-  }
-  return bits;
-}
-
-// In which months a customer has usage; under a product filter, usage of a filtered product.
-function usedBy(rows, passes, bitsOfPattern) {
-  const { starts, product, pattern } = rows.usage;
-  const allowed = passes.find(({ facet }) => facet === "product")?.allowed;
+// Adds the rows of a customer to what is counted of rows.
+function gathering({ rows, passes }, window, { masks, subscriptions, plans, dimensions }) {
+  const { starts, pattern, subscription } = rows;
+  const bitsOfPattern = rows.windows[window];
   return (customer) => {
-    let bits = 0;
     for (let row = starts[customer]; row < starts[customer + 1]; row++) {
-      if (!allowed || allowed[product[row]]) bits |= bitsOfPattern[pattern[row]];
+      if (!passes[row]) continue;
+      const bits = bitsOfPattern[pattern[row]];
+      subscriptions[subscription[row]] |= bits & masks.series;
+      const seen = bits & masks.rows;
+      if (!seen) continue;
+      plans.add(rows.plans.codes[row], seen);
+      for (const { codes, months } of dimensions) months.add(codes[row], seen);
     }
-    return bits;
   };
-}
-
-// Added and churned customers are known in a month that is covered like the one before it.
-export function knowsFlows(rows, { first, last }, month) {
-  return month >= first && month <= last && rows.covered[month] && rows.covered[month - 1];
 }

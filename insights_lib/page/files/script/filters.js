@@ -3,7 +3,7 @@
 
 import { button, cut, element, focused } from "./dom.js";
 import { FacetMenu, RangeMenu } from "./menus.js";
-import { codesOf } from "./rows.js";
+import { codesOf, valuesSeen } from "./rows.js";
 
 export class Filters {
   /* address keeps what is chosen, see mount.js; changed is called whenever the reader has chosen
@@ -13,9 +13,9 @@ export class Filters {
     this.facets = declared.facets;
     this.plurals = declared.plurals;
     this.options = Object.fromEntries(
-      this.facets.map((facet) => [facet, optionsOf(rows, facet, t)]),
+      this.facets.map((facet) => [facet, valuesSeen(rows, facet).sort(t.compare)]),
     );
-    this.months = rows.months.slice(1);
+    this.months = rows.months.slice(rows.first);
     this.bar = element("div", { class: "filters" });
     this.chips = element("ul", { class: "chips applied", "aria-label": t("Applied filters") });
     this.read();
@@ -36,8 +36,8 @@ export class Filters {
   // What count.js counts.
   get selection() {
     return {
-      first: 1 + this.months.indexOf(this.from),
-      last: 1 + this.months.indexOf(this.to),
+      first: this.rows.months.indexOf(this.from),
+      last: this.rows.months.indexOf(this.to),
       facets: Object.fromEntries(
         this.used.map((facet) => [facet, codesOf(this.rows, facet, this.chosen[facet])]),
       ),
@@ -182,10 +182,4 @@ export class Filters {
   pluralOf(facet) {
     return this.t(this.plurals[facet]);
   }
-}
-
-// The values of a facet that rows hold, in the reader's order.
-function optionsOf(rows, facet, t) {
-  const codes = [...new Set(rows.codes[facet])];
-  return codes.map((code) => rows.values[facet][code]).sort(t.compare);
 }

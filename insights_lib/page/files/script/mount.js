@@ -103,7 +103,7 @@ class Report {
   // Counts and shows what is selected.
   show() {
     const counted = countTables(this.rows, this.filters.selection, this.declared);
-    this.tables = { ...counted, ...this.fixed };
+    this.tables = Object.assign(counted, this.fixed); // a copy would make every table at once
     this.head.update(this.tables);
     for (const card of this.cards) card.update(this.tables);
     if (this.plotly) this.draw();

@@ -1,5 +1,9 @@
 // The rows of the report, as numbers: what insights_lib/page/rows.py packed, ready to be counted.
 
+import { runningSum, startsOf } from "./columns.js";
+import { openPeople } from "./people.js";
+import { bitOf, windowOf } from "./sets.js";
+
 // The text of a packed block: base64 of gzip, as it stands in the page.
 export async function unpacked(base64) {
   const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
@@ -7,19 +11,24 @@ export async function unpacked(base64) {
   return new Response(stream).text();
 }
 
-// Columns as typed arrays; a customer's rows and usage stand together, from starts[c] on. declared
-// is what insights_lib/tables.py declares.
+/* Columns as typed arrays; a customer's rows and usage stand together, from starts[c] on. declared
+ * is what insights_lib/tables.py declares.
+ *
+ * Months are positions among all that were read: the report's own range is from `first` to `end`,
+ * and there is a month before it. lastSeen is, for each set of months, the last one in the range or
+ * the month before it, -1 without any. */
 export function openRows(packed, declared) {
   const { rows, usage, patterns } = packed;
-  // A dimension that the exports do not have has no values, and no codes.
-  const isThere = (name) => packed.values[name].length > 0;
+  // A dimension that the exports do not have has no codes.
+  const isThere = (name) => name in rows;
   const facets = declared.facets.filter(isThere);
-  const dimensions = declared.dimensions.filter((name) => name in rows);
+  const dimensions = declared.dimensions.filter(isThere);
   const customer = runningSum(rows.customer);
   const customers = customer.length ? customer.at(-1) + 1 : 0;
   const subscription = runningSum(rows.subscription);
-  return {
+  const opened = {
     ...packed,
+    end: packed.months.length - 1,
     facets,
     dimensions,
     customers,
@@ -35,23 +44,16 @@ export function openRows(packed, declared) {
     },
     windows: (patterns[0] ?? [0]).map((_, w) => Int32Array.from(patterns, (bits) => bits[w])),
     plans: plansOf(rows, packed.values.sku.length),
+    lastSeen: Int32Array.from(patterns, (bits) => lastSeen(bits, packed)),
   };
+  return packed.people ? { ...opened, people: openPeople(packed.people, opened) } : opened;
 }
 
-function runningSum(differences) {
-  let sum = 0;
-  return Int32Array.from(differences, (difference) => {
-    sum += difference;
-    return sum;
-  });
-}
-
-// Where the rows of each customer start; one entry more tells where those of the last one end.
-function startsOf(customer, customers) {
-  const starts = new Int32Array(customers + 1);
-  for (const number of customer) starts[number + 1] += 1;
-  for (let c = 0; c < customers; c++) starts[c + 1] += starts[c];
-  return starts;
+function lastSeen(bits, { first, months }) {
+  for (let month = months.length - 1; month >= first - 1; month--) {
+    if (bits[windowOf(month)] & bitOf(month)) return month;
+  }
+  return -1;
 }
 
 // The SKUs of products: the pairs that occur, in order, and which of them each row has.
@@ -64,6 +66,14 @@ function plansOf({ product, sku }, skus) {
     pairs: numbers.map((number) => ({ product: Math.floor(number / skus), sku: number % skus })),
     codes: Int32Array.from(plan, (number) => codeOf.get(number)),
   };
+}
+
+/* The values of a facet that rows hold in the report's range or the month before it; rows.values has
+ * those of all months that were read. */
+export function valuesSeen(rows, facet) {
+  const isSeen = (_, row) => rows.lastSeen[rows.pattern[row]] >= 0;
+  const codes = new Set(rows.codes[facet]?.filter(isSeen));
+  return Array.from(codes, (code) => rows.values[facet][code]);
 }
 
 // The codes of texts as a reader or a link names them; case does not matter. A text that no row

@@ -1,14 +1,37 @@
 // Counts the tables of the report that its page counts, each as rows by the names of its columns.
 // Null means that a number cannot be known, never zero.
 
-import { countMonths, knowsFlows } from "./count.js";
+import { countMonths } from "./count.js";
+import { customerRows, listedCustomers } from "./customers.js";
+import {
+  activeCustomers,
+  bridge,
+  cohorts,
+  flows,
+  growth,
+  share,
+  summary,
+  summaryTrend,
+} from "./months.js";
+import { hasFlows, lastKnown, openSets } from "./sets.js";
+import { renewals, seats, signals } from "./signals.js";
 
-/* The tables by name. selection is as for countMonths; declared is what insights_lib/tables.py
- * declares, columns and all. */
+/* The tables by name, those that are declared as counted. Each is made when it is first asked for,
+ * because the customers can be many.
+ *
+ * selection: {first, last, facets}. The months are positions among those of the rows. facets holds,
+ * by name, a Set of the codes that may pass; a facet that is not there lets everything pass.
+ * declared is what insights_lib/tables.py declares, columns and all. */
 export function countTables(rows, selection, declared) {
-  const counted = countMonths(rows, selection);
-  const source = { rows, selection, counted, declared, months: monthsOf(selection) };
-  return Object.fromEntries(Object.entries(TABLES).map(([name, table]) => [name, table(source)]));
+  const sets = openSets(rows, selection.facets);
+  const counted = countMonths(sets, selection);
+  const source = { rows, selection, sets, counted, declared, months: monthsOf(selection) };
+  const tables = {};
+  for (const table of Object.values(declared.tables)) {
+    if (!table.counted || (table.from_people && !rows.people)) continue;
+    makeWhenAsked(tables, table.name, () => TABLES[table.name](source));
+  }
+  return tables;
 }
 
 const TABLES = {
@@ -21,26 +44,27 @@ const TABLES = {
   products,
   distribution_trend: distributionTrend,
   active_customers: activeCustomers,
+  signals: ({ sets }) => signals(sets),
+  customers,
+  bridge,
+  cohorts,
+  renewals: ({ sets }) => renewals(sets),
+  seats: ({ sets }) => seats(sets),
 };
 
 function monthsOf({ first, last }) {
   return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }
 
-// The last month of the range in which something is known, 0 if there is none: L or LA.
-function lastKnown(known, months) {
-  return months.findLast((month) => known[month]) ?? 0;
+function makeWhenAsked(tables, name, make) {
+  let made = null;
+  const get = () => (made ??= make());
+  Object.defineProperty(tables, name, { enumerable: true, get });
 }
 
-function share(number, total) {
-  return number === null || !total ? null : (100 * number) / total;
-}
-
-// From the first known value to the last, in percent; null without two, or from zero.
-function growth(series) {
-  const known = series.filter((value) => value !== null);
-  if (known.length < 2 || known[0] === 0) return null;
-  return (100 * (known.at(-1) - known[0])) / known[0];
+function customers({ sets, selection }) {
+  const listed = listedCustomers(sets, selection);
+  return customerRows({ sets, selection }, listed).map(({ row }) => row);
 }
 
 // The values of a tally that have customers in a month, the most first, then in order of text.
@@ -53,69 +77,9 @@ function ranked(tally, keys, month) {
   return found.sort((a, b) => b.customers - a.customers || a.key - b.key);
 }
 
-// Existing, added and churned customers of a key in a month.
-function flows({ rows, selection }, month, { current, existing, key }) {
-  if (!knowsFlows(rows, selection, month)) return { existing: null, added: null, churned: null };
-  const kept = existing.of(key, month);
-  return {
-    existing: kept,
-    added: current.of(key, month) - kept,
-    churned: current.of(key, month - 1) - kept,
-  };
-}
-
-function summaryTrend(source) {
-  const { rows, counted, months } = source;
-  const { current, existing } = counted;
-  const known = (flags, tally, month) => (flags[month] ? tally.of(0, month) : null);
-  return months.map((month) => {
-    const { added, churned } = flows(source, month, { current, existing, key: 0 });
-    return {
-      month: rows.months[month],
-      current_customers: known(rows.covered, current, month),
-      active_customers: known(rows.has_usage, counted.active, month),
-      subscriptions: known(rows.has_ids, counted.subscriptions, month),
-      customers_added: added,
-      customers_churned: churned,
-    };
-  });
-}
-
-function summary(source) {
-  const { rows, selection, counted, months } = source;
-  const trend = summaryTrend(source);
-  const series = (name) => trend.map((row) => row[name]);
-  const last = (name) => {
-    const row = trend.findLast((one) => one[name] !== null);
-    return { value: row?.[name] ?? null, month: row?.month ?? null };
-  };
-  const level = (metric) => ({ metric, growth_pct: growth(series(metric)), ...last(metric) });
-  const churn = last("customers_churned");
-  const total = (metric, value, growth_pct = null) => ({
-    metric,
-    value: churn.month === null ? null : value,
-    growth_pct,
-    month: churn.month,
-  });
-  const sum = (name) => series(name).reduce((all, value) => all + value, 0);
-  const flow = (metric) => total(metric, sum(metric), growth(series(metric)));
-  const firstFlow = months.find((month) => knowsFlows(rows, selection, month));
-  const before = firstFlow ? counted.current.of(0, firstFlow - 1) : 0;
-  return [
-    level("current_customers"),
-    level("active_customers"),
-    level("subscriptions"),
-    flow("customers_added"),
-    flow("customers_churned"),
-    total("net_customers_added", sum("customers_added") - sum("customers_churned")),
-    total("last_month_churn", churn.value),
-    total("churn_rate_pct", share(sum("customers_churned"), before)),
-  ];
-}
-
 // Customers by value of a dimension in L, with their share of C(L).
-function byValue({ rows, counted, months }, dimension) {
-  const month = lastKnown(rows.covered, months);
+function byValue({ rows, selection, counted }, dimension) {
+  const month = lastKnown(rows.covered, selection.first, selection.last);
   const total = counted.current.of(0, month);
   const values = rows.values[dimension];
   return ranked(counted.by[dimension], values.length, month).map(({ key, customers }) => ({
@@ -138,9 +102,9 @@ function summaryProducts(source) {
 }
 
 function geographicalSpread({ rows, selection, counted, months }) {
-  const now = lastKnown(rows.covered, months);
-  const used = lastKnown(rows.has_usage, months);
-  const withFlows = months.filter((month) => knowsFlows(rows, selection, month));
+  const now = lastKnown(rows.covered, selection.first, selection.last);
+  const used = lastKnown(rows.has_usage, selection.first, selection.last);
+  const withFlows = months.filter((month) => hasFlows(rows, month));
   const everyNew = withFlows.reduce(
     (sum, month) => sum + counted.current.of(0, month) - counted.existing.of(0, month),
     0,
@@ -197,8 +161,8 @@ function distribution(source) {
 }
 
 function products(source) {
-  const { rows, counted, months } = source;
-  const month = lastKnown(rows.covered, months);
+  const { rows, selection, counted } = source;
+  const month = lastKnown(rows.covered, selection.first, selection.last);
   const total = counted.current.of(0, month);
   const skus = new Map();
   const plans = rows.values.sku.length ? rows.plans.pairs.length : 0;
@@ -228,12 +192,4 @@ function distributionTrend({ rows, counted, months, declared }) {
     });
   }
   return found;
-}
-
-function activeCustomers(source) {
-  return summaryTrend(source).map(({ month, active_customers, current_customers }) => ({
-    month,
-    active_customers,
-    current_customers,
-  }));
 }
