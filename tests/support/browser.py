@@ -23,7 +23,13 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 QUIET = ("--disable-background-networking", "--disable-component-update", "--no-first-run")
 
 
-def report_of(folder: Path, datasets: Any, locale: str = "en", filters: Any = ()) -> Path:
+def report_of(
+    folder: Path,
+    datasets: Any,
+    locale: str = "en",
+    filters: Any = (),
+    role: str = "executive_report_viewer",
+) -> Path:
     """Render partner `1` for the first half of 2025 and return the report's folder."""
     store = fill_store(folder, datasets)
     spec = ReportSpec(
@@ -32,6 +38,7 @@ def report_of(folder: Path, datasets: Any, locale: str = "en", filters: Any = ()
         as_of=date(2025, 8, 1),
         locale=locale,
         filters=list(filters),
+        role=role,
         store=store,
     )
     settings = Settings(Outputs(folder / "outputs"), jobs=1, section_timeout=120)

@@ -1,11 +1,15 @@
 // The cards of a report: what each shows is said by the chart that insights_lib/tables.py declares.
 
 import * as charts from "./charts.js";
+import { CohortTable } from "./cohorts.js";
+import * as customerCharts from "./customer_charts.js";
 import { button, element, tip } from "./dom.js";
 import { Grid } from "./grid.js";
 import { drawCards, ProductTable } from "./kpis.js";
 import { marked } from "./language.js";
+import { CustomerList } from "./list.js";
 import { worldMap } from "./map.js";
+import { ownMonthsNote, SIGNALS, whyUnknown } from "./notes.js";
 import { Panel } from "./panels.js";
 
 const DRAWN = {
@@ -15,14 +19,24 @@ const DRAWN = {
   products: charts.products,
   distribution_trend: charts.distributionTrend,
   active_customers: charts.activeCustomers,
+  bridge: customerCharts.bridge,
+  renewals: customerCharts.renewals,
+  seats: customerCharts.seats,
 };
 
-/* A card {name, title, note, figure, table} of the content, made ready for update(tables). */
+/* A card {name, title, note, figure, table} of the content, made ready for update(tables). Tables that
+ * are declared are drawn alike, whether the page has counted them or a notebook. */
 export function cardOf(report, card) {
-  const { chart, counted } = report.declared.tables[card.name] ?? {};
+  const { chart, counted, personal } = report.declared.tables[card.name] ?? {};
   if (!counted) return card.figure ? new ChartCard(report, card) : new TableCard(report, card);
-  const kinds = { summary_cards: SummaryCard, product_bars: ProductCard, world_map: MapCard };
-  const Kind = kinds[chart] ?? (chart in DRAWN ? ChartCard : TableCard);
+  const kinds = {
+    summary_cards: SummaryCard,
+    product_bars: ProductCard,
+    world_map: MapCard,
+    signals: SignalsCard,
+    cohorts: CohortsCard,
+  };
+  const Kind = kinds[chart] ?? (chart in DRAWN ? ChartCard : personal ? ListCard : TableCard);
   return new Kind(report, card, DRAWN[chart]);
 }
 
@@ -42,21 +56,32 @@ class Card {
       this.body,
     );
     if (table) this.addFixedNote();
+    else if (report.declared.tables[name]?.from_people) this.addOwnMonthsNote();
   }
 
   // What was counted by a notebook is not counted again.
   addFixedNote() {
-    const text = this.report.t("This part does not follow the filters of the page.");
-    const note = element("p", { class: "quiet" }, text);
-    this.body.append(note);
-    this.parts.push(() => {
-      note.hidden = !this.report.filters.any;
-    });
+    const { t, ownMonths } = this.report;
+    this.addNote(
+      t("This part keeps the filters and the months of the report, {months}.", {
+        months: ownMonths,
+      }),
+    );
+  }
+
+  // What follows the filters, but not the months.
+  addOwnMonthsNote() {
+    this.addNote(ownMonthsNote(this.name, this.report));
+  }
+
+  addNote(text) {
+    this.body.append(element("p", { class: "quiet note" }, text));
   }
 
   addGrid(place, options = {}) {
     const { t, columns } = this.report;
-    const own = { title: this.title, columns: columns[this.name], ...options };
+    const opens = (row, name) => this.report.opens(this.name, row, name);
+    const own = { title: this.title, columns: columns[this.name], opens, ...options };
     const grid = new Grid(place, t, own);
     this.parts.push((tables) => grid.update(tables[this.name]));
     return grid;
@@ -88,7 +113,7 @@ class SummaryCard extends Card {
     super(report, card);
     this.article.classList.add("flat");
     const cards = element("div", { class: "kpis" });
-    this.parts.push((tables) => drawCards(cards, tables, report.t));
+    this.parts.push((tables) => drawCards(cards, tables, report));
     this.body.append(cards);
     this.addTable();
   }
@@ -122,6 +147,55 @@ class ChartCard extends Card {
 
   get tableOptions() {
     return {};
+  }
+}
+
+// The signals with what they mean, each with a bar as long as its share.
+class SignalsCard extends Card {
+  constructor(report, card) {
+    super(report, card);
+    const { t, told } = report;
+    const numbers = (row, shown) => {
+      const reason = whyUnknown(row.signal, told, t);
+      return reason === null ? shown : element("span", { class: "quiet" }, reason);
+    };
+    const opens = (row, name) =>
+      whyUnknown(row.signal, told, t) === null ? report.opens(this.name, row, name) : null;
+    this.addGrid(this.body.appendChild(element("div", { class: "signals" })), {
+      bar: "share_pct",
+      count: marked("{count} signals"),
+      opens,
+      cells: {
+        signal: ({ signal }) => [
+          t.nameOf(signal),
+          element("p", { class: "quiet" }, t(SIGNALS[signal] ?? "")),
+        ],
+        customers: (row) => numbers(row, t.exact(row.customers)),
+        share_pct: (row) => (whyUnknown(row.signal, told, t) ? "" : t.percent(row.share_pct)),
+      },
+    });
+  }
+}
+
+class CohortsCard extends Card {
+  constructor(report, card) {
+    super(report, card);
+    const cohorts = new CohortTable(this.body, card.title, report);
+    this.parts.push((tables) => cohorts.update(tables));
+    this.addTable();
+  }
+}
+
+// Customer by customer. The rows are made when somebody looks.
+class ListCard extends Card {
+  constructor(report, card) {
+    super(report, card);
+    this.actions.replaceChildren();
+    this.list = new CustomerList(report, { title: card.title, actions: this.actions });
+    this.body.append(this.list.place);
+    this.parts.push((tables) =>
+      this.list.follow(() => ({ kind: "customers", rows: tables.customers })),
+    );
   }
 }
 

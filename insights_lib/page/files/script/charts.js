@@ -1,25 +1,26 @@
 // The charts: tables and the reader's choices in, what to draw and to say out. They count nothing.
 //
 // Each function takes the tables, a state {tab, hidden, period, chosen, narrow, width} and the
-// report's {t, figures, declared}, and gives {tabs, tab, legend, plots, sentence, months}: tabs as
-// {key, text} and the one in force, legend entries as {key, text, color}, plots as
-// {data, layout, keys} for plotly, keys being what a click on each point chooses.
+// report's {t, figures, declared, mark}, and gives {tabs, tab, legend, plots, sentence, months,
+// offers}: tabs as {key, text} and the one in force, legend entries as {key, text, color}, plots as
+// {data, layout, keys, marks} for plotly. keys are what a click on each point chooses; marks are
+// what a click on each point of each trace opens, see marks.js; offers are marks of what is chosen.
 
 import { groups, labels, tabOf } from "./figures.js";
 import { marked } from "./language.js";
 
-const NOTHING = marked("There is no data for this.");
+export const NOTHING = marked("There is no data for this.");
 
-function visible(entries, state) {
+export function visible(entries, state) {
   return entries.filter(({ key }) => !state.hidden.has(key));
 }
 
-function sumOf(rows, column) {
+export function sumOf(rows, column) {
   return rows.reduce((sum, row) => sum + row[column], 0);
 }
 
 /* Existing and added customers stacked by month, churned ones below zero; a tab per product. */
-export function addsAndChurns(tables, state, { t, figures, declared }) {
+export function addsAndChurns(tables, state, { t, figures, declared, mark }) {
   const rows = tables.adds_and_churns;
   const months = tables.summary_trend.map(({ month }) => t.month(month));
   // The months of a product stand together, those of all products first: a product may be called
@@ -52,7 +53,9 @@ export function addsAndChurns(tables, state, { t, figures, declared }) {
     return figures.monthColumns(months, signed, entry.text, entry.color);
   });
   const layout = figures.monthLayout(months, highest, state, { barmode: "relative" });
-  return { tabs, tab, legend, months, plots: [{ data, layout }], sentence: flowSentence(shown, t) };
+  const marks = seen.map(({ key }) => shown.map((row) => mark("adds_and_churns", row, key)));
+  const plots = [{ data, layout, marks }];
+  return { tabs, tab, legend, months, plots, sentence: flowSentence(shown, t) };
 }
 
 function flowSentence(rows, t) {
@@ -68,17 +71,18 @@ function flowSentence(rows, t) {
 }
 
 /* Current customers by the values of a dimension, the largest ones; a tab per dimension. */
-export function distribution(tables, state, { t, figures, declared }) {
+export function distribution(tables, state, { t, figures, declared, mark }) {
   const dimensions = groups(tables.distribution, ({ dimension }) => dimension);
   const tabs = [...dimensions.keys()].map((key) => ({ key, text: t.nameOf(key) }));
   const tab = tabOf(tabs, state);
-  const rows = (dimensions.get(tab) ?? []).map(({ value, ...row }) => ({ text: value, ...row }));
+  const rows = (dimensions.get(tab) ?? []).map((row) => ({ ...row, text: row.value }));
   const legend = rows
     .slice(0, declared.tables.distribution.values_shown)
     .map((row, i) => ({ ...row, key: row.text, color: figures.category(i) }));
   const shown = visible(legend, state);
   const fills = shown.map(({ color }) => color);
   const bars = figures.horizontalBars(shown, fills, state);
+  bars.marks = [shown.map((row) => mark("distribution", row, "customers"))];
   return { tabs, tab, legend, plots: [bars], sentence: leadSentence(rows, t) };
 }
 
@@ -94,7 +98,7 @@ function leadSentence(rows, t) {
 }
 
 /* A pie of the products, and beside it the SKUs of the chosen one, or of all. */
-export function products(tables, state, { t, figures, declared }) {
+export function products(tables, state, { t, figures, declared, mark }) {
   const most = declared.tables.products.values_shown;
   const named = (name) => (row) => ({ ...row, text: row[name] });
   const whole = tables.products.filter(({ sku }) => sku === "").map(named("product"));
@@ -111,11 +115,14 @@ export function products(tables, state, { t, figures, declared }) {
     .sort((a, b) => b.customers - a.customers);
   const fill = legend.find((entry) => entry.chosen)?.color ?? figures.color("accent");
   const bars = figures.horizontalBars(skus.slice(0, most), fill, state);
+  const opens = (row) => mark("products", row, "customers");
+  bars.marks = [skus.slice(0, most).map(opens)];
   return {
     tabs: [],
     legend,
     plots: [pie(whole, legend, figures, chosen), { ...bars, title: chosen ?? t("All products") }],
     sentence: productSentence(whole, skus, chosen, t),
+    offers: whole.filter(({ text }) => text === chosen).map(opens),
   };
 }
 
@@ -165,7 +172,7 @@ function productSentence(whole, skus, chosen, t) {
 }
 
 /* Current customers stacked by month and value, small values together; a tab per dimension. */
-export function distributionTrend(tables, state, { t, figures, declared }) {
+export function distributionTrend(tables, state, { t, figures, declared, mark }) {
   const most = declared.tables.distribution_trend.values_shown;
   const dimensions = groups(tables.distribution_trend, ({ dimension }) => dimension);
   const tabs = [...dimensions.keys()].map((key) => ({ key, text: t.nameOf(key) }));
@@ -181,7 +188,8 @@ export function distributionTrend(tables, state, { t, figures, declared }) {
       rest.reduce((sum, one) => (one.counts[i] === null ? null : sum + one.counts[i]), 0),
     );
     const text = figures.others(rest.length);
-    entries.push({ key: "\u0000others", text, counts, color: figures.color("others") });
+    const color = figures.color("others");
+    entries.push({ key: "\u0000others", text, counts, color, isRest: true });
   }
   const months = trend.map(({ month }) => t.month(month));
   const seen = visible(entries, state);
@@ -191,7 +199,19 @@ export function distributionTrend(tables, state, { t, figures, declared }) {
   );
   const layout = figures.monthLayout(months, Math.max(0, ...stacks), state, { barmode: "stack" });
   const sentence = trendSentence(series, trend, t);
-  return { tabs, tab, legend: entries, months, plots: [{ data, layout }], sentence };
+  // Of values together nobody knows how many customers they have, who can hold several.
+  const marks = seen.map(({ key, counts, isRest }) =>
+    counts.map((customers, i) =>
+      isRest
+        ? null
+        : mark(
+            "distribution_trend",
+            { dimension: tab, value: key, month: trend[i].month, customers },
+            "customers",
+          ),
+    ),
+  );
+  return { tabs, tab, legend: entries, months, plots: [{ data, layout, marks }], sentence };
 }
 
 // The counts of each value by month, null in a month that is not covered; the largest value first.
@@ -220,7 +240,7 @@ function trendSentence(series, trend, t) {
 }
 
 /* Columns of active customers by month, and a line of all customers. */
-export function activeCustomers(tables, state, { t, figures }) {
+export function activeCustomers(tables, state, { t, figures, mark }) {
   const rows = tables.active_customers;
   const months = rows.map(({ month }) => t.month(month));
   const legend = [
@@ -235,7 +255,11 @@ export function activeCustomers(tables, state, { t, figures }) {
   });
   const highest = Math.max(0, ...data.flatMap(({ y }) => y));
   const layout = figures.monthLayout(months, highest, state);
-  return { tabs: [], legend, months, plots: [{ data, layout }], sentence: activeSentence(rows, t) };
+  const marks = visible(legend, state).map(({ key }) =>
+    rows.map((row) => mark("active_customers", row, key)),
+  );
+  const plots = [{ data, layout, marks }];
+  return { tabs: [], legend, months, plots, sentence: activeSentence(rows, t) };
 }
 
 function activeSentence(rows, t) {

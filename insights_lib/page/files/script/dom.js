@@ -23,6 +23,13 @@ export function button(text, onclick, attributes = {}) {
   return element("button", { type: "button", onclick, ...attributes }, text);
 }
 
+// A number that opens what is behind it: open is a function that has words for it.
+export function opener(content, open) {
+  const made = button("", open, { class: "opens", title: open.words });
+  made.append(content);
+  return made;
+}
+
 // What has the focus, in the document or the shadow root in which an element stands.
 export function focused(near) {
   return near.getRootNode().activeElement;

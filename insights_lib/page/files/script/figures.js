@@ -128,6 +128,20 @@ export class Figures {
     };
   }
 
+  // A number that the hover of each month tells, and that is not drawn.
+  monthNote(months, counts, name) {
+    return {
+      type: "scatter",
+      mode: "markers",
+      x: months,
+      y: counts.map((count) => (count === null ? null : 0)),
+      name: label(name),
+      marker: { color: this.color("quiet"), opacity: 0 },
+      customdata: counts.map((count) => this.t.exact(count)),
+      hovertemplate: "%{fullData.name}: %{customdata}<extra></extra>",
+    };
+  }
+
   // A horizontal bar for each row {text, customers, share_pct}, the first on top; fills by row.
   horizontalBars(rows, fills, { narrow }) {
     const texts = rows.map(({ text }) => text);

@@ -2,6 +2,7 @@
 // them. What they let through is counted elsewhere.
 
 import { button, cut, element, focused } from "./dom.js";
+import { monthAfter } from "./marks.js";
 import { FacetMenu, RangeMenu } from "./menus.js";
 import { codesOf, valuesSeen } from "./rows.js";
 
@@ -24,8 +25,9 @@ export class Filters {
 
   // The address has changed by other hands.
   follow() {
+    const before = this.query;
     this.read();
-    this.apply();
+    if (this.query !== before) this.apply();
   }
 
   // The facets in which something is chosen.
@@ -74,6 +76,12 @@ export class Filters {
     return `${this.t.month(this.from)} – ${this.t.month(this.to)}`;
   }
 
+  // As many months, right before these.
+  get monthsBeforeText() {
+    const count = this.months.indexOf(this.to) - this.months.indexOf(this.from) + 1;
+    return this.t.range(monthAfter(this.from, -count), monthAfter(this.from, -1));
+  }
+
   // The address: product=Azure&product=Power+BI&from=2025-01&to=2025-03
   read() {
     const asked = new URLSearchParams(this.address.read());
@@ -106,7 +114,8 @@ export class Filters {
     return code === undefined ? text : this.rows.values[facet][code];
   }
 
-  write() {
+  // What the address keeps of it.
+  get query() {
     const kept = new URLSearchParams(
       this.used.flatMap((facet) => this.chosen[facet].map((text) => [facet, text])),
     );
@@ -114,7 +123,7 @@ export class Filters {
       kept.set("from", this.from);
       kept.set("to", this.to);
     }
-    this.address.write(String(kept));
+    return String(kept);
   }
 
   apply() {
@@ -126,7 +135,7 @@ export class Filters {
 
   choose(change) {
     Object.assign(this, change);
-    this.write();
+    this.address.write(this.query);
     this.apply();
   }
 

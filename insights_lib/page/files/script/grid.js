@@ -1,11 +1,11 @@
 // A table that can be sorted by each column, searched, and whose rows can be chosen.
 
-import { button, dataText, element, focused } from "./dom.js";
+import { button, dataText, element, focused, opener } from "./dom.js";
 import { marked, shown, UNKNOWN } from "./language.js";
 
 const ROWS_AT_FIRST = 100;
 const SEARCHED_FROM = 21; // rows from which a search box is of use
-const NUMBERS = new Set(["count", "percent", "number"]);
+const NUMBERS = new Set(["count", "percent", "number", "money"]);
 
 export class Grid {
   /* title: what the table shows; columns: the kind of each, by name; and perhaps cells (functions
@@ -149,6 +149,7 @@ export class Grid {
     const content = special ? special(row) : shown(row[name], this.columns[name], this.t);
     const isText = typeof content === "string" && typeof row[name] === "string";
     const isFirst = name === this.names[0];
+    const open = this.options.opens?.(row, name);
     return element(
       isFirst ? "th" : "td",
       {
@@ -156,7 +157,7 @@ export class Grid {
         class: this.isNumber(name) ? "number" : name,
         title: content === UNKNOWN ? this.t("not known: there is no data for it") : null,
       },
-      isText ? dataText(content) : content,
+      isText ? dataText(content) : open ? opener(content, open) : content,
     );
   }
 }

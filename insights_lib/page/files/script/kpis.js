@@ -1,6 +1,6 @@
 // The summary: the key figures as cards, and the products with their growth and trend.
 
-import { element, svg, tip } from "./dom.js";
+import { element, opener, svg, tip } from "./dom.js";
 import { Grid } from "./grid.js";
 import { marked, UNKNOWN } from "./language.js";
 
@@ -26,42 +26,87 @@ const MEANINGS = {
   ),
 };
 
-export function drawCards(place, { summary, summary_trend: trend }, t) {
+const FLOWS = new Set(["customers_added", "customers_churned"]);
+
+export function drawCards(place, { summary, summary_trend: trend }, report) {
+  const { t } = report;
   const metrics = Object.fromEntries(summary.map((row) => [row.metric, row]));
   const cards = Object.entries(MEANINGS).map(([name, meaning]) => {
-    const { value, growth_pct } = metrics[name];
+    const { value } = metrics[name];
     const exact = value === null ? t("not known: there is no data for it") : t.exact(value);
     const head = { class: "card-head" };
+    const open = report.opens("summary", metrics[name], "value");
     return element(
       "article",
       { class: "card kpi", "data-metric": name },
       element("header", head, element("h3", {}, t.nameOf(name)), tip(t(WHAT), t(meaning))),
-      element("p", { class: "big", title: exact }, t.short(value)),
-      element("p", {}, growthBadge(growth_pct, t, name === "customers_churned")),
-      element("p", { class: "quiet aside" }, aside(name, metrics, t)),
+      element("p", { class: "big", title: exact }, numberOf(t.short(value), open)),
+      comparisons(name, metrics, report),
+      element("p", { class: "quiet aside" }, aside(name, metrics, report)),
       area(trend.map((row) => row[name])),
     );
   });
   place.replaceChildren(...cards);
 }
 
-function aside(name, metrics, t) {
+function numberOf(text, open) {
+  return open ? opener(text, open) : text;
+}
+
+// Of a level its growth over the range and its change against the period before, of a flow the
+// latter alone.
+function comparisons(name, metrics, { t, filters }) {
+  const { growth_pct, change_pct } = metrics[name];
+  const upIsBad = name === "customers_churned";
+  const before = t("vs {months}", { months: filters.monthsBeforeText });
+  const change = [changeBadge(change_pct, { t, filters, upIsBad }), quiet(before)];
+  if (FLOWS.has(name)) return element("p", { class: "versus" }, change);
+  const growth = [growthBadge(growth_pct, t), quiet(t("in the range"))];
+  return element("div", { class: "versus" }, element("p", {}, growth), element("p", {}, change));
+}
+
+function quiet(text) {
+  return element("span", { class: "quiet" }, ` ${text}`);
+}
+
+function changeBadge(change, { t, filters, upIsBad }) {
+  if (change !== null) return badge(change, t, upIsBad);
+  const months = filters.monthsBeforeText;
+  return unknown(
+    t("Change cannot be known: there is no number above zero for all of {months}", { months }),
+  );
+}
+
+function aside(name, metrics, report) {
+  const { t, filters } = report;
   const { value, month } = metrics[name];
   if (value === null) return t("no data for this in the range");
   if (name === "customers_added") {
-    return `${t("Net")} ${t.exact(metrics.net_customers_added.value)}`;
+    const { value: net, change_pct } = metrics.net_customers_added;
+    const told = `${t("Net")} ${t.exact(net)} `;
+    return [told, changeBadge(change_pct, { t, filters, upIsBad: false })];
   }
   if (name !== "customers_churned") return t.month(month);
-  const last = `${t("Last month")} ${t.exact(metrics.last_month_churn.value)}`;
-  return `${last} · ${t("churn rate")} ${t.percent(metrics.churn_rate_pct.value)}`;
+  const last = metrics.last_month_churn;
+  const open = report.opens("summary", last, "value");
+  const rate = ` · ${t("churn rate")} ${t.percent(metrics.churn_rate_pct.value)}`;
+  return [`${t("Last month")} `, numberOf(t.exact(last.value), open), rate];
 }
 
 // ▲ +14.94 %, green, or red where up is bad.
 function growthBadge(growth, t, upIsBad = false) {
   if (growth === null) {
     const reason = t("Growth cannot be known: a single month, or a first month of zero");
-    return element("span", { class: "growth quiet", title: reason }, UNKNOWN);
+    return unknown(reason);
   }
+  return badge(growth, t, upIsBad);
+}
+
+function unknown(reason) {
+  return element("span", { class: "growth quiet", title: reason }, UNKNOWN);
+}
+
+function badge(growth, t, upIsBad) {
   const kind = growth === 0 ? "quiet" : growth > 0 === upIsBad ? "bad" : "good";
   const arrow = growth === 0 ? "＝" : growth > 0 ? "▲" : "▼";
   const text = `${arrow} ${t.percent(growth, { signed: true })}`;
@@ -99,9 +144,12 @@ function area(numbers) {
 
 // The table of products: a bar under each row, growth as a badge, the months as a small area.
 export class ProductTable {
-  constructor(place, title, { t, columns }) {
+  constructor(place, title, report) {
+    const { t, columns } = report;
     this.trends = new Map();
+    const opens = (row, name) => report.opens("summary_products", row, name);
     this.grid = new Grid(place, t, {
+      opens,
       title,
       columns: { ...columns.summary_products, trend: "text" },
       bar: "share_pct",

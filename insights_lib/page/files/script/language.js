@@ -18,10 +18,14 @@ export function languageOf(locale, texts) {
     const text = identifier.replaceAll("_", " ");
     return t(text[0].toUpperCase() + text.slice(1));
   };
-  return Object.assign(t, { nameOf, compare: new Intl.Collator(locale).compare }, formats(locale));
+  return Object.assign(
+    t,
+    { nameOf, compare: new Intl.Collator(locale).compare },
+    formats(locale, nameOf),
+  );
 }
 
-function formats(locale) {
+function formats(locale, nameOf) {
   const format = (options) => new Intl.NumberFormat(locale, options);
   const two = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
   const count = format({ maximumFractionDigits: 2 });
@@ -33,14 +37,23 @@ function formats(locale) {
     timeZone: "UTC",
   });
 
+  const days = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
+  const money = format(two);
+
   const exact = (number) => (number === null ? UNKNOWN : count.format(number));
   // Shortened as on the cards: 5.12K.
   const short = (number) =>
     number === null || Math.abs(number) < 1000 ? exact(number) : compact.format(number);
   const percent = (number, { signed = false } = {}) =>
     number === null ? UNKNOWN : `${(signed ? sign : count).format(number)}\u00a0%`;
-  const month = (text) =>
-    text === null ? UNKNOWN : months.format(new Date(`${text}-01T00:00:00Z`));
+  const month = (text) => {
+    if (text === null) return UNKNOWN;
+    return text.includes("-") ? months.format(new Date(`${text}-01T00:00:00Z`)) : nameOf(text);
+  };
+  // "Jan – Dec 2025", or the one month that both are.
+  const range = (from, to) =>
+    months.formatRange(...[from, to].map((text) => new Date(`${text}-01T00:00:00Z`)));
+  const day = (text) => days.format(new Date(`${text}T00:00:00Z`));
   const parts = count.formatToParts(12345.6);
   const separator = (type) => parts.find((part) => part.type === type)?.value ?? "";
   return {
@@ -48,6 +61,9 @@ function formats(locale) {
     short,
     percent,
     month,
+    range,
+    day,
+    money: (number) => money.format(number),
     separators: separator("decimal") + separator("group"), // as plotly wants them
   };
 }
@@ -56,7 +72,10 @@ function formats(locale) {
 export function shown(value, kind, t) {
   if (value === null) return UNKNOWN;
   if (kind === "name") return t.nameOf(value);
+  if (kind === "names") return value.split("; ").map(t.nameOf).join("; ");
   if (kind === "month") return t.month(value);
+  if (kind === "date") return t.day(value);
+  if (kind === "money") return t.money(value);
   if (kind === "percent") return t.percent(value);
   return typeof value === "number" ? t.exact(value) : value;
 }

@@ -12,7 +12,7 @@ const CLEAR = "rgba(0,0,0,0)";
 
 /* The world by the customers' country. */
 export function worldMap(tables, state, report) {
-  const { t, figures, world } = report;
+  const { t, figures, world, mark } = report;
   const tabs = Object.keys(SHARES).map((key) => ({ key, text: t.nameOf(key) }));
   const kind = tabOf(tabs, state);
   const rows = tables.geographical_spread;
@@ -29,6 +29,9 @@ export function worldMap(tables, state, report) {
     tab: kind,
     plots: [{ data, layout: mapLayout(state, place, figures), keys: shapes.locations }],
     sentence: spreadSentence(rows, kind, t),
+    offers: (countries.get(state.chosen) ?? []).map((row) =>
+      mark("geographical_spread", row, kind),
+    ),
   };
 }
 

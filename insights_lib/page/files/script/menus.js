@@ -109,3 +109,62 @@ export class FacetMenu {
       tick.checked = chosen.includes(tick.value);
   }
 }
+
+/* Names to tick, each with how many rows have it; a row with any of those that are ticked passes. */
+export class CheckMenu {
+  constructor(t, { column, keys, changed }) {
+    Object.assign(this, { t, column, keys, changed, chosen: new Set() });
+    this.badge = element("span", { class: "badge" });
+    const name = t.nameOf(column);
+    this.boxes = element("div", { class: "boxes", role: "group", "aria-label": name });
+    this.place = element(
+      "details",
+      { class: "menu" },
+      element("summary", {}, name, this.badge),
+      element("div", { class: "sheet" }, this.boxes),
+    );
+  }
+
+  // Whether a row passes; undefined while nothing is ticked.
+  get test() {
+    const { chosen, column } = this;
+    if (!chosen.size) return undefined;
+    return (row) => namesIn(row[column]).some((name) => chosen.has(name));
+  }
+
+  // Takes other rows. What they do not tell of at all is not offered.
+  update(rows) {
+    const { t, column, keys, chosen } = this;
+    const counts = new Map(keys.map((key) => [key, 0]));
+    for (const row of rows)
+      for (const name of namesIn(row[column])) counts.set(name, (counts.get(name) ?? 0) + 1);
+    this.place.hidden = !rows.some((row) => row[column]);
+    const boxes = keys.map((key) => {
+      const tick = element("input", { type: "checkbox", onchange: () => this.tick(key, tick) });
+      tick.checked = chosen.has(key);
+      const count = element("span", { class: "quiet" }, t.exact(counts.get(key)));
+      return element("label", {}, tick, element("span", {}, t.nameOf(key)), count);
+    });
+    this.boxes.replaceChildren(...boxes);
+  }
+
+  tick(key, { checked }) {
+    if (checked) this.chosen.add(key);
+    else this.chosen.delete(key);
+    this.count();
+    this.changed();
+  }
+
+  clear() {
+    this.chosen.clear();
+    this.count();
+  }
+
+  count() {
+    this.badge.textContent = this.chosen.size ? this.t.exact(this.chosen.size) : "";
+  }
+}
+
+function namesIn(text) {
+  return text ? text.split("; ") : [];
+}

@@ -3,22 +3,26 @@
 import { cardOf } from "./cards.js";
 import { element } from "./dom.js";
 import { csv, save, workbook } from "./downloads.js";
+import { Drawer } from "./drawer.js";
 import { Figures } from "./figures.js";
 import { Filters } from "./filters.js";
 import { Head } from "./head.js";
 import { languageOf } from "./language.js";
+import { marksOf, wordsOf } from "./marks.js";
+import { toldBy } from "./notes.js";
 import { ownPlotly } from "./plotly.js";
 import { openRows } from "./rows.js";
 import { countTables } from "./tables.js";
-import { followOverlays, followPrinter, followWidth, Theme } from "./viewing.js";
+import { followOverlays, followPrinter, followWidth, Sight, Theme } from "./viewing.js";
 
 /* Shows a report at the end of an element, as often as one likes.
  *
  * content is what insights_lib/page/write.py packs. The options:
  *   library  a function that promises {make, world}: what ownPlotly() makes a plotly with, and the
  *            shapes of countries; the charts follow when it is there
- *   address  where the selection is kept: {read(), write(text), follow(changed, signal)}; left out,
- *            the report keeps it to itself
+ *   address  where the selection is kept: {read(), write(text), follow(changed, signal)}, and
+ *            perhaps enter(text) and leave(text), between which there is a way back; left out, the
+ *            report keeps it to itself
  *   theme    {kept, keep(theme), show(theme)}, see Theme; may be left out
  *
  * Returns {ready, destroy}: a promise that all of it is shown, and a function that takes it away. */
@@ -26,6 +30,7 @@ export function mount(place, content, { library, address = ownAddress(), theme =
   const report = new Report(content, address, theme);
   place.append(report.root);
   report.show();
+  report.drawer?.follow();
   const ready = library().then((found) => report.drawWith(found));
   return { ready, destroy: () => report.destroy() };
 }
@@ -55,9 +60,11 @@ class Report {
     this.theme = new Theme(this, theme, () => this.redraw());
     this.address = address;
     this.filters = new Filters(this, this.rows, address, () => this.show());
-    address.follow(() => this.filters.follow(), this.signal);
+    this.lists = new Set();
+    this.sight = new Sight(this.signal);
     this.openTables();
     this.build();
+    address.follow(() => this.follow(), this.signal);
     followOverlays(this);
   }
 
@@ -70,6 +77,10 @@ class Report {
       Object.entries(tables).map(([name, { columns }]) => [name, columns]),
     );
     this.fixed = Object.fromEntries(own.map(([name, { rows }]) => [name, rows]));
+    const { rows } = this.content;
+    this.told = toldBy(rows, this.fixed);
+    this.asOf = this.content.as_of;
+    this.ownMonths = this.t.range(this.filters.months[0], this.filters.months.at(-1));
   }
 
   build() {
@@ -88,6 +99,8 @@ class Report {
     });
     this.head = new Head(this, sections);
     this.root.append(...this.head.parts, element("main", {}, sections));
+    // Only executive report viewers have people behind the numbers.
+    this.drawer = this.content.rows.people ? new Drawer(this) : null;
     this.theme.use(this.theme.current);
   }
 
@@ -102,11 +115,38 @@ class Report {
 
   // Counts and shows what is selected.
   show() {
-    const counted = countTables(this.rows, this.filters.selection, this.declared);
-    this.tables = Object.assign(counted, this.fixed); // a copy would make every table at once
+    const { selection } = this.filters;
+    this.source = { rows: this.rows, selection, declared: this.declared };
+    // A copy would make every table at once.
+    this.tables = Object.assign(countTables(this.rows, selection, this.declared), this.fixed);
+    this.mark = this.drawer ? marksOf(this.tables) : () => null;
     this.head.update(this.tables);
     for (const card of this.cards) card.update(this.tables);
     if (this.plotly) this.draw();
+  }
+
+  // The address has changed by other hands.
+  follow() {
+    this.filters.follow();
+    this.drawer?.follow();
+    this.settled();
+  }
+
+  // What a click on a number does: a function that has words for it; null where there is nothing.
+  opens(table, row, column) {
+    const mark = this.mark(table, row, column);
+    if (!mark) return null;
+    const what = wordsOf(mark, this.t);
+    const words = this.t("Show customers: {what}", { what });
+    return Object.assign(() => this.open(mark), { words });
+  }
+
+  open(mark) {
+    this.drawer.open(mark);
+  }
+
+  whenSeen(place, call) {
+    this.sight.wait(place, call);
   }
 
   // Draws the charts once there is something to draw them with.
@@ -123,7 +163,11 @@ class Report {
   // The report is ready when all of it shows what is selected.
   draw() {
     for (const panel of this.panels.filter(({ stale }) => stale)) panel.redraw();
-    this.root.dataset.ready = this.address.read();
+    this.settled();
+  }
+
+  settled() {
+    if (this.plotly) this.root.dataset.ready = this.address.read();
   }
 
   // The same charts in other colours or at another width.
@@ -145,7 +189,8 @@ class Report {
   }
 
   downloadAll() {
-    const tables = Object.keys(this.tables).map((name) => [name, this.table(name)]);
+    const shown = this.cards.map(({ name }) => name).filter((name) => name in this.tables);
+    const tables = shown.map((name) => [name, this.table(name)]);
     save(`${this.fileName("customers")}.xlsx`, workbook(Object.fromEntries(tables)));
   }
 

@@ -2,7 +2,9 @@
 
 import { button, cut, element } from "./dom.js";
 import { label } from "./figures.js";
+import { wordsOf } from "./marks.js";
 import { Period } from "./period.js";
+import { markUnder } from "./pointer.js";
 import { drawTabs } from "./tabs.js";
 
 const NARROW = 560; // pixels below which a chart leaves out what needs room
@@ -34,12 +36,14 @@ export class Panel {
         if (event.key.toLowerCase() === "t" && !event.ctrlKey && !event.metaKey) openTable();
       },
     });
+    this.offers = element("p", { class: "offers" });
     this.panel = element(
       "div",
       { class: "panel", id: report.id(`${name}-panel`) },
       this.sentence,
       this.legend,
       this.slider,
+      this.offers,
       this.plots,
     );
     this.printed = element("ul", { class: "print-only" });
@@ -84,7 +88,20 @@ export class Panel {
     this.sentence.textContent = chart.sentence;
     this.drawLegend(chart.legend ?? []);
     this.slider.hidden = !chart.months || chart.months.length < 3;
+    this.drawOffers(chart.offers ?? []);
     this.drawPlots(chart.plots);
+  }
+
+  // What is chosen in a chart can be opened beside it, where a click on it has chosen it.
+  drawOffers(marks) {
+    const { report } = this;
+    const known = marks.filter(Boolean);
+    this.offers.hidden = !known.length;
+    const made = known.map((mark) => {
+      const text = report.t("Show customers: {what}", { what: cut(wordsOf(mark, report.t), 60) });
+      return button(text, () => report.open(mark));
+    });
+    this.offers.replaceChildren(...made);
   }
 
   // Entries are switched on and off; where one of them can be chosen, they choose it.
@@ -132,6 +149,9 @@ export class Panel {
 
   drawPlots(plots) {
     while (this.plots.children.length < plots.length) this.plots.append(this.newPlace());
+    [...this.plots.children].forEach((place, i) => {
+      place.hidden = i >= plots.length;
+    });
     plots.forEach(({ data, layout, title }, i) => {
       const place = this.plots.children[i];
       const [head, plot] = place.children;
@@ -153,14 +173,29 @@ export class Panel {
     );
   }
 
+  // A click on a point chooses it or opens what is behind it; a drag does neither.
   listen(place, plot, i) {
     let pressed = null;
     place.addEventListener("pointerdown", (event) => (pressed = event), { capture: true });
-    plot.on("plotly_click", ({ points: [point], event }) => {
-      const key = this.chart.plots[i].keys?.[point.pointNumber ?? point.i];
+    plot.on("plotly_click", ({ points, event }) => {
       const from = pressed ?? event;
       const moved = Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY);
-      if (key !== undefined && point.curveNumber === 0 && !(moved > CLICK)) this.pick(key);
+      if (moved > CLICK) return;
+      const { keys, marks } = this.chart.plots[i];
+      const [point] = points;
+      const key = keys?.[point.pointNumber ?? point.i];
+      if (key !== undefined && point.curveNumber === 0) this.pick(key);
+      const at = { x: event.clientX, y: event.clientY };
+      const mark = marks && markUnder(plot, points, marks, at);
+      if (mark) this.report.open(mark);
+    });
+    let near = [];
+    plot.on("plotly_hover", ({ points }) => (near = points));
+    plot.on("plotly_unhover", () => (near = []));
+    plot.addEventListener("pointermove", ({ clientX: x, clientY: y }) => {
+      const { marks } = this.chart.plots[i];
+      const opens = marks && markUnder(plot, near, marks, { x, y });
+      plot.classList.toggle("opens-here", Boolean(opens));
     });
   }
 

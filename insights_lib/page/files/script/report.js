@@ -9,6 +9,11 @@ const packed = (id) => unpacked(document.getElementById(id).textContent);
 const address = {
   read: () => location.hash.slice(1),
   write: (text) => history.replaceState(null, "", `#${text}`),
+  enter: (text) => history.pushState({ entered: true }, "", `#${text}`),
+  leave(text) {
+    if (history.state?.entered) history.back();
+    else this.write(text);
+  },
   follow: (changed, signal) => window.addEventListener("hashchange", changed, { signal }),
 };
 

@@ -46,13 +46,14 @@ export class Theme {
 }
 
 // Paper is light, and as wide as it is; tables are open unless they are long.
-export function followPrinter({ root, panels, signal }, theme, redraw) {
+export function followPrinter({ root, panels, lists, signal }, theme, redraw) {
   let opened = [];
   const start = () => {
     theme.use("light");
     root.classList.add("paper");
     redraw();
     for (const panel of panels) panel.drawPrinted();
+    for (const list of lists) list.print();
     for (const drawing of root.querySelectorAll(".main-svg")) {
       const size = ["width", "height"].map((name) => drawing.getAttribute(name));
       drawing.setAttribute("viewBox", `0 0 ${size.join(" ")}`);
@@ -66,6 +67,7 @@ export function followPrinter({ root, panels, signal }, theme, redraw) {
     theme.use(theme.current);
     root.classList.remove("paper");
     for (const details of opened) details.open = false;
+    for (const list of lists) list.afterPrint();
     redraw();
   };
   window.addEventListener("beforeprint", start, { signal });
@@ -104,4 +106,30 @@ export function followWidth({ root, signal }, redraw) {
   });
   observer.observe(root);
   signal.addEventListener("abort", () => observer.disconnect());
+}
+
+/* Calls once an element is in sight or near it, as soon as the browser has time. */
+export class Sight {
+  constructor(signal) {
+    this.calls = new Map();
+    this.observer = new IntersectionObserver((seen) => this.saw(seen), { rootMargin: "400px" });
+    signal.addEventListener("abort", () => this.observer.disconnect());
+  }
+
+  wait(place, call) {
+    this.calls.set(place, call);
+    this.observer.unobserve(place);
+    this.observer.observe(place);
+  }
+
+  saw(seen) {
+    for (const { target, isIntersecting } of seen) {
+      const call = this.calls.get(target);
+      if (!isIntersecting || !call) continue;
+      this.calls.delete(target);
+      this.observer.unobserve(target);
+      if ("requestIdleCallback" in window) requestIdleCallback(call, { timeout: 300 });
+      else setTimeout(call);
+    }
+  }
 }
