@@ -37,9 +37,23 @@ from insights_lib.presentation.language import Language
 from insights_lib.tables import ALL, TABLES
 from insights_lib.timing import timed
 
-MOST_TABS = 20  # products with a tab of their own
-__all__ = ["bridge", "cohorts", "renewals", "seats", "signals"]
+__all__ = [
+    "active_customers",
+    "adds_and_churns",
+    "bridge",
+    "cohorts",
+    "distribution",
+    "distribution_trend",
+    "product_bars",
+    "products",
+    "renewals",
+    "seats",
+    "signals",
+    "summary_cards",
+    "world_map",
+]
 
+MOST_TABS = 20  # products with a tab of their own
 BESIDE_BARS = 48  # pixels for the count at the end of the longest bar
 SPREAD = ("current_customers", "active_customers", "new_customers")
 

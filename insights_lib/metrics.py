@@ -6,36 +6,38 @@ texts `YYYY-MM`, percentages of 100; null is what cannot be known, never zero. T
 throughout is absent.
 """
 
-from collections.abc import Iterable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from insights_lib.errors import ParameterError
+from insights_lib.customer_metrics import bridge, cohorts, customers, renewals, seats, signals
 from insights_lib.exports.countries import country_codes
 from insights_lib.parameters.spec import DateRange
+from insights_lib.queries.query import query, sql, texts, whole
 from insights_lib.store.slice import Slice
-from insights_lib.tables import ALL, SIGNALS, TABLES
+from insights_lib.tables import ALL, TABLES
 from insights_lib.timing import timed
 
-QUERIES = Path(__file__).parent / "queries"
+__all__ = [
+    "active_customers",
+    "adds_and_churns",
+    "bridge",
+    "cohorts",
+    "customers",
+    "distribution",
+    "distribution_trend",
+    "geographical_spread",
+    "products",
+    "renewals",
+    "seats",
+    "signals",
+    "summary",
+    "summary_products",
+    "summary_trend",
+]
+
 _SERIES = tuple(TABLES["summary_trend"].columns)[1:]
-_AMOUNTS = ("number", "money")
 _OF_FLOWS = ("customers_added", "customers_churned", "net_customers_added", "churn_rate_pct")
-# The months that breakdowns speak of, L of the current and LA of the active customers, and how
-# many customers of each kind there are in all: null, so that no share is given, if none.
-_LATEST = "(SELECT max(month) FROM months WHERE in_range AND covered)"
-_LATEST_ACTIVE = "(SELECT max(month) FROM months WHERE in_range AND has_usage)"
-_TERMS = {
-    "latest": _LATEST,
-    "latest_active": _LATEST_ACTIVE,
-    "all_current": f"(SELECT nullif(count(*), 0) FROM current WHERE month = {_LATEST})",
-    "all_active": f"(SELECT nullif(count(*), 0) FROM active WHERE month = {_LATEST_ACTIVE})",
-    "all_added": "(SELECT nullif(count(*), 0) FROM added SEMI JOIN "
-    "(FROM months WHERE in_range) USING (month))",
-}
 
 
 @timed("metrics")
@@ -127,7 +129,7 @@ def geographical_spread(data: Slice) -> pd.DataFrame:
         each share is of all customers of its kind.
     """
     counts = ("current_customers", "active_customers", "new_customers")
-    table = _whole(_query(data, "geographical_spread"), *counts)
+    table = whole(query(data, "geographical_spread"), *counts)
     table.insert(1, "country_code", country_codes(table["customer_market"].tolist()))
     return table
 
@@ -163,7 +165,7 @@ def products(data: Slice) -> pd.DataFrame:
         one per SKU: product, sku, customers, share_pct of all current customers. A customer
         with two SKUs of a product counts once for the product.
     """
-    return _whole(_query(data, "products"), "customers")
+    return whole(query(data, "products"), "customers")
 
 
 @timed("metrics")
@@ -186,106 +188,17 @@ def active_customers(data: Slice) -> pd.DataFrame:
     return summary_trend(data)[[*TABLES["active_customers"].columns]]
 
 
-@timed("metrics")
-def bridge(data: Slice) -> pd.DataFrame:
-    """From the customers of one month to those of the next.
-
-    Returns:
-        One row per month of the range. New customers were never current before, those who return
-        were; start + new + returning - churned = end. Null where unknown.
-    """
-    return _whole(_query(data, "bridge"), "start", "new", "returning", "churned", "end")
-
-
-@timed("metrics")
-def cohorts(data: Slice) -> pd.DataFrame:
-    """How many of those who were new in a month are still current in each month after it.
-
-    Returns:
-        One row per month with new customers and month from it on; the share is of the cohort.
-        Null in a month that is not covered.
-    """
-    return _whole(_query(data, "cohorts"), "customers")
-
-
-@timed("metrics")
-def renewals(data: Slice) -> pd.DataFrame:
-    """Subscriptions of the last covered month by product and the month in which they end.
-
-    Returns:
-        One row per product and month that has any: `past` before the as-of date, the twelve
-        months from the as-of date's on, `later`. Seats are null where no row has them.
-    """
-    counts = ("subscriptions", "customers", "without_auto_renew")
-    return _numbers(_whole(_query(data, "renewals"), *counts), "seats")
-
-
-@timed("metrics")
-def seats(data: Slice) -> pd.DataFrame:
-    """Seats sold, assigned and idle in the last covered month, by product.
-
-    Returns:
-        One row per product whose exports tell of seats, the most first. Idle seats are those sold
-        and not assigned, of subscriptions with both numbers; null where no row has a number.
-    """
-    return _numbers(_query(data, "seats"), "seats", "assigned_seats", "idle_seats")
-
-
-@timed("metrics")
-def signals(data: Slice) -> pd.DataFrame:
-    """How many current customers show what is worth a look.
-
-    Returns:
-        One row per signal, in the order of `tables.SIGNALS`; the share is of the current customers.
-    """
-    return _whole(_query(data, "signals", names=_texts(SIGNALS)), "customers")
-
-
-@timed("metrics")
-def customers(data: Slice) -> pd.DataFrame:
-    """Customer by customer; for executive report viewers alone.
-
-    Returns:
-        One row per customer of the range or of the month before it, current ones first, then by
-        name.
-
-    Raises:
-        ParameterError: The slice is a report viewer's, so that it holds no customer.
-    """
-    if data.spec.role != "executive_report_viewer":
-        raise ParameterError(
-            "customers: a report viewer sees counts only; open the report with "
-            'role="executive_report_viewer".'
-        )
-    table = _whole(_query(data, "customers"), "subscriptions")
-    amounts = [name for name, kind in TABLES["customers"].columns.items() if kind in _AMOUNTS]
-    return _numbers(table, *amounts)
-
-
 def _series(data: Slice) -> pd.DataFrame:
-    return _whole(data.query_once(_sql("series")), *_SERIES)
+    return whole(data.query_once(sql("series")), *_SERIES)
 
 
 def _flows(data: Slice) -> pd.DataFrame:
-    return _whole(data.query_once(_sql("flows")), "existing", "added", "churned")
+    return whole(data.query_once(sql("flows")), "existing", "added", "churned")
 
 
 def _by_dimension(data: Slice, name: str, *dimensions: str) -> pd.DataFrame:
     columns = ", ".join(dimensions)
-    return _whole(_query(data, name, columns=columns, names=_texts(dimensions)), "customers")
-
-
-def _query(data: Slice, name: str, **terms: str) -> pd.DataFrame:
-    return data.query(_sql(name).format(**_TERMS, **terms))
-
-
-@cache
-def _sql(name: str) -> str:
-    return (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
-
-
-def _texts(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+    return whole(query(data, name, columns=columns, names=texts(dimensions)), "customers")
 
 
 def _last(series: "pd.Series[Any]") -> tuple[int | None, str | None]:
@@ -304,17 +217,3 @@ def _change(before: float | None, after: float | None) -> float | None:
     if before is None or after is None or before <= 0:
         return None
     return float(100 * (float(after) - float(before)) / float(before))
-
-
-def _whole(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """Counts as whole numbers that can be null; a numpy column would turn into floats."""
-    return table.astype(dict.fromkeys(columns, "Int64"))
-
-
-def _numbers(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """Sums as numbers that can be null, whole where they are."""
-    for column in columns:
-        values = [None if pd.isna(value) else float(value) for value in table[column]]
-        whole = [int(v) if v is not None and v.is_integer() else v for v in values]
-        table[column] = pd.Series(whole, dtype=object)
-    return table

@@ -237,6 +237,27 @@ def signals_of(h: History, customer: str) -> list[str]:
     return [signal for signal in SIGNALS if holds[signal]]
 
 
+def seats(h: History) -> Rows:
+    """Seats sold, assigned and idle in L by product, where some row has a number.
+
+    Choice: idle seats are those of subscriptions with both numbers.
+    """
+    found: dict[str, list[Unit]] = defaultdict(list)
+    for unit in units(h.active_rows(h.last_known)):
+        if (product := unit[0].values.get("product")) is not None:
+            found[product].append(unit)
+    rows = []
+    for product, own in found.items():
+        both = [(total([u], lambda r: r.seats), total([u], lambda r: r.assigned)) for u in own]
+        sold = [s for s, _ in both if s is not None]
+        assigned = [a for _, a in both if a is not None]
+        idle = [s - a for s, a in both if s is not None and a is not None]
+        if sold or assigned:
+            sums = (sum(part, Fraction(0)) if part else None for part in (sold, assigned, idle))
+            rows.append((product, *map(as_float, sums)))
+    yield from sorted(rows, key=lambda row: (row[1] is None, -(row[1] or 0), row[0]))
+
+
 def signals(h: History) -> Rows:
     """Count each signal, and its share of |C(L)|.
 
@@ -330,6 +351,7 @@ TABLES: dict[Callable[[History], Rows], str] = {
     bridge: "month start new returning churned end",
     cohorts: "cohort months_since customers share_pct",
     renewals: "product month subscriptions customers seats without_auto_renew",
+    seats: "product seats assigned_seats idle_seats",
     signals: "signal customers share_pct",
     customers: "customer customer_name status first_month last_month added_month churned_month "
     "customer_market customer_segment partner_location partner_attribution sales_channel products "
@@ -339,7 +361,7 @@ TABLES: dict[Callable[[History], Rows], str] = {
 
 
 def tables(datasets: Datasets, asked: Asked) -> dict[str, list[dict[str, object]]]:
-    """Work out the five tables and the summary with its two columns against the period before.
+    """Work out the six tables and the summary with its two columns against the period before.
 
     Args:
         datasets: Raw rows by dataset, restated months already replaced. The columns of a row are

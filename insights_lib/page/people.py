@@ -7,6 +7,21 @@ import pandas as pd
 
 from insights_lib.store.slice import Slice
 
+_LINES = """
+SELECT span, seats, assigned_seats AS assigned, end_date - DATE '{as_of}' AS "end",
+    renews::INTEGER + 2 * does_not_renew::INTEGER AS renews
+FROM details.lines ORDER BY ALL
+"""
+_AMOUNTS = """
+SELECT span, coalesce(month_index, -1) AS month, billed, consumed
+FROM details.amounts LEFT JOIN months USING (month) ORDER BY ALL
+"""
+_USE = """
+SELECT customer, product, earlier, later,
+    used::INTEGER + (used AND used_lately)::INTEGER AS used, coalesce(month_index, -1) AS last
+FROM details.use LEFT JOIN months ON month = last_month
+"""
+
 
 def compact_people(
     data: Slice, row_of: "pd.Series[int]", number_of: "pd.Series[int]", products: list[str]
@@ -16,8 +31,8 @@ def compact_people(
     Args:
         data: The slice of an executive report viewer.
         row_of: The position among the packed rows of each span.
-        number_of: The packed number of each customer of the slice.
-        products: The texts that the codes of products stand for.
+        number_of: The packed number of each customer.
+        products: What codes of products stand for.
 
     Returns:
         `as_of`; `months_of_use`: how many months of the range each product's usage data has, by
@@ -32,39 +47,25 @@ def compact_people(
         months of its data, 0 not at all), last (the last month with use, or -1).
     """
     keys = data.query("SELECT customer, key FROM details.keys")
-    keys["customer"] = keys["customer"].map(number_of)
+    keys = keys.assign(customer=keys["customer"].map(number_of)).sort_values("customer")
     names = data.query("SELECT span, name FROM details.names")
-    lines = data.query(
-        f"""SELECT span, seats, assigned_seats AS assigned,
-            end_date - DATE '{data.spec.as_of}' AS "end",
-            renews::INTEGER + 2 * does_not_renew::INTEGER AS renews
-        FROM details.lines ORDER BY ALL"""
-    )
-    amounts = data.query(
-        """SELECT span, coalesce(month_index, -1) AS month, billed, consumed
-        FROM details.amounts LEFT JOIN months USING (month) ORDER BY ALL"""
-    )
-    before = data.query("SELECT span, seats FROM details.seats_before ORDER BY ALL")
-    use = data.query(
-        """SELECT customer, product, earlier, later,
-            used::INTEGER + (used AND used_lately)::INTEGER AS used,
-            coalesce(month_index, -1) AS last
-        FROM details.use LEFT JOIN months ON month = last_month"""
-    )
-    use["customer"] = use["customer"].map(number_of)
-    use["product"] = pd.Categorical(use["product"], products).codes
     known = sorted(names["name"].unique())
     names["name"] = pd.Categorical(names["name"], known).codes
+    use = data.query(_USE).assign(customer=lambda table: table["customer"].map(number_of))
+    use["product"] = pd.Categorical(use["product"], products).codes
     counts = data.query("SELECT product, months FROM details.months_of_use").set_index("product")
+    by_row = {
+        "row_names": names,
+        "lines": data.query(_LINES.format(as_of=data.spec.as_of)),
+        "seats_before": data.query("SELECT span, seats FROM details.seats_before ORDER BY ALL"),
+        "amounts": data.query(_AMOUNTS),
+    }
     return {
         "as_of": data.spec.as_of.isoformat(),
         "months_of_use": [int(counts["months"].get(product, 0)) for product in products],
-        "keys": keys.sort_values("customer")["key"].tolist(),
+        "keys": keys["key"].tolist(),
         "names": known,
-        "row_names": _columns(_by_row(names, row_of), "row"),
-        "lines": _columns(_by_row(lines, row_of), "row"),
-        "seats_before": _columns(_by_row(before, row_of), "row"),
-        "amounts": _columns(_by_row(amounts, row_of), "row"),
+        **{name: _columns(_by_row(table, row_of), "row") for name, table in by_row.items()},
         "use": _columns(use.sort_values(["customer", "product"]), "customer"),
     }
 

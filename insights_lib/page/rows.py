@@ -32,10 +32,7 @@ def compact_rows(data: Slice) -> dict[str, Any]:
         code of its set of months; `usage`: customer (differences), product, pattern; `people`, for
         executive report viewers alone: see `people.compact_people`.
     """
-    months = data.query(
-        "SELECT * REPLACE (strftime(month, '%Y-%m') AS month) FROM months ORDER BY month_index"
-    )
-    windows = range(0, max(len(months) - 1, 1), WINDOW)
+    windows = range(0, max(len(data.query("FROM months")) - 1, 1), WINDOW)
     rows = data.query(
         f"SELECT * EXCLUDE (month_bits), {_windows('month_bits', windows)} FROM subscription_spans"
     )
@@ -43,18 +40,12 @@ def compact_rows(data: Slice) -> dict[str, Any]:
         f"""SELECT customer, product, {_windows("bit_or(1::HUGEINT << month_index)", windows)}
             FROM usage JOIN months USING (month) GROUP BY customer, product"""
     )
-    values = {name: sorted(rows[name].dropna().unique()) for name in DIMENSION_COLUMNS}
-    present = [name for name in DIMENSION_COLUMNS if values[name]]
-    values["product"] = sorted({*values["product"], *usage["product"], *_products_in_use(data)})
-    for table in (rows, usage):
-        for name in table.columns.intersection(list(DIMENSION_COLUMNS)):
-            table[name] = pd.Categorical(table[name], values[name]).codes
+    values = _encoded(rows, usage, _products_in_use(data))
     patterns, rows["pattern"], usage["pattern"] = _patterns(rows, usage, len(windows))
     rows, usage, number = _renumbered(rows, usage)
+    present = [name for name in DIMENSION_COLUMNS if name in rows]
     packed = {
-        "months": months["month"].tolist(),
-        "first": int(months["in_range"].argmax()),
-        **{flag: months[flag].astype(int).tolist() for flag in ("covered", "has_usage", "has_ids")},
+        **_months(data),
         "values": values,
         "countries": country_codes(values["customer_market"]),
         "patterns": patterns,
@@ -74,11 +65,34 @@ def compact_rows(data: Slice) -> dict[str, Any]:
     return packed
 
 
+def _months(data: Slice) -> dict[str, Any]:
+    months = data.query(
+        "SELECT * REPLACE (strftime(month, '%Y-%m') AS month) FROM months ORDER BY month_index"
+    )
+    flags = ("covered", "has_usage", "has_ids")
+    return {
+        "months": months["month"].tolist(),
+        "first": int(months["in_range"].argmax()),
+        **{flag: months[flag].astype(int).tolist() for flag in flags},
+    }
+
+
+def _encoded(rows: pd.DataFrame, usage: pd.DataFrame, products: list[str]) -> dict[str, list[str]]:
+    """Put codes in place of the texts of dimensions, and return what the codes stand for."""
+    values = {name: sorted(rows[name].dropna().unique()) for name in DIMENSION_COLUMNS}
+    rows.drop(columns=[name for name, texts in values.items() if not texts], inplace=True)
+    values["product"] = sorted({*values["product"], *usage["product"], *products})
+    for table in (rows, usage):
+        for name in table.columns.intersection(list(DIMENSION_COLUMNS)):
+            table[name] = pd.Categorical(table[name], values[name]).codes
+    return values
+
+
 def _products_in_use(data: Slice) -> list[str]:
     """Products whose use the packed people tell, perhaps without any usage row."""
     if data.spec.role != "executive_report_viewer":
         return []
-    products: list[str] = data.query("SELECT DISTINCT product FROM product_use")["product"].tolist()
+    products: list[str] = data.query("SELECT DISTINCT product FROM details.use")["product"].tolist()
     return products
 
 
@@ -112,7 +126,7 @@ def _renumbered(
     The same rows come out in the same order, so that the same data makes the same page. The new
     numbers are given, too, by the old ones.
     """
-    alike = [*DIMENSION_COLUMNS, "pattern"]
+    alike = [*(name for name in DIMENSION_COLUMNS if name in rows), "pattern"]
     rows = rows.sort_values([*alike, "customer", "subscription"])
     number = pd.Series({key: i for i, key in enumerate(rows["customer"].unique())}, dtype="int64")
     rows["customer"] = rows["customer"].map(number)

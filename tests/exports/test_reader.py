@@ -501,7 +501,7 @@ BAD_MONTHS = [
 
 @pytest.mark.parametrize("text", [*BAD_MONTHS, "", " 2022-06"])
 def test_any_other_text_is_no_month(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a month|out of range|month must|day is"):
+    with pytest.raises(ValueError, match=r"is not a (month|date)|out of range|month must|day is"):
         parse_month(text)
 
 
@@ -755,9 +755,12 @@ def test_a_damaged_file_is_refused_or_read_as_it_stands(
             return
     header, *rows = plainly_read(damaged)
     columns = ["PGAMpnId", "MpnId", "Month", "CustomerTpid", "CustomerTenantId", "CustomerName"]
-    columns += ["SubscriptionId", "SubscriptionState", "Product", "CustomerMarket"]
+    columns += ["SubscriptionId", "IsDuplicateRowForPGA", "SubscriptionState", "Product"]
+    columns += ["CustomerMarket"]
     columns += ["PartnerAttributionType", "PartnerLocation", "SalesChannel", "CustomerSegment"]
-    columns += ["SKU", "PricingLevel"]
+    columns += ["SKU", "PricingLevel", "AvailableSeatsEOP", "TotalAssignedSeats"]
+    columns += ["BilledRevenueUSD", "AzureConsumedRevenueUSD"]
+    columns += ["SubscriptionStartDate", "SubscriptionEndDate", "IsAutoRenew"]
     assert all(len(row) == len(header) for row in rows)
     named = [dict(zip(header, row, strict=True)) for row in rows]
     expected = [{c: stored(row, c) for c in columns} for row in named]

@@ -82,7 +82,7 @@ WITHHELD: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "an error in a notebook": (failed_notebook, "failed with ValueError: x y"),
     "other numbers": (
-        notebooks_with('"rows": [', '"rows": [[], '),
+        notebooks_with('"rows": [[', '"rows": [[], ['),
         "the tables of the notebooks is",
     ),
     "no notebook": (

@@ -21,7 +21,7 @@ from insights_lib.store.ingest import files_of, ingest_file
 from insights_lib.tables import FACTS, FIGURE, TABLE, TABLES
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-# The sections in the dashboard's order, with their titles.
+# The sections with their titles: those of the dashboard in its order, then those beyond it.
 SECTIONS = {
     "01_summary": "Summary",
     "02_geographical_spread": "Geographical spread",
@@ -30,12 +30,15 @@ SECTIONS = {
     "05_customers_by_products": "Customers by products",
     "06_distribution_trend": "Customer distribution trend",
     "07_active_customers": "Active customers",
+    "08_customers": "Customers",
+    "09_cohorts": "Cohorts",
+    "10_renewals": "Renewals",
 }
-PARAMETERS = ["partner", "date_range", "filters", "locale", "options"]
+PARAMETERS = ["partner", "date_range", "filters", "locale", "role", "options"]
 OPENING = """\
 from insights_lib.notebook import open_report
 
-report = open_report(partner, date_range, filters, locale, options)"""
+report = open_report(partner, date_range, filters, locale, role, options)"""
 CODE_LINES = 3
 # Everything by which a notebook would begin to compute for itself.
 LOGIC = (
@@ -134,7 +137,10 @@ def test_the_parameters_are_the_same_in_every_notebook_and_all_that_a_report_kno
     targets = [n.target for n in ast.parse("\n".join(lines)).body if isinstance(n, ast.AnnAssign)]
     assert [ast.unparse(target) for target in targets] == PARAMETERS
     assert lines[-1].endswith(f"  # {', '.join(OPTIONS)}"), "the comment tells the options"
-    assert {*PARAMETERS, *OPTIONS} - {"options"} == {*ReportSpec.model_fields} - {"variant"}
+    assert {*PARAMETERS, *OPTIONS} - {"options"} == {*ReportSpec.model_fields} - {
+        "variant",
+        "sections",
+    }
 
 
 @each_notebook

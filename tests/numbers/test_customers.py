@@ -13,7 +13,7 @@ from tests.reference_history import Asked
 from tests.support.rows import Rows, slice_of, write_tsv
 from tests.support.strategies_customers import datasets, exports_of, questions
 
-TABLES = ("bridge", "cohorts", "renewals", "signals", "customers")
+TABLES = ("summary", "bridge", "cohorts", "renewals", "seats", "signals", "customers")
 
 
 class Raw(dict[str, Rows]):

@@ -91,8 +91,10 @@ def test_every_table_equals_the_plain_implementation(
 
 def test_the_longest_range_counts_its_first_and_its_last_month(tmp_path: Path) -> None:
     """A subscription's months are bits of one number, which must have room for all of them."""
-    ends = ("2015-01", "2024-12")
-    rows = [seats_row(month, "1") for month in ("2014-12", *ends)] + [seats_row(ends[1], "2")]
+    ends = ("2020-01", "2024-12")
+    rows = [seats_row(month, "1") for month in ("2014-12", "2019-12", *ends)] + [
+        seats_row(ends[1], "2")
+    ]
     datasets = {"SeatsSubscriptionsAndRevenue": rows, "OfficeUsage": []}
     data = slice_of(fill_store(tmp_path, datasets), "_".join(ends))
     assert_same_tables(data, tables(datasets, "1", *ends))

@@ -192,7 +192,7 @@ def ingesting(own_notebooks: Path, replay: list[str], tmp_path: Path) -> ReportS
     ingest = "from insights_lib.store.ingest import ingest_file\nfrom pathlib import Path\n"
     ingest += f"ingest_file(Path({str(later)!r}), Path(options['store']))"
     opening = "from insights_lib.notebook import open_report\n"
-    opening += "open_report(partner, date_range, filters, locale, options)"
+    opening += "open_report(partner, date_range, filters, locale, role, options)"
     notebook(own_notebooks, "01_before", *replay)
     notebook(own_notebooks, "02_after", ingest, opening)
     return spec_of(tmp_path / "store", partner_name='A "B" {c}')

@@ -15,7 +15,7 @@ def manifest_of(**values: Any) -> Manifest:
         "partner": "1",
         "first": "2025-01",
         "last": "2025-12",
-        "parameters": {"filters": []},
+        "parameters": {"filters": [], "role": "executive_report_viewer"},
         "fingerprint": {},
         "started_at": NOON,
         "finished_at": NOON,

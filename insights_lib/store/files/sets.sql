@@ -2,7 +2,7 @@
 -- added(m) and churned(m) where flows are.
 
 CREATE VIEW subscriptions AS
-    SELECT month, subscription_spans.* EXCLUDE (month_bits)
+    SELECT month, subscription_spans.* EXCLUDE (month_bits, span)
     FROM months JOIN subscription_spans ON (month_bits >> month_index) & 1 = 1;
 CREATE TABLE current AS
     SELECT month, customer

@@ -1,0 +1,1 @@
+"""The SQL behind the tables of a report, and how it is asked."""
