@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -192,7 +193,8 @@ def random_selection(random: Random) -> tuple[dict[str, list[str]], list[str]]:
 def table_of(report: Path, name: str, selection: Any, months: list[str]) -> list[dict[str, Any]]:
     """The rows of a table as Python computes it for the same filters and months."""
     store = report.parents[2] / "store"
-    data = slice_of(store, f"{months[0]}_{months[-1]}", filters=selection)
+    months_asked = f"{months[0]}_{months[-1]}"
+    data = slice_of(store, months_asked, filters=selection, as_of=date(2025, 8, 1))
     table = METRICS[name](data).astype(object)
     rows: list[dict[str, Any]] = table.where(table.notna(), None).to_dict("records")
     return rows
@@ -298,9 +300,8 @@ def test_signals_and_renewals_open_what_they_count_in_the_months_of_the_report(
     selection = {"sales_channel": ["CSP"]}
     tab = reader.open(report, fragment(selection, MONTHS[:3]))
     listing = table_of(report, "customers", selection, MONTHS)
-    for row in table_of(report, "signals", selection, MONTHS):
-        name = row["signal"].replace("_", " ").capitalize()
-        line = card(tab, "signals").locator("tbody tr", has_text=name).first
+    for i, row in enumerate(table_of(report, "signals", selection, MONTHS)):
+        line = card(tab, "signals").locator("tbody tr").nth(i)
         if row["customers"]:
             line.locator("button").click()
             own = [one for one in listing if row["signal"] in (one["signals"] or "").split("; ")]
@@ -318,11 +319,14 @@ def test_signals_and_renewals_open_what_they_count_in_the_months_of_the_report(
         back(tab)
 
 
+def centred(shape: Locator) -> Any:
+    """Where a shape is, once it is in the middle of the window."""
+    shape.evaluate("one => one.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    return shape.bounding_box()
+
+
 def click_on(tab: Page, shape: Locator) -> None:
-    shape.scroll_into_view_if_needed()
-    shape.evaluate("one => one.scrollIntoView({ block: 'center' })")
-    box = shape.bounding_box()
-    assert box
+    box = centred(shape)
     tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 
@@ -344,15 +348,13 @@ def test_a_part_of_a_chart_opens_as_many_as_it_shows(name: str, report: Path, re
     tab = reader.open(report, fragment({**selection, "product": []}, months))
     plot = CHARTS[name]
     bars = [trace for trace in drawn(tab, name, plot) if not is_line(trace, name)]
+    assert bars
     for place, trace in enumerate(bars):
         counts = trace["x"] if name in {"distribution", "products"} else trace["y"]
         drawn_counts = [(i, abs(count)) for i, count in enumerate(counts) if count]
         for i, count in random.sample(drawn_counts, min(2, len(drawn_counts))):
             shapes = card(tab, name).locator(".plot").nth(plot).locator(".barlayer .trace")
             click_on(tab, shapes.nth(place).locator(".point path").nth(i))
-            if "others" in trace["name"] if trace["name"] else False:
-                assert drawer(tab).count() == 0
-                continue
             assert len(listed(tab)) == count, (trace["name"], i)
             back(tab)
 
@@ -489,7 +491,7 @@ def test_cells_of_the_cohorts_are_reached_by_arrow_keys(report: Path, reader: An
     assert name.endswith("new in Feb 2025, current in Mar 2025")
     assert card(tab, "cohorts").locator(".told").inner_text() == name
     tab.keyboard.press("Enter")
-    assert len(listed(tab)) == int(name.split()[0])
+    assert len(listed(tab)) == int(name.split(": ")[1].split()[0])
 
 
 def test_a_tap_opens_too(report: Path, reader: Any) -> None:
@@ -498,10 +500,7 @@ def test_a_tap_opens_too(report: Path, reader: Any) -> None:
     expect(drawer(tab)).to_be_visible()
     tab.get_by_role("button", name="Back to the report").tap()
     expect(drawer(tab)).to_have_count(0)
-    shape = card(tab, "distribution").locator(".barlayer .point path").first
-    shape.evaluate("one => one.scrollIntoView({ block: 'center' })")
-    box = shape.bounding_box()
-    assert box
+    box = centred(card(tab, "distribution").locator(".barlayer .point path").first)
     tab.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(drawer(tab).locator(".chip")).to_contain_text("current in Jun 2025")
 

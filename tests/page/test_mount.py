@@ -109,7 +109,7 @@ def test_a_report_goes_without_a_trace(tab: Page) -> None:
     choose_azure(tab, "one")
     tab.locator("#one .theme").click()
     tab.locator("#one .plot").first.hover()
-    tab.locator("#one tbody button").first.click()
+    tab.locator("#one tbody button.pick").first.click()
     tab.evaluate("dispatchEvent(new Event('beforeprint')); dispatchEvent(new Event('afterprint'))")
     tab.evaluate("tests.destroy('one')")
     assert tab.evaluate("tests.traces()") == before

@@ -34,6 +34,9 @@ SECTIONS = (
     "05_customers_by_products",
     "06_distribution_trend",
     "07_active_customers",
+    "08_customers",
+    "09_cohorts",
+    "10_renewals",
 )
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
 SPACE = "\N{NO-BREAK SPACE}"
@@ -105,18 +108,40 @@ def test_the_cards_show_the_numbers_of_the_tables(plain: Path, reader: Any) -> N
     big = tab.locator("[data-metric=current_customers] .big")
     assert big.inner_text() == f"2{SPACE}tn"
     assert big.get_attribute("title") == f"2{SPACE}000"
-    growth = tab.locator("[data-metric=current_customers] .growth")
+    growth, change = tab.locator("[data-metric=current_customers] .growth").all()
     assert growth.inner_text() == f"▲ +100,00{SPACE}%"
+    # Nothing is known of the six months before.
+    assert change.inner_text() == "–"
+    assert change.get_attribute("title").startswith("Förändringen går inte att ange")
+    versus = tab.locator("[data-metric=customers_added] .versus").inner_text()
+    assert versus == "– mot juli–dec. 2024"
 
 
-def test_more_churn_is_bad_news(tmp_path: Path, reader: Any) -> None:
+def test_a_flow_is_compared_with_the_period_before(tmp_path: Path, reader: Any) -> None:
+    # Of 2 customers in September 2024, one leaves; 3 of 5 who come later leave in 2025.
+    held = {
+        **{f"2024-{m:02d}": [0, 1] for m in (6, 7, 8)},
+        **{f"2024-{m:02d}": [0] for m in (9, 10, 11)},
+        "2024-12": [0, 1, 2, 3, 4],
+        **{f"2025-{m:02d}": [0, 1, 2, 3, 4] for m in (1, 2)},
+        **{f"2025-{m:02d}": [0, 4] for m in (3, 4, 5, 6)},
+    }
+    seats = [seats_row(month, str(n)) for month, numbers in held.items() for n in numbers]
+    tab = reader.open(report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats}))
+    churned = tab.locator("[data-metric=customers_churned]")
+    assert churned.locator(".versus .growth.bad").inner_text() == f"▲ +200.00{SPACE}%"
+    assert churned.locator(".versus").inner_text().endswith("vs Jul – Dec 2024")
+    current = tab.locator("[data-metric=current_customers] .growth").all_inner_texts()
+    # From 5 in January, and from 5 in December.
+    assert current == [f"▼ -60.00{SPACE}%", f"▼ -60.00{SPACE}%"]
+
+
+def test_fewer_customers_are_bad_news(tmp_path: Path, reader: Any) -> None:
     left = {"2025-01": 4, "2025-02": 3, "2025-03": 1, "2025-04": 1, "2025-05": 1, "2025-06": 1}
     seats = [seats_row(month, str(n)) for month, count in left.items() for n in range(count)]
     tab = reader.open(report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats}))
     churn = tab.locator("[data-metric=customers_churned]")
     assert churn.locator(".big").inner_text() == "3"
-    # One churned in February, the first month with flows, and none in June.
-    assert churn.locator(".growth.good").inner_text() == f"▼ -100.00{SPACE}%"
     assert tab.locator("[data-metric=current_customers] .growth.bad").count() == 1
 
 
@@ -203,7 +228,8 @@ def test_the_file_names_no_customer_and_nothing_that_was_filtered_out(tmp_path: 
     ]
     usage = [usage_row("2025-06", "secret-key")]
     datasets = {"SeatsSubscriptionsAndRevenue": seats, "OfficeUsage": usage}
-    report = report_of(tmp_path, datasets, filters=["product=Office 365"])
+    options = {"filters": ["product=Office 365"], "role": "report_viewer"}
+    report = report_of(tmp_path, datasets, **options)
     content = unpacked(report, "content")
     assert "E3" in content
     for text in (content, source(report)):
@@ -234,7 +260,7 @@ def with_own_card(report: Path, figure: dict[str, Any]) -> Report:
     """A report with a section of its user's own."""
     read = read_report(report / "notebooks")
     table = {"columns": ["region", "seats"], "rows": [["north", 7]]}
-    own = Section("08_own", "My own", "Why?", [Card("own", "Seats", "Of mine.", figure, table)])
+    own = Section("11_own", "My own", "Why?", [Card("own", "Seats", "Of mine.", figure, table)])
     return Report(read.facts, [*read.sections, own])
 
 

@@ -9,7 +9,7 @@ import { drawCards, ProductTable } from "./kpis.js";
 import { marked } from "./language.js";
 import { CustomerList } from "./list.js";
 import { worldMap } from "./map.js";
-import { ownMonthsNote, SIGNALS, whyUnknown } from "./notes.js";
+import { ownFiltersNote, ownMonthsNote, SIGNALS, whyUnknown } from "./notes.js";
 import { Panel } from "./panels.js";
 
 const DRAWN = {
@@ -55,27 +55,23 @@ class Card {
       element("header", head, element("h3", {}, title), about, this.actions),
       this.body,
     );
-    if (table) this.addFixedNote();
-    else if (report.declared.tables[name]?.from_people) this.addOwnMonthsNote();
+    const ofPeople = report.declared.tables[name]?.from_people;
+    if (table && ofPeople) this.addNote(ownFiltersNote(report));
+    else if (table) this.addFixedNote();
+    else if (ofPeople) this.addNote(ownMonthsNote(name, report));
   }
 
   // What was counted by a notebook is not counted again.
   addFixedNote() {
-    const { t, ownMonths } = this.report;
-    this.addNote(
-      t("This part keeps the filters and the months of the report, {months}.", {
-        months: ownMonths,
-      }),
-    );
-  }
-
-  // What follows the filters, but not the months.
-  addOwnMonthsNote() {
-    this.addNote(ownMonthsNote(this.name, this.report));
+    const text = this.report.t("This part does not follow the filters of the page.");
+    const note = this.addNote(text);
+    this.parts.push(() => {
+      note.hidden = !this.report.filters.any;
+    });
   }
 
   addNote(text) {
-    this.body.append(element("p", { class: "quiet note" }, text));
+    return this.body.appendChild(element("p", { class: "quiet note" }, text));
   }
 
   addGrid(place, options = {}) {

@@ -91,7 +91,7 @@ export class CohortTable {
   cell(row) {
     if (!row || row.share_pct === null) return element("td", { tabindex: -1 });
     const { t } = this.report;
-    const text = t.percent(Math.round(row.share_pct));
+    const text = shareOf(row, t);
     const name = { "aria-label": this.nameOf(row), tabindex: -1 };
     const open = this.report.opens("cohorts", row, "customers");
     const style = `--share: ${row.share_pct / 100}`;
@@ -104,10 +104,10 @@ export class CohortTable {
   nameOf(row) {
     const { t } = this.report;
     const mark = { what: "cohort", cohort: row.cohort, since: row.months_since };
-    return t("{count} of {size} customers ({share}), {words}", {
+    return t("{share}: {count} of {size} customers, {words}", {
       count: t.exact(row.customers),
       size: t.exact(this.sizes.get(row.cohort)),
-      share: t.percent(row.share_pct),
+      share: shareOf(row, t),
       words: wordsOf(mark, t),
     });
   }
@@ -174,4 +174,8 @@ export class CohortTable {
       months: t.exact(since),
     });
   }
+}
+
+function shareOf({ share_pct }, t) {
+  return t.percent(Math.round(share_pct));
 }

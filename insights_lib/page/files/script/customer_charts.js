@@ -68,8 +68,10 @@ function bridgeSentence(rows, t) {
 
 /* Subscriptions and their seats by the month of their end, those without auto-renewal apart; a tab
  * per product. */
-export function renewals(tables, state, { t, figures, declared, mark, asOf }) {
+export function renewals(tables, state, { t, figures, declared, mark, asOf, told }) {
   const rows = tables.renewals;
+  if (!rows.length)
+    return nothing(told.ends ? NOTHING : marked("Ends of terms are not in these exports."), t);
   const ends = endsOf(rows, asOf);
   const products = groups(rows, ({ product }) => product);
   const tabs = [
@@ -106,12 +108,16 @@ export function renewals(tables, state, { t, figures, declared, mark, asOf }) {
   const plots = [{ data, layout, marks, title: t.nameOf("subscriptions") }];
   if (hasSeats) plots.push(seatsPlot(shown, months, own, { figures, t }));
   return {
-    tabs: rows.length ? tabs : [],
+    tabs,
     tab,
     legend,
     plots,
     sentence: endSentence(shown, tab, t),
   };
+}
+
+function nothing(sentence, t) {
+  return { tabs: [], legend: [], plots: [], sentence: t(sentence) };
 }
 
 function sizeOf(rows) {
@@ -162,10 +168,6 @@ function seatsPlot(shown, months, state, { figures, t }) {
 
 function endSentence(shown, product, t) {
   const total = sumOf(shown, "subscriptions");
-  if (!total)
-    return t(marked("No subscription has an end date here: {reason}."), {
-      reason: t(NOT_EXPORTED),
-    });
   const ahead = shown.filter(({ month }) => month.includes("-")).slice(0, 3);
   const values = {
     ends: t.exact(sumOf(ahead, "subscriptions")),
@@ -179,8 +181,10 @@ function endSentence(shown, product, t) {
 }
 
 /* Seats of each product, assigned and idle. */
-export function seats(tables, state, { t, figures }) {
+export function seats(tables, state, { t, figures, told }) {
   const rows = tables.seats;
+  if (!rows.length)
+    return nothing(told.seats ? NOTHING : marked("Seats are not in these exports."), t);
   const legend = [
     { key: "assigned_seats", color: figures.color("accent") },
     { key: "idle_seats", color: figures.color("churned") },
@@ -193,7 +197,7 @@ export function seats(tables, state, { t, figures }) {
     rows.map(({ product }) => product),
     state.narrow ? 16 : undefined,
   );
-  const told = rows.map((row, i) =>
+  const hovers = rows.map((row, i) =>
     [
       names[i],
       ...["seats", "assigned_seats", "idle_seats"].map(
@@ -208,7 +212,7 @@ export function seats(tables, state, { t, figures }) {
     y: names,
     x: rows.map((row) => (key !== "seats" || isWhole(row) ? row[key] : null)),
     marker: { color, line: { color: figures.color("card"), width: 1 } },
-    hovertext: told,
+    hovertext: hovers,
     hovertemplate: "%{hovertext}<extra></extra>",
   }));
   return {
@@ -230,7 +234,6 @@ function seatsLayout(names, figures) {
 }
 
 function idleSentence(rows, t) {
-  if (!rows.length) return t("Seats are {reason}.", { reason: t(NOT_EXPORTED) });
   const known = rows.filter(({ idle_seats: idle }) => idle !== null);
   const sold = sumOf(rows, "seats");
   if (!known.length) {

@@ -84,8 +84,11 @@ export class Drawer {
   }
 }
 
-// Of renewals, those that renew by themselves are the rest of what is there.
-function rowsBehind(source, mark) {
+// Signals are of the report's own months, and so are the customers who show them. Of renewals,
+// those that renew by themselves are the rest of what is there.
+function rowsBehind({ rows: all, selection, declared }, mark) {
+  const own = { ...selection, first: all.first, last: all.months.length - 1 };
+  const source = { rows: all, declared, selection: mark.what === "signal" ? own : selection };
   const { kind, rows } = behind(source, mark);
   if (mark.without_auto_renew !== false) return { kind, rows };
   return { kind, rows: rows.filter((row) => !["no", "mixed"].includes(row.auto_renew)) };

@@ -9,7 +9,7 @@ import { Orders } from "./orders.js";
 import { Scroller } from "./scroller.js";
 
 const STATUSES = ["existing", "new", "returned", "churned"];
-const PRINTED = 60; // rows that paper shows
+const PRINTED = 40; // rows that paper shows
 const LONG = 18; // characters from which a cell tells its text on hover, too
 
 // The columns, those first that most readers look for.
@@ -20,7 +20,6 @@ const ORDER = [
   ...["last_usage_month", "usage_change_product", "subscriptions", "skus", "customer_segment"],
   ...["partner_location", "partner_attribution", "sales_channel", "customer"],
 ];
-const ON_PAPER = 8; // columns that paper has room for
 const WIDTHS = {
   customer_name: 15,
   products: 14,
@@ -30,6 +29,8 @@ const WIDTHS = {
   subscriptions: 8,
 };
 const BY_KIND = { text: 11, names: 15, name: 7, month: 7, date: 8 };
+// Where null means that there is none, not that it is unknown.
+const NONE = new Set(["added_month", "churned_month", "signals"]);
 // What the exports of a column must tell of, see notes.js.
 const SOURCES = {
   seats: "seats",
@@ -61,7 +62,7 @@ export class CustomerList {
       new CheckMenu(t, { column: "signals", keys: Object.keys(SIGNALS), changed }),
     ];
     const places = this.menus.map(({ place }) => place);
-    this.grid = element("div");
+    this.grid = element("div", { class: "rows" });
     this.note = element("p", { class: "quiet note" });
     this.rest = element("p", { class: "print-only rest" });
     this.place = element(
@@ -147,7 +148,8 @@ export class CustomerList {
 
   cell(row, name) {
     const { t } = this.report;
-    const text = row[name] === "" ? "" : shown(row[name] ?? null, this.kinds[name], t);
+    const isNone = row[name] === null && NONE.has(name);
+    const text = isNone ? "" : shown(row[name], this.kinds[name], t);
     if (text === UNKNOWN) return { text, title: t("not known: there is no data for it") };
     return { text, title: text.length > LONG ? text.slice(0, 500) : null };
   }
@@ -164,7 +166,7 @@ export class CustomerList {
   choose() {
     if (!this.orders) return;
     const { t } = this.report;
-    const wanted = this.search.value.trim().toLocaleLowerCase();
+    const wanted = this.search.value.trim().toLowerCase();
     const tests = this.menus.flatMap((menu) => menu.test ?? []);
     const places = this.sorting
       ? this.orders.by(this.sorting.name, this.sorting.down)
@@ -198,7 +200,6 @@ export class CustomerList {
     this.scroller.fill(0, Math.min(PRINTED, this.found.length));
     this.rest.textContent =
       more > 0 ? t("and {count} more, in the interactive report", { count: t.exact(more) }) : "";
-    this.place.style.setProperty("--on-paper", ON_PAPER);
   }
 
   afterPrint() {

@@ -163,8 +163,8 @@ export function readMark(text, known) {
   const asked = new URLSearchParams(text);
   const what = asked.get(PREFIX);
   const get = (name) => asked.get(`${PREFIX}.${name}`) ?? undefined;
-  const read = MONTH_MARKS.has(what) ? readMonths : READERS[what];
-  const found = read?.(get, known);
+  const read = MONTH_MARKS.has(what) ? readMonths : Object.hasOwn(READERS, what) && READERS[what];
+  const found = read && read(get, known);
   return found ? { what, ...found } : null;
 }
 

@@ -34,6 +34,13 @@ export function ownMonthsNote(table, { t, ownMonths }) {
   });
 }
 
+// A report viewer's page has no customers to count, only what a notebook has counted.
+export function ownFiltersNote({ t, ownMonths }) {
+  return t("This part keeps the filters and the months of the report, {months}.", {
+    months: ownMonths,
+  });
+}
+
 const MONTHS_OF_USE = { usage_falling: 6, usage_stopped: 1, never_used: 3 };
 export const NOT_EXPORTED = marked("not in these exports");
 

@@ -13,29 +13,34 @@ export class Orders {
     return [...(down ? (known.toReversed?.() ?? [...known].reverse()) : known), ...unknown];
   }
 
+  // By the rank of each value among the different ones: these are few to sort.
   ordered(name) {
     const values = this.rows.map((row) => row[name]);
-    const isText = values.some((value) => typeof value === "string");
-    const rank = isText ? this.ranks(values, this.columns[name]) : null;
-    const keys = Float64Array.from(values, (value) => {
-      if (value === null) return NaN;
-      return rank ? rank.get(value) : value;
+    const different = this.inOrder(new Set(values), name);
+    const rank = new Map(different.map((value, i) => [value, i]));
+    const starts = new Int32Array(different.length + 1);
+    for (const value of values) if (value !== null) starts[rank.get(value) + 1] += 1;
+    for (let i = 1; i < starts.length; i++) starts[i] += starts[i - 1];
+    const known = new Int32Array(starts.at(-1));
+    const unknown = [];
+    values.forEach((value, place) => {
+      if (value === null) unknown.push(place);
+      else known[starts[rank.get(value)]++] = place;
     });
-    const places = Int32Array.from(values, (_, i) => i);
-    const known = places.filter((i) => !Number.isNaN(keys[i]));
-    known.sort((a, b) => keys[a] - keys[b] || a - b);
-    return { known, unknown: places.filter((i) => Number.isNaN(keys[i])) };
+    return { known, unknown };
   }
 
-  // Months and dates stand in the order of their digits, names and texts in that of the language.
-  ranks(values, kind) {
-    const { t } = this;
-    const unique = [...new Set(values)].filter((value) => value !== null);
-    if (kind === "month" || kind === "date") unique.sort();
-    else if (kind === "name" || kind === "names")
-      unique.sort((a, b) => t.compare(t.nameOf(a), t.nameOf(b)));
-    else unique.sort(t.compare);
-    return new Map(unique.map((value, i) => [value, i]));
+  // Values but null; texts stand in the order of the reader's language.
+  inOrder(values, name) {
+    values.delete(null);
+    const kind = this.columns[name];
+    const { compare, nameOf } = this.t;
+    const different = [...values];
+    if (typeof different[0] === "number") return [...Float64Array.from(different).sort()];
+    // These are written so that their letters tell their order.
+    if (["month", "date"].includes(kind) || name === "customer") return different.sort();
+    if (kind === "text") return different.sort(compare);
+    return different.sort((a, b) => compare(nameOf(a), nameOf(b)));
   }
 
   /* Whether the searched columns of a row, by its position, hold a text in small letters. */
@@ -44,7 +49,7 @@ export class Orders {
       this.searched
         .map((name) => row[name] ?? "")
         .join("\n")
-        .toLocaleLowerCase(),
+        .toLowerCase(),
     );
     return (place) => this.texts[place].includes(wanted);
   }

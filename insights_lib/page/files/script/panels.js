@@ -149,6 +149,7 @@ export class Panel {
 
   drawPlots(plots) {
     while (this.plots.children.length < plots.length) this.plots.append(this.newPlace());
+    this.plots.hidden = !plots.length;
     [...this.plots.children].forEach((place, i) => {
       place.hidden = i >= plots.length;
     });
@@ -185,7 +186,7 @@ export class Panel {
       const [point] = points;
       const key = keys?.[point.pointNumber ?? point.i];
       if (key !== undefined && point.curveNumber === 0) this.pick(key);
-      const at = { x: event.clientX, y: event.clientY };
+      const at = { x: from.clientX, y: from.clientY }; // the end of a touch has no place
       const mark = marks && markUnder(plot, points, marks, at);
       if (mark) this.report.open(mark);
     });

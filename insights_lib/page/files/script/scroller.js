@@ -2,7 +2,7 @@
 
 import { button, element } from "./dom.js";
 
-const BEYOND = 8; // rows drawn above and below those in sight
+const BEYOND = 6; // rows drawn above and below those in sight
 const ROW = 36; // pixels, until one is there to be measured
 
 export class Scroller {
@@ -46,8 +46,9 @@ export class Scroller {
   show(rows) {
     this.rows = rows;
     this.table.setAttribute("aria-rowcount", rows.length + 1);
-    this.place.scrollTop = 0;
+    this.place.style.setProperty("--rows", rows.length);
     this.drawn = null;
+    if (this.place.scrollTop) this.place.scrollTop = 0;
     this.draw();
   }
 
@@ -68,33 +69,41 @@ export class Scroller {
 
   // Draws the rows in sight and some around them, unless they are drawn already.
   draw() {
-    const { rows, height, place } = this;
-    const first = Math.floor(place.scrollTop / height);
-    const count = Math.ceil((place.clientHeight || 20 * height) / height);
-    if (this.drawn && first >= this.drawn.first && first + count <= this.drawn.last) return;
-    this.fill(Math.max(0, first - BEYOND), Math.min(rows.length, first + count + BEYOND));
-    const measured = this.body.rows[0]?.getBoundingClientRect().height;
-    if (measured && Math.abs(measured - height) > 0.1) {
-      this.height = measured;
-      this.space();
-    }
+    const { rows, place } = this;
+    const first = Math.floor(place.scrollTop / this.height);
+    const count = Math.ceil((place.clientHeight || 20 * this.height) / this.height);
+    const last = Math.min(rows.length, first + count);
+    if (this.drawn && first >= this.drawn.first && last <= this.drawn.last) return;
+    this.fill(Math.max(0, first - BEYOND), Math.min(rows.length, last + BEYOND));
+    if (!this.isMeasured && rows.length) this.measure();
   }
 
+  // All rows are as high as the first one.
+  measure() {
+    const { height } = this.body.rows[0].getBoundingClientRect();
+    this.isMeasured = height > 0;
+    if (!this.isMeasured || height === this.height) return;
+    this.height = height;
+    this.space();
+  }
+
+  // Rows that are drawn already stay, for drawing takes most of the time.
   fill(first, last) {
-    this.drawn = {
-      first: first === 0 ? 0 : first,
-      last: last === this.rows.length ? Infinity : last,
-    };
-    this.range = [first, last];
-    this.body.replaceChildren(
-      ...Array.from({ length: last - first }, (_, i) => this.line(this.rows[first + i], first + i)),
-    );
+    const kept = this.drawn ?? { first: 0, last: 0 };
+    const drawn = [...this.body.rows];
+    const lines = Array.from({ length: last - first }, (_, i) => {
+      const at = first + i;
+      const isKept = at >= kept.first && at < kept.last;
+      return isKept ? drawn[at - kept.first] : this.line(this.rows[at], at);
+    });
+    this.body.replaceChildren(...lines);
+    this.drawn = { first, last };
     this.space();
   }
 
   // What is not drawn takes as much room as if it were.
   space() {
-    const [first, last] = this.range;
+    const { first, last } = this.drawn;
     [first, this.rows.length - last].forEach((count, i) => {
       this.spacers[i].style.height = `${count * this.height}px`;
       this.spacers[i].hidden = count === 0;
@@ -104,9 +113,9 @@ export class Scroller {
   line(row, at) {
     const cells = this.columns.map(({ name, isNumber }, i) => {
       const { text, title } = this.cell(row, name);
-      const own = { class: isNumber ? "number" : null, title };
-      if (i === 0) return element("th", { ...own, scope: "row" }, element("bdi", {}, text));
-      return element("td", own, element("bdi", {}, text));
+      // A text turns no other one: each cell has a direction of its own.
+      const own = isNumber ? { class: "number", title } : { dir: "auto", title };
+      return element(i === 0 ? "th" : "td", i === 0 ? { ...own, scope: "row" } : own, text);
     });
     return element("tr", { "aria-rowindex": at + 2 }, cells);
   }
