@@ -59,14 +59,14 @@ function comparisons(name, metrics, { t, filters }) {
   const { growth_pct, change_pct } = metrics[name];
   const upIsBad = name === "customers_churned";
   const before = t("vs {months}", { months: filters.monthsBeforeText });
-  const change = [changeBadge(change_pct, { t, filters, upIsBad }), quiet(before)];
+  const change = [changeBadge(change_pct, { t, filters, upIsBad }), " ", quiet(before)];
   if (FLOWS.has(name)) return element("p", { class: "versus" }, change);
-  const growth = [growthBadge(growth_pct, t), quiet(t("in the range"))];
+  const growth = [growthBadge(growth_pct, t), " ", quiet(t("in the range"))];
   return element("div", { class: "versus" }, element("p", {}, growth), element("p", {}, change));
 }
 
 function quiet(text) {
-  return element("span", { class: "quiet" }, ` ${text}`);
+  return element("span", { class: "quiet" }, text);
 }
 
 function changeBadge(change, { t, filters, upIsBad }) {
