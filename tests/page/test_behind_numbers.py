@@ -207,7 +207,7 @@ def drawer(tab: Page) -> Locator:
 def listed(tab: Page) -> list[str]:
     """The customers of the open list, by their keys, as its file has them."""
     expect(drawer(tab)).to_be_visible()
-    _, content = downloaded(tab, drawer(tab).get_by_role("button", name="CSV"))
+    _, content = downloaded(tab, drawer(tab).get_by_role("button", name="Download data"))
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     assert drawer(tab).locator("table").get_attribute("aria-rowcount") == str(len(rows) + 1)
     return sorted(row["customer"] for row in rows)

@@ -167,7 +167,7 @@ def test_files_hold_what_is_chosen_in_its_order_and_run_no_formula(tab: Page) ->
     one = card(tab, "customers")
     one.get_by_role("button", name="Customer name").click()
     choose(one, "Status", "Churned")
-    name, content = downloaded(tab, one.get_by_role("button", name="CSV"))
+    name, content = downloaded(tab, one.get_by_role("button", name="Download data"))
     assert name == "customers_1_2025-01_2025-06.csv"
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     expected = [n for n in range(MANY) if n % 10 == 1]

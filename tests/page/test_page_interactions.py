@@ -361,7 +361,7 @@ def test_a_slice_of_the_pie_chooses_its_product(tab: Page) -> None:
 
 
 def test_the_table_of_a_chart_is_one_key_press_away(tab: Page) -> None:
-    for chart in tab.locator(".plots").all():
+    for chart in tab.locator(".plots:visible").all():
         press(chart, "t")
         table = chart.locator("xpath=ancestor::article").locator(".data-table")
         assert table.get_attribute("open") is not None
@@ -371,7 +371,7 @@ def test_the_table_of_a_chart_is_one_key_press_away(tab: Page) -> None:
 def test_links_to_sections_keep_the_selection(report: Path, reader: Any) -> None:
     tab = reader.open(report, "#product=Azure")
     tab.locator(".sections a").last.click()
-    expect(tab.locator("[data-section='07_active_customers'] h2")).to_be_focused()
+    expect(tab.locator("[data-section='10_renewals'] h2")).to_be_focused()
     assert tab.evaluate("location.hash") == "#product=Azure"
 
 
@@ -423,7 +423,7 @@ def test_all_tables_come_as_one_workbook(report: Path, tab: Page) -> None:
 
 def test_every_chart_can_be_had_as_a_picture(tab: Page) -> None:
     places = tab.get_by_role("button", name="Picture").all()
-    assert len(places) == 6
+    assert len(places) == 7  # two charts have nothing to show
     for place in places:
         _, content = downloaded(tab, place)
         assert content[:8] == b"\x89PNG\r\n\x1a\n"

@@ -1,7 +1,10 @@
 """The colours of both themes can be read and told apart."""
 
+import re
+
 import pytest
 
+from insights_lib.page.assets import PAGE_FILES
 from insights_lib.presentation import theme
 
 TEXTS = ("ink", "quiet", "link", "good", "bad")
@@ -34,6 +37,21 @@ def test_texts_and_what_is_drawn_stand_out(palette: dict[str, str]) -> None:
         assert weak == []
     assert contrast(palette["ink"], palette["pale"]) >= 4.5
     assert [name for name in DRAWN if contrast(palette[name], palette["card"]) < 3] == []
+
+
+@pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
+def test_the_shares_of_cohorts_are_read_on_every_shade(palette: dict[str, str]) -> None:
+    style = (PAGE_FILES / "style" / "customers.css").read_text(encoding="utf-8")
+    ((least, more),) = re.findall(r"opacity: calc\(([\d.]+) \+ ([\d.]+) \* var\(--share\)\)", style)
+    for share in (0, 0.5, 1):
+        opacity = float(least) + float(more) * share
+        shade = blended(palette["accent"], palette["card"], opacity)
+        assert contrast(palette["ink"], shade) >= 4.5
+
+
+def blended(color: str, ground: str, opacity: float) -> str:
+    pairs = [(int(color[i : i + 2], 16), int(ground[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(a * opacity + b * (1 - opacity)):02x}" for a, b in pairs)
 
 
 @pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=["light", "dark"])

@@ -133,12 +133,13 @@ class ChartCard extends Card {
       this.grid.scroll.focus();
     };
     const chosen = (key) => this.chosen?.(key);
-    this.panel = new Panel(report, { name, title, draw, chosen, openTable });
+    const words = { title: t("The chart as a PNG file") };
+    const picture = button(t("Picture"), () => report.savePictures(this.panel), words);
+    this.panel = new Panel(report, { name, title, draw, chosen, openTable, picture });
     this.parts.push((tables) => this.panel.update(tables));
     this.body.append(...this.panel.parts);
     this.addTable(this.tableOptions);
-    const picture = { title: t("The chart as a PNG file") };
-    this.actions.prepend(button(t("Picture"), () => report.savePictures(this.panel), picture));
+    this.actions.prepend(picture);
   }
 
   get tableOptions() {

@@ -42,12 +42,14 @@ export class Drawer {
   show(mark) {
     const { report } = this;
     const { t, filters } = report;
+    const found = rowsBehind(report.source, mark);
+    if (!found) return;
     this.mark = mark;
     this.chip.textContent = wordsOf(mark, t);
     this.months.textContent = filters.any ? filters.sentence : "";
     this.list.reset();
     if (!this.dialog.open) this.dialog.showModal();
-    this.list.show(rowsBehind(report.source, mark));
+    this.list.show(found);
     report.root.classList.add("opened");
   }
 
@@ -84,12 +86,10 @@ export class Drawer {
   }
 }
 
-// Signals are of the report's own months, and so are the customers who show them. Of renewals,
-// those that renew by themselves are the rest of what is there.
-function rowsBehind({ rows: all, selection, declared }, mark) {
-  const own = { ...selection, first: all.first, last: all.months.length - 1 };
-  const source = { rows: all, declared, selection: mark.what === "signal" ? own : selection };
-  const { kind, rows } = behind(source, mark);
-  if (mark.without_auto_renew !== false) return { kind, rows };
-  return { kind, rows: rows.filter((row) => !["no", "mixed"].includes(row.auto_renew)) };
+// Of renewals, those that renew by themselves are the rest of what is there.
+function rowsBehind(source, mark) {
+  const found = behind(source, mark);
+  if (!found || mark.without_auto_renew !== false) return found;
+  const renews = ({ auto_renew: flag }) => !["no", "mixed"].includes(flag);
+  return { ...found, rows: found.rows.filter(renews) };
 }

@@ -79,7 +79,9 @@ export class CustomerList {
       this.note,
     );
     actions.append(
-      button(t("CSV"), () => this.download("csv"), { title: t("What is chosen, as a CSV file") }),
+      button(t("Download data"), () => this.download("csv"), {
+        title: t("What is chosen, as a CSV file"),
+      }),
       button(t("Excel"), () => this.download("xlsx"), {
         title: t("What is chosen, as an Excel file"),
       }),
