@@ -125,7 +125,12 @@ def test_paper_shows_everything_but_controls(scheme: str, report: Path, reader: 
     assert file.read_bytes().count(b"/Type /Page\n") + file.read_bytes().count(b"/Type /Page>") >= 7
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     tab.emulate_media(media="print")
-    for control in ("button:not(.legend button):not(table button):not(.opens)", "select", "input", ".tip"):
+    for control in (
+        "button:not(.legend button):not(table button):not(.opens)",
+        "select",
+        "input",
+        ".tip",
+    ):
         assert [one for one in tab.locator(control).all() if one.is_visible()] == []
     ink = card(tab, "distribution").locator(".plot").evaluate("plot => plot.layout.font.color")
     assert ink == "#323130"
