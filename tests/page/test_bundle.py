@@ -65,7 +65,7 @@ def test_the_style_sheet_touches_nothing_outside_of_a_report() -> None:
 def test_every_colour_of_the_style_sheet_is_one_of_the_theme() -> None:
     style = "".join(file.read_text(encoding="utf-8") for file in PAGE_FILES.glob("style/*.css"))
     used = {part.split(")")[0] for part in style.split("var(--")[1:]}
-    assert used - {"from", "to", "share"} <= PALETTES["light"].keys()
+    assert used - {"from", "to", "share", "rows"} <= PALETTES["light"].keys()
 
 
 @pytest.mark.parametrize("kinds", [BUNDLED_TRACES, frozenset({"heatmap"})], ids=["small", "whole"])

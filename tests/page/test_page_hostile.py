@@ -46,7 +46,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def use_everything(tab: Page) -> None:
     """Open every table and menu, and choose every tab."""
     tab.locator(".data-table").evaluate_all("all => all.forEach((one) => { one.open = true; })")
-    for menu in tab.locator("details.menu").all():
+    for menu in tab.locator(".filters details.menu").all():
         menu.locator("summary").click()
         tab.keyboard.press("Escape")
     for tabs in tab.locator("[role=tablist]").all():
@@ -55,6 +55,14 @@ def use_everything(tab: Page) -> None:
     for choice in tab.locator(".tab-place select").all():
         for i in range(min(5, choice.locator("option").count())):
             choice.select_option(index=i)
+    card(tab, "customers").scroll_into_view_if_needed()
+    card(tab, "customers").locator(".long tbody th").first.wait_for()
+    for head in card(tab, "customers").locator("thead button").all():
+        head.click()
+    tab.locator("[data-metric=current_customers] .big button").click()
+    tab.locator("dialog[open] tbody th").first.wait_for()
+    tab.keyboard.press("Escape")
+    expect(tab.locator("dialog[open]")).to_have_count(0)
     tab.evaluate("dispatchEvent(new Event('beforeprint')); dispatchEvent(new Event('afterprint'))")
 
 
@@ -133,7 +141,7 @@ def test_names_of_5000_characters_leave_the_layout_intact(
         use_everything(tab)
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         tall = "all => Math.max(...all.map((one) => one.getBoundingClientRect().height))"
-        assert tab.locator("main tr").evaluate_all(tall) < 200
+        assert tab.locator("main tbody:not([aria-hidden]) tr").evaluate_all(tall) < 200
         assert tab.locator(".page-head").evaluate("one => one.getBoundingClientRect().height") < 260
 
 

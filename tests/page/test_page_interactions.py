@@ -147,14 +147,14 @@ def test_choosing_a_row_zooms_to_its_country_and_home_restores_the_world(tab: Pa
     one = card(tab, "geographical_spread")
     before = geo(tab)
     row = one.locator("tbody tr", has_text="Sweden")
-    press(row.locator("button"), "Enter")
+    press(row.locator("button.pick"), "Enter")
     scale, longitude, latitude = geo(tab)
     assert scale > 3
     assert 10 < longitude < 25
     assert 55 < latitude < 70
     assert row.get_attribute("class") == "chosen"
     assert [trace["locations"] for trace in drawn(tab, "geographical_spread")][1] == ["SWE"]
-    expect(row.locator("button")).to_be_focused()
+    expect(row.locator("button.pick")).to_be_focused()
     one.get_by_role("button", name="Home").click()
     assert geo(tab) == before
     assert one.locator("tr.chosen").count() == 0
@@ -216,7 +216,7 @@ def test_a_column_head_sorts_its_table_both_ways(tab: Page) -> None:
 def test_other_months_begin_with_all_of_them_on_the_slider_and_on_the_chart(tab: Page) -> None:
     one = card(tab, "adds_and_churns")
     press(one.locator("input[type=range]").first, "ArrowRight")
-    tab.get_by_label("From month").select_option("2025-02")
+    tab.get_by_label("From month", exact=True).select_option("2025-02")
     assert one.locator("output").inner_text() == "Feb 2025 – Jun 2025"
     assert one.locator(".plot").evaluate("plot => plot.layout.xaxis.range") == [-0.5, 4.5]
 
@@ -283,7 +283,7 @@ def test_menus_stay_within_the_window(width: int, tmp_path: Path, reader: Any) -
     long = "A segment with a name that is rather long for a menu"
     seats = [seats_row("2025-06", "1", PartnerLocation=long, CustomerSegment=long)]
     tab = reader.open(report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats}), width=width)
-    for menu in tab.locator(".menu").all():
+    for menu in tab.locator(".filters .menu").all():
         menu.locator("summary").click()
         menu.locator("label").first.wait_for()  # what is listed is listed once it is open
         box = menu.locator(".sheet").bounding_box()
@@ -298,7 +298,7 @@ def test_the_focus_stays_near_what_was_used(report: Path, reader: Any) -> None:
     press(tab.locator(".chips.applied button").first, "Enter")
     expect(tab.locator(".chips.applied button").first).to_be_focused()
     press(tab.get_by_role("button", name="Clear all"), "Enter")
-    expect(tab.get_by_label("From month")).to_be_focused()
+    expect(tab.get_by_label("From month", exact=True)).to_be_focused()
 
 
 @pytest.mark.parametrize("width", [390, 660, 800, 1280])

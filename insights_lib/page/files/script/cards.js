@@ -134,12 +134,12 @@ class ChartCard extends Card {
     };
     const chosen = (key) => this.chosen?.(key);
     const words = { title: t("The chart as a PNG file") };
-    const picture = button(t("Picture"), () => report.savePictures(this.panel), words);
-    this.panel = new Panel(report, { name, title, draw, chosen, openTable, picture });
+    const pictureButton = button(t("Picture"), () => report.savePictures(this.panel), words);
+    this.panel = new Panel(report, { name, title, draw, chosen, openTable, pictureButton });
     this.parts.push((tables) => this.panel.update(tables));
     this.body.append(...this.panel.parts);
     this.addTable(this.tableOptions);
-    this.actions.prepend(picture);
+    this.actions.prepend(pictureButton);
   }
 
   get tableOptions() {

@@ -13,10 +13,10 @@ const CLICK = 6; // pixels that a pointer may move for a click; more is a drag
 
 export class Panel {
   /* draw is a function of charts.js; chosen is called when the reader has chosen something in the
-   * chart or its legend, and openTable when the chart's table is wanted. picture is the button for
-   * one of the chart. */
-  constructor(report, { name, title, draw, chosen = () => {}, openTable, picture }) {
-    Object.assign(this, { report, name, title, chosen, picture });
+   * chart or its legend, and openTable when the chart's table is wanted. pictureButton is the button
+   * for one of the chart. */
+  constructor(report, { name, title, draw, chosen = () => {}, openTable, pictureButton }) {
+    Object.assign(this, { report, name, title, chosen, pictureButton });
     this.draw = (tables, state) => draw(tables, state, report);
     const { t } = report;
     this.state = { tab: null, hidden: new Set(), period: null, chosen: null };
@@ -150,7 +150,7 @@ export class Panel {
 
   drawPlots(plots) {
     while (this.plots.children.length < plots.length) this.plots.append(this.newPlace());
-    this.plots.hidden = this.picture.hidden = !plots.length;
+    this.plots.hidden = this.pictureButton.hidden = !plots.length;
     [...this.plots.children].forEach((place, i) => {
       place.hidden = i >= plots.length;
     });
