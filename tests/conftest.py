@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.rows import Rows, fill_store
 
-pytest_plugins = ["tests.support.mailing", "tests.support.notebooks"]
+pytest_plugins = ["tests.support.counting", "tests.support.mailing", "tests.support.notebooks"]
 
 
 def pytest_configure() -> None:

@@ -80,7 +80,8 @@ def _months(data: Slice) -> dict[str, Any]:
 def _encoded(rows: pd.DataFrame, usage: pd.DataFrame, products: list[str]) -> dict[str, list[str]]:
     """Put codes in place of the texts of dimensions, and return what the codes stand for."""
     values = {name: sorted(rows[name].dropna().unique()) for name in DIMENSION_COLUMNS}
-    rows.drop(columns=[name for name, texts in values.items() if not texts], inplace=True)
+    for name in (name for name, texts in values.items() if not texts):
+        del rows[name]
     values["product"] = sorted({*values["product"], *usage["product"], *products})
     for table in (rows, usage):
         for name in table.columns.intersection(list(DIMENSION_COLUMNS)):

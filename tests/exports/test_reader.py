@@ -643,7 +643,7 @@ def known(text: str) -> str | None:
 
 def stored(row: dict[str, str], column: str) -> str | None:
     """A value as the store keeps it: ids that are GUIDs in lower case."""
-    value = known(row[column])
+    value = known(row[column]) if column in row else None
     return lowered(value) if value and column in {"SubscriptionId", "CustomerTenantId"} else value
 
 

@@ -262,7 +262,7 @@ def test_the_html_says_what_the_plain_text_says(plain: Path) -> None:
             assert all(" ".join(t.split()) in said for t in (figure.name, figure.value))
         for change in report.changes:
             assert " ".join(change.split()) in said
-    assert len(report.changes) == 4
+    assert len(report.changes) == 5
 
 
 def test_what_cannot_be_known_is_a_dash(plain: Path) -> None:

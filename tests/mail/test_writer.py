@@ -50,7 +50,11 @@ def manifest_of(one: PlannedMail, page: bytes, **others: Any) -> Manifest:
         "partner": spec.partner,
         "first": MONTHS[:7],
         "last": MONTHS[-7:],
-        "parameters": {"filters": spec.filters.texts(), "locale": spec.locale},
+        "parameters": {
+            "filters": spec.filters.texts(),
+            "locale": spec.locale,
+            "role": spec.role,
+        },
         "fingerprint": {},
         "tables_sha256": one.version,
         "report_sha256": hashlib.sha256(page).hexdigest(),
@@ -175,6 +179,10 @@ def test_a_manifest_that_says_nothing_withholds_its_message(manifest: str, tmp_p
         ({"parameters": {"filters": ["product=x"], "locale": "en"}}, r"filters is \['product=x'\]"),
         ({"parameters": {"filters": [], "locale": "sv"}}, "the locale is sv, not en"),
         ({"parameters": {}}, "the filters is None"),
+        (
+            {"parameters": {"filters": [], "locale": "en", "role": "report_viewer"}},
+            "the role is report_viewer, not executive_report_viewer",
+        ),
         ({"report_sha256": "0"}, "the page is"),
     ],
 )

@@ -1,6 +1,5 @@
 """The page counts as the definitions say: its JavaScript against the plain implementation."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,15 +10,9 @@ from hypothesis import strategies as st
 
 from insights_lib.tables import TABLES
 from tests.reference import published_example, tables
-from tests.support.counting import PageCounter, Tables, page_counter
+from tests.support.counting import PageCounter, Tables
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
 from tests.support.strategies import MONTHS, azure, filters, months, seats, usage
-
-
-@pytest.fixture(scope="module")
-def counter() -> Iterator[PageCounter]:
-    with page_counter() as counter:
-        yield counter
 
 
 def assert_same(counted: Tables, expected: Tables) -> None:
@@ -36,7 +29,7 @@ def assert_same(counted: Tables, expected: Tables) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=40, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
 @given(
     seats=st.lists(seats(), max_size=40),

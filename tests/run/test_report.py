@@ -133,6 +133,7 @@ def test_the_manifest_tells_what_was_asked_for_and_that_it_is_complete(complete:
         "date_range": RANGE,
         "filters": [],
         "locale": "en",
+        "role": "executive_report_viewer",
         "options": {
             "as_of": "2030-01-01",
             "active_states": ["Active"],

@@ -5,9 +5,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from insights_lib.page.rows import compact_rows
 from insights_lib.store.slice import Slice
@@ -51,8 +52,9 @@ class PageCounter:
         return values
 
 
-@contextmanager
-def page_counter() -> Iterator[PageCounter]:
+@pytest.fixture(scope="module")
+def counter() -> Iterator[PageCounter]:
+    """The counting of the page."""
     # The Node of the environment, or in Conda's the one on the path.
     own = shutil.which("node", path=Path(sys.executable).parent)
     with subprocess.Popen(

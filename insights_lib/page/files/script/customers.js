@@ -37,7 +37,7 @@ export function customerRows({ sets, selection }, numbers) {
       customer_name: nameText(people, one.name),
       ...stayOf(sets, selection, one),
       ...heldOf(sets, one.held),
-      subscriptions: sets.rows.has_ids[latest] ? idsOf(sets.rows, one.held).size : null,
+      subscriptions: latest && sets.rows.has_ids[latest] ? idsOf(sets.rows, one.held).size : null,
       ...ownOf(sets, one.number),
     },
   }));

@@ -1,0 +1,45 @@
+"""What a reader can ask of the page beside its tables: what a link marks, what a menu offers."""
+
+from pathlib import Path
+
+from tests.support.counting import PageCounter
+from tests.support.rows import fill_store, seats_row, slice_of
+
+
+def test_a_mark_that_names_no_number_opens_nothing(tmp_path: Path, counter: PageCounter) -> None:
+    """A link can say anything."""
+    rows = [seats_row(f"2024-{m:02d}", str(n)) for m in range(1, 13) for n in range(m)]
+    store = fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": rows})
+    counter.open(slice_of(store, "2024-02_2024-12"))
+    counter.count({}, "2024-03", "2024-06")
+    odd = [
+        *(None, "churned", {}, {"what": "toString"}, {"what": "current", "months": "2024-03"}),
+        {"what": "current", "months": ["2024-03"], "where": {"constructor": "x"}},
+    ]
+    assert counter.behind(odd) == [None] * len(odd)
+    empty = [
+        {"what": "current"},
+        {"what": "current", "months": ["2024-07"]},
+        {"what": "churned", "months": ["2024-02", "2030-01", 7]},
+        {"what": "added", "months": ["2024-03"], "where": {"product": "nothing"}},
+        {"what": "active", "months": ["2024-03"], "where": {"sku": None}},
+        {"what": "subscriptions", "months": []},
+        {"what": "cohort", "cohort": "2024-03", "since": "soon"},
+        {"what": "cohort", "cohort": "2024-03", "since": 10**9},
+        {"what": "signal", "signal": "unheard_of"},
+        {"what": "renewals", "product": "nothing"},
+    ]
+    assert [found["rows"] for found in counter.behind(empty)] == [[] for _ in empty]
+
+
+def test_menus_offer_what_the_months_of_the_report_hold(
+    tmp_path: Path, counter: PageCounter
+) -> None:
+    held = {"2024-01": "Peru", "2024-03": "Chad", "2024-04": "Fiji", "2024-05": "Oman"}
+    rows = [
+        *(seats_row(month, "1", CustomerMarket=market) for month, market in held.items()),
+        seats_row("2024-04", "2", CustomerMarket="Mali", SubscriptionState="Churned"),
+    ]
+    store = fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": rows})
+    counter.open(slice_of(store, "2024-04_2024-05"))
+    assert counter.offered("customer_market") == ["Chad", "Fiji", "Oman"]
