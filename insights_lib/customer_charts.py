@@ -58,7 +58,7 @@ def cohorts(table: pd.DataFrame, language: Language) -> go.Figure:
     counts = table.pivot(index="cohort", columns="months_since", values="customers")
     shares = [to_list(row) for _, row in rows.iterrows()]
     numbers = [to_list(row) for _, row in counts.iterrows()]
-    told = [
+    hover = [
         [
             f"{language.month(str(cohort))} + {since}<br>{language('Customers')}: "
             f"{language.count(n)} ({language.percent(share)})"
@@ -73,7 +73,7 @@ def cohorts(table: pd.DataFrame, language: Language) -> go.Figure:
         "z": shares,
         "text": [[_whole_percent(s, language) for s in line] for line in shares],
         "texttemplate": "%{text}",
-        "hovertext": told,
+        "hovertext": hover,
         "hovertemplate": HOVER,
         "zmin": 0,
         "zmax": 100,
@@ -97,8 +97,7 @@ def _whole_percent(share: float | None, language: Language) -> str:
 def renewals(table: pd.DataFrame, language: Language) -> go.Figure:
     """Subscriptions by the month of their end, those without auto-renewal apart; by product."""
     months = list(dict.fromkeys(sorted(table["month"], key=_by_time)))
-    told = [month if "-" not in month else language.month(month) for month in months]
-    told = [language.name(name) if name in {"past", "later"} else name for name in told]
+    texts = [language.month(month) for month in months]
     products = [ALL, *dict.fromkeys(table["product"])]
     names = labels([language(ALL), *products[1:]])
     traces: list[Trace] = []
@@ -114,7 +113,7 @@ def renewals(table: pd.DataFrame, language: Language) -> go.Figure:
         tabs[name] = range(len(traces), len(traces) + len(parts))
         traces += [
             month_columns(
-                told, to_list(counts), language, name=language.name(part), color=_ENDS[part]
+                texts, to_list(counts), language, name=language.name(part), color=_ENDS[part]
             )
             for part, counts in parts.items()
         ]

@@ -91,7 +91,7 @@ class Pictures:
             _log.warning(
                 "no Chromium is on the PATH (%s), so messages have tables for charts", known
             )
-            self._program = ""  # which is not told again
+            self._program = ""  # logged once
         if not self._program:
             return {}
         content = hashlib.sha256(page_file.read_bytes()).digest()
