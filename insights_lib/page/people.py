@@ -10,16 +10,16 @@ from insights_lib.store.slice import Slice
 _LINES = """
 SELECT span, seats, assigned_seats AS assigned, end_date - DATE '{as_of}' AS "end",
     renews::INTEGER + 2 * does_not_renew::INTEGER AS renews
-FROM details.lines ORDER BY ALL
+FROM details_lines ORDER BY ALL
 """
 _AMOUNTS = """
 SELECT span, coalesce(month_index, -1) AS month, billed, consumed
-FROM details.amounts LEFT JOIN months USING (month) ORDER BY ALL
+FROM details_amounts LEFT JOIN months USING (month) ORDER BY ALL
 """
 _USE = """
 SELECT customer, product, earlier, later,
     used::INTEGER + (used AND used_lately)::INTEGER AS used, coalesce(month_index, -1) AS last
-FROM details.use LEFT JOIN months ON month = last_month
+FROM details_use LEFT JOIN months ON month = last_month
 """
 
 
@@ -46,18 +46,18 @@ def compact_people(
         data, three and three; earlier is null with fewer), used (1 in the range, 2 in the last two
         months of its data, 0 not at all), last (the last month with use, or -1).
     """
-    keys = data.query("SELECT customer, key FROM details.keys")
+    keys = data.query("SELECT customer, key FROM details_keys")
     keys = keys.assign(customer=keys["customer"].map(number_of)).sort_values("customer")
-    names = data.query("SELECT span, name FROM details.names")
+    names = data.query("SELECT span, name FROM details_names")
     known = sorted(names["name"].unique())
     names["name"] = pd.Categorical(names["name"], known).codes
     use = data.query(_USE).assign(customer=lambda table: table["customer"].map(number_of))
     use["product"] = pd.Categorical(use["product"], products).codes
-    counts = data.query("SELECT product, months FROM details.months_of_use").set_index("product")
+    counts = data.query("SELECT product, months FROM details_months_of_use").set_index("product")
     by_row = {
         "row_names": names,
         "lines": data.query(_LINES.format(as_of=data.spec.as_of)),
-        "seats_before": data.query("SELECT span, seats FROM details.seats_before ORDER BY ALL"),
+        "seats_before": data.query("SELECT span, seats FROM details_seats_before ORDER BY ALL"),
         "amounts": data.query(_AMOUNTS),
     }
     return {

@@ -93,7 +93,7 @@ def _products_in_use(data: Slice) -> list[str]:
     """Products whose use the packed people tell, perhaps without any usage row."""
     if data.spec.role != "executive_report_viewer":
         return []
-    products: list[str] = data.query("SELECT DISTINCT product FROM details.use")["product"].tolist()
+    products: list[str] = data.query("SELECT DISTINCT product FROM details_use")["product"].tolist()
     return products
 
 

@@ -55,7 +55,7 @@ class Slice:
     - `signals`: signal, customers; `renewals`: product, month, subscriptions, customers, seats,
       without_auto_renew. Both are counts, made of what is not in the slice of a report viewer.
     - `customers`, in the slice of an executive report viewer alone: number, and the columns of
-      customers.csv.
+      customers.csv. Beside it, tables `details_…`: what the page counts the same from.
 
     What else is created in it must have other names, and these tables are not to be changed: in
     the notebooks of a run they are in a file that can only be read.

@@ -395,7 +395,7 @@ def test_a_key_is_forgotten_as_the_tables_show_it_and_only_in_that_kind(tmp_path
     )
     forgotten = forget("tpid:42", store, Outputs(tmp_path / "outputs"))
     assert forgotten.rows == {"top parent id": 1}
-    left = slice_of(store, "2025-01_2025-01").query("SELECT key FROM details.keys ORDER BY 1")
+    left = slice_of(store, "2025-01_2025-01").query("SELECT key FROM details_keys ORDER BY 1")
     assert left["key"].tolist() == ["tenant:42", "tpid:a"]
 
 

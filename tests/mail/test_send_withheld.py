@@ -40,9 +40,10 @@ def notebooks_with(old: str, new: str) -> Callable[[Path], None]:
     """A manifest and a page that fit, beside notebooks that say something else."""
 
     def rewrite(folder: Path) -> None:
-        for notebook in (folder / "notebooks").iterdir():
-            text = notebook.read_text(encoding="utf-8")
-            assert old in text
+        notebooks = [*(folder / "notebooks").iterdir()]
+        texts = [notebook.read_text(encoding="utf-8") for notebook in notebooks]
+        assert any(old in text for text in texts)
+        for notebook, text in zip(notebooks, texts, strict=True):
             notebook.write_text(text.replace(old, new), encoding="utf-8")
 
     return rewrite

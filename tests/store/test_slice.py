@@ -462,9 +462,7 @@ def test_a_report_calls_the_partner_as_asked_or_as_the_profile_or_by_its_id(
 
 def test_what_the_filters_exclude_is_out_of_reach(facets_store: Path) -> None:
     data = slice_of(facets_store, "2025-01_2025-01", filters={"customer_market": ["Norway"]})
-    tables = data.query("SELECT schema_name || '.' || table_name AS name FROM duckdb_tables()")[
-        "name"
-    ]
+    tables = data.query("SELECT table_name FROM duckdb_tables()")["table_name"]
     content = "".join(data.query(f"FROM {table}").to_csv() for table in tables)
     assert "Norway" in content
     assert "Sweden" not in content
@@ -482,10 +480,8 @@ def test_no_row_and_no_name_of_another_partner_is_in_a_slice(store_of: StoreOf) 
     ]
     usage = [usage_row("2025-01", "a", PGAMpnId="2")]
     data = slice_of(store_of({SEATS: seats, "OfficeUsage": usage}), "2025-01_2025-01")
-    tables = data.query("SELECT schema_name || '.' || table_name AS name FROM duckdb_tables()")[
-        "name"
-    ]
-    assert {"main.months", "main.usage", "main.customers", "details.lines"} < set(tables)
+    tables = data.query("SELECT table_name FROM duckdb_tables()")["table_name"]
+    assert {"months", "usage", "customers", "details_lines"} < set(tables)
     content = "".join(data.query(f"FROM {table}").to_csv() for table in tables)
     assert "secret" not in content
     assert len(data.query("FROM subscriptions")) == 1

@@ -3,8 +3,6 @@
 -- month in view: that is the customer's last month, or the span does not count there.
 -- signals.sql goes before, and `span_keys` is subscription_spans with subscriptions as text.
 
-CREATE SCHEMA details;
-
 -- Rows that were never active have revenue alone, in spans without a month.
 CREATE TEMP TABLE never_active AS
 SELECT DISTINCT rows.* EXCLUDE (month, customer_name, state, seats, assigned_seats, billed_revenue,
@@ -33,12 +31,12 @@ JOIN span_keys keys ON rows.customer = keys.customer
     AND rows.subscription IS NOT DISTINCT FROM keys.subscription AND $same_dimensions
 WHERE month >= least(month_before, three_before);
 
-CREATE TABLE details.names AS
+CREATE TABLE details_names AS
 SELECT span, min(customer_name) AS name
 FROM span_rows WHERE is_active AND month = last_month GROUP BY span HAVING name IS NOT NULL;
 
 -- As the lines of signals.sql, but one for each span.
-CREATE TABLE details.lines AS
+CREATE TABLE details_lines AS
 SELECT span, max(seats) AS seats, max(assigned_seats) AS assigned_seats,
     max(end_date) AS end_date,
     coalesce(bool_or(auto_renew), false) AS renews,
@@ -46,14 +44,14 @@ SELECT span, max(seats) AS seats, max(assigned_seats) AS assigned_seats,
 FROM span_rows WHERE is_active AND month = last_month AND NOT left_out
 GROUP BY span, own;
 
-CREATE TABLE details.seats_before AS
+CREATE TABLE details_seats_before AS
 SELECT span, max(seats) AS seats FROM span_rows CROSS JOIN bounds
 WHERE is_active AND month = three_before AND NOT left_out
 GROUP BY span, own HAVING max(seats) IS NOT NULL;
 
 -- Of a subscription with several spans in a month the largest value counts: such months stay by
 -- themselves, all others are one sum.
-CREATE TABLE details.amounts AS
+CREATE TABLE details_amounts AS
 WITH by_month AS (
     SELECT span, month, max(billed_revenue) AS billed, max(azure_consumed) AS consumed,
         count(DISTINCT span) OVER (PARTITION BY customer, product, sku, subscription, own, month)
@@ -67,10 +65,10 @@ SELECT span, CASE WHEN is_shared THEN month END AS month, sum(billed) AS billed,
     sum(consumed) AS consumed
 FROM by_month GROUP BY ALL;
 
-CREATE TABLE details.use AS FROM use_by_product;
-CREATE TABLE details.months_of_use AS
+CREATE TABLE details_use AS FROM use_by_product;
+CREATE TABLE details_months_of_use AS
 SELECT product, count(*) AS months FROM usage_months GROUP BY product;
-CREATE TABLE details.keys AS FROM customer_keys;
+CREATE TABLE details_keys AS FROM customer_keys;
 CREATE OR REPLACE TABLE subscription_spans AS
 SELECT * REPLACE (
     CASE WHEN subscription IS NOT NULL
