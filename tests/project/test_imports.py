@@ -21,7 +21,17 @@ ROOMS = (
     *("errors", "timing", "disk", "outputs", "tables"),
     *("parameters", "exports", "store", "queries", "customer_metrics", "metrics"),
     *("presentation", "customer_charts", "charts", "notebook"),
-    *("warm_kernels", "page", "run", "mail", "schedule", "data_retention", "commands", "cli"),
+    *(
+        "warm_kernels",
+        "page",
+        "analysis",
+        "run",
+        "mail",
+        "schedule",
+        "data_retention",
+        "commands",
+        "cli",
+    ),
 )
 SHARED_BY_COMMANDS = {"commands", "commands.options", "commands.progress"}
 PACKING = {"page.rows", "page.people"}
