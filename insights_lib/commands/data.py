@@ -1,5 +1,6 @@
 """`insights demo` and `ingest`: exports, and the store that they go into."""
 
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,9 @@ import typer
 
 from insights_lib.commands import options
 from insights_lib.errors import ExportError
+from insights_lib.parameters.spec import store_place
 from insights_lib.store.ingest import files_of, ingest_files
+from insights_lib.store.overview import PartnerOverview, overview
 
 
 def demo(
@@ -49,3 +52,15 @@ def ingest(
             else:
                 options.show_lines(result.lines())
         options.exit_unless(not refused)
+
+
+def partners(
+    store: options.StoreToRead = str(options.STORE),
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """List the partners of the store: their months, customers, and latest export."""
+    with options.sentences(debug):
+        rows = [asdict(one) for one in overview(store_place(store))]
+        columns = [field.name for field in fields(PartnerOverview)]
+        options.show(rows, columns, as_json)

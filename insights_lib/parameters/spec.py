@@ -162,14 +162,16 @@ def _states(value: object) -> object:
     raise ParameterError(f"{value!r} is no list of states such as ['Active']")
 
 
-def _store(value: object) -> object:
+def store_place(value: Path | str) -> Path | str:
     """A URL, or a relative path where it exists: here, or in a folder above, as notebooks are."""
-    if not isinstance(value, (str, Path)):
-        return value
     if "://" in str(value):
         return _folder_url(str(value))
     here = Path.cwd()
     return next((f / value for f in (here, *here.parents) if (f / value).exists()), here / value)
+
+
+def _store(value: object) -> object:
+    return store_place(value) if isinstance(value, (str, Path)) else value
 
 
 def _folder_url(url: str) -> str:

@@ -52,26 +52,43 @@ MAP_SCALE = [[i / 2, LIGHT[f"map-{i + 1}"]] for i in range(3)]
 
 @cache
 def template(separators: str) -> go.layout.Template:
-    """The plotly template of every figure, with a language's separators in numbers."""
+    """The plotly template of the report's figures, with a language's separators in numbers."""
+    return _template(LIGHT, separators=separators, paper_bgcolor="rgba(0,0,0,0)")
+
+
+@cache
+def own_templates() -> dict[str, go.layout.Template]:
+    """The same look for charts of one's own, on light ground and on dark ground, by name."""
+    palettes = {"insights": LIGHT, "insights_dark": DARK}
+    return {
+        name: _template(palette, paper_bgcolor=palette["card"])
+        for name, palette in palettes.items()
+    }
+
+
+def _template(colors: dict[str, str], **layout: str) -> go.layout.Template:
     axis = {
-        "gridcolor": HAIRLINE,
-        "linecolor": HAIRLINE,
-        "zerolinecolor": HAIRLINE,
+        "gridcolor": colors["hairline"],
+        "linecolor": colors["hairline"],
+        "zerolinecolor": colors["hairline"],
         "automargin": True,
         "fixedrange": True,
         "title": {"standoff": 8},
     }
+    categories = [colors[f"category-{i}"] for i in range(1, 11)]
     return go.layout.Template(
         layout={
-            "font": {"family": FONT, "size": 13, "color": INK},
-            "paper_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": FONT, "size": 13, "color": colors["ink"]},
             "plot_bgcolor": "rgba(0,0,0,0)",
             "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-            "colorway": list(CATEGORIES),
-            "separators": separators,
-            "hoverlabel": {"bgcolor": "white", "font": {"family": FONT, "color": INK}},
+            "colorway": categories,
+            "hoverlabel": {
+                "bgcolor": colors["card"],
+                "font": {"family": FONT, "color": colors["ink"]},
+            },
             "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
             "xaxis": axis,
             "yaxis": axis,
+            **layout,
         }
     )

@@ -36,6 +36,7 @@ from insights_lib.run.place import put_in_place
 from insights_lib.run.plan import Fingerprint, data_digest, software, versions
 from insights_lib.run.request import PRELOAD, RenderRequest, RenderResult
 from insights_lib.run.section import raise_of_system, run_section, short_reason
+from insights_lib.store.choices import hints
 from insights_lib.store.remote import read_again
 from insights_lib.store.saved_slice import save_slice
 from insights_lib.store.slice import Slice, open_slice
@@ -101,6 +102,7 @@ def render(request: RenderRequest) -> RenderResult:
         tracebacks=tuple(sorted(report.tracebacks.items())),
         stages=tuple(report.stages.items()),
         warnings=tuple(facts.get("warnings", ())),
+        hints=tuple(hints(request.spec, facts.get("unmatched_filters", ()))),
     )
     try:
         folder = put_in_place(request.workdir, manifest, planned.folder)

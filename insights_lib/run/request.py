@@ -72,6 +72,8 @@ class RenderResult:
         stages: Where the seconds went: kernel, data, metrics, figures, page. Where sections
             run side by side, their sum may be more than `seconds`.
         warnings: What a reader should know, in the report's language.
+        hints: What filters that match nothing may have meant; not for readers of the report, who
+            may not know that there are such values.
     """
 
     spec: ReportSpec
@@ -81,6 +83,7 @@ class RenderResult:
     tracebacks: tuple[tuple[str, str], ...] = ()
     stages: tuple[tuple[str, float], ...] = ()
     warnings: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -106,7 +109,7 @@ class RenderResult:
         """What a user should know of it: why it failed, or the warnings of its data."""
         if self.failures:
             return [f"failed: {sentence}" for sentence in self.failure_sentences()]
-        return [f"note: {self.name()}: {warning}" for warning in self.warnings]
+        return [f"note: {self.name()}: {warning}" for warning in (*self.warnings, *self.hints)]
 
     def failure_sentences(self) -> list[str]:
         """What failed, and why, in a sentence each."""
