@@ -4,14 +4,16 @@ import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from insights_lib import metrics
 from insights_lib.store.ingest import ingest_file
 from tests.reference_customers import tables
 from tests.reference_history import Asked
-from tests.support.rows import Rows, slice_of, write_tsv
+from tests.support.rows import Rows, fill_store, seats_row, slice_of, write_tsv
 from tests.support.strategies_customers import datasets, exports_of, questions
+from tests.support.sweeps import sweep
 
 TABLES = ("summary", "bridge", "cohorts", "renewals", "seats", "signals", "customers")
 
@@ -34,11 +36,14 @@ def rows_of(name: str, data: object) -> list[dict[str, object]]:
     return table.where(table.notna(), None).to_dict("records")
 
 
-@given(datasets().map(Raw), questions())
+@pytest.mark.parametrize("_round", sweep(range(4)))
+@given(raw=datasets().map(Raw), asked=questions())
 @settings(
-    max_examples=30, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=10, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
-def test_every_table_of_customers_is_what_the_definitions_say(raw: Raw, asked: Asked) -> None:
+def test_every_table_of_customers_is_what_the_definitions_say(
+    _round: int, raw: Raw, asked: Asked
+) -> None:
     with TemporaryDirectory() as folder:
         place = Path(folder)
         for name, rows in raw.items():
@@ -60,3 +65,19 @@ def test_every_table_of_customers_is_what_the_definitions_say(raw: Raw, asked: A
             for own, other in zip(found, expected[name], strict=True):
                 for column, value in other.items():
                     assert same(own[column], value), (name, column, own, other)
+
+
+@pytest.mark.parametrize(("last_amount", "stopped"), [("0", 1), ("-3.25", 0), ("2", 0)])
+def test_use_has_not_stopped_where_the_last_months_have_a_credit(
+    last_amount: str, stopped: int, tmp_path: Path
+) -> None:
+    amounts = {"2025-01": "5", "2025-02": "0", "2025-03": last_amount}
+    azure = {"MeterCategory": "m", "UsageQuantity": "1"}
+    usage = [
+        {"Month": month, "PGAMpnId": "1", "CustomerTpid": "1", "TotalACR": amount, **azure}
+        for month, amount in amounts.items()
+    ]
+    seats = [seats_row(month, "1", Product="Azure") for month in amounts]
+    store = fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": seats, "AzureUsage": usage})
+    counts = metrics.signals(slice_of(store, "2025-01_2025-03")).set_index("signal")["customers"]
+    assert counts["usage_stopped"] == stopped

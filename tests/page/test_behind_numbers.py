@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.support.browser import card, downloaded, drawn, ready, report_of
 from tests.support.rows import Rows, seats_row, slice_of, usage_row
 from tests.support.strategies import METRICS
+from tests.support.sweeps import sweep
 
 pytestmark = pytest.mark.browser
 
@@ -234,7 +235,7 @@ def cells_of(
                 assert place.locator("button").count() == 0
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", sweep(range(4)))
 def test_every_number_of_a_table_opens_as_many_customers_and_those_it_counts(
     seed: int, report: Path, datasets: Any, reader: Any
 ) -> None:

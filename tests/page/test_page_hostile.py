@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.support.browser import SCREENSHOTS, card, drawn, report_of
 from tests.support.hostile import COLUMNS, HOSTILE, LONG, profile
 from tests.support.rows import seats_row, usage_row
+from tests.support.sweeps import sweep
 
 pytestmark = pytest.mark.browser
 
@@ -107,7 +108,7 @@ def test_hostile_names_make_no_element_and_do_nothing(hostile: Path, reader: Any
     tab.screenshot(path=SCREENSHOTS / "hostile.png", full_page=True)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", sweep(HOSTILE, 3))
 def test_a_hostile_name_can_be_filtered_for(name: str, hostile: Path, reader: Any) -> None:
     tab = reader.open(hostile)
     tab.locator("details.menu summary", has_text="Products").click()
@@ -132,7 +133,7 @@ def test_text_that_turns_the_direction_turns_nothing_beside_it(hostile: Path, re
     assert drawn(tab, "products")[0]["labels"] == ["\u2068\u202etxt.exe\u2069"]
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", sweep([390, 1280]))
 def test_names_of_5000_characters_leave_the_layout_intact(
     width: int, many: Path, hostile: Path, reader: Any
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from insights_lib.outputs import Manifest, Outputs
 from tests.support.processes import descendants, gone, wait_for
 from tests.support.rows import fill_store, seats_row
+from tests.support.sweeps import sweep
 
 pytestmark = pytest.mark.kernels
 PROGRAM = [sys.executable, "-c", "from insights_lib.cli import app; app()"]
@@ -52,7 +53,7 @@ def called(*command: str, expected: int = 0) -> "subprocess.CompletedProcess[str
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", sweep([signal.SIGKILL, signal.SIGINT, signal.SIGTERM]))
 def test_a_stopped_run_leaves_nothing_and_the_same_command_does_the_rest(
     number: signal.Signals, command: list[str], scratch: Path, tmp_path: Path
 ) -> None:
@@ -83,7 +84,7 @@ def test_a_stopped_run_leaves_nothing_and_the_same_command_does_the_rest(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is set as on Linux")
-@pytest.mark.parametrize("most", [1_000, 200_000, 400_000])
+@pytest.mark.parametrize("most", sweep([200_000, 1_000, 400_000]))
 def test_without_room_to_write_the_old_report_stays(
     most: int, command: list[str], tmp_path: Path
 ) -> None:

@@ -94,7 +94,7 @@ SELECT customer, product,
     coalesce(sum(amount) FILTER (from_end <= 3), 0) AS later,
     100 * (later - earlier) / nullif(earlier, 0) AS change_pct,
     max(amount) > 0 AS used,
-    coalesce(max(amount) FILTER (from_end <= 2) > 0, false) AS used_lately,
+    coalesce(bool_or(amount <> 0) FILTER (from_end <= 2), false) AS used_lately, -- credits, too
     max(month) FILTER (amount > 0) AS last_month
 FROM use JOIN ranked USING (product, month)
 GROUP BY customer, product;
