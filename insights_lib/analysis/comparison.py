@@ -122,7 +122,7 @@ class Comparison:
         shown = table[table["measure"] == measure].head(MOST_BARS)
         keys = list(table.columns[: list(table.columns).index("measure")])
         named = [self._told(name, row) for row in to_records(shown[keys])]
-        colors = (theme.QUIET, theme.BLUE)
+        colors = (theme.OTHERS, theme.BLUE)
         traces = [
             {
                 "type": "bar",

@@ -200,7 +200,8 @@ class Partner(Report):
         asks = "".join(f"<li><code>{html.escape(ask)}</code></li>" for ask in self._asks())
         return (
             f"<h3>{html.escape(self.title)}</h3><p>{html.escape(self._rows())}</p>"
-            f"<table>{figures}</table><p>Ask next:</p><ul>{asks}</ul>"
+            f"<table>{figures}</table><p>Tables: {', '.join(self.names())}.</p>"
+            f"<p>Ask next:</p><ul>{asks}</ul>"
         )
 
     def __repr__(self) -> str:

@@ -149,6 +149,15 @@ def _write_sheet(sheet: Any, frame: _Frame, subtitle: str, formats: _Formats) ->
     sheet.autofilter(_HEAD, 0, _HEAD + len(frame.frame), last)
     sheet.set_row(_HEAD, 2 * _LINE)
     sheet.freeze_panes(_HEAD + 1, 1)
+    _set_paper(sheet)
+
+
+def _set_paper(sheet: Any) -> None:
+    """Across, with the header on each page, and the first column beside the others."""
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.repeat_rows(_HEAD)
+    sheet.repeat_columns(0)
 
 
 def _write_cell(sheet: Any, row: int, column: int, value: Any, of_kind: Any) -> None:
