@@ -10,7 +10,7 @@ _MOST_NAMED = 12
 
 
 def filter_values(spec: ReportSpec, facet: str) -> list[str]:
-    """The values of a facet in a report's months, whatever its filters; sorted.
+    """The values of a facet up to a report's last month, whatever its filters; sorted.
 
     Raises:
         StoreError: The store holds nothing for the spec.

@@ -11,7 +11,7 @@ import pytest
 
 from insights_lib.notebook import inputs_of
 from insights_lib.page.sections import Card, Report, Section, write_tables
-from insights_lib.parameters.spec import ReportSpec
+from insights_lib.parameters.spec import Filters, ReportSpec
 from insights_lib.tables import TABLES
 from tests.support.notebooks import (
     MONTHS,
@@ -24,7 +24,7 @@ from tests.support.notebooks import (
     run,
     spec_of,
 )
-from tests.support.rows import seats_row, slice_of, write_tsv
+from tests.support.rows import fill_store, seats_row, slice_of, write_tsv
 
 pytestmark = pytest.mark.kernels
 METRICS = (
@@ -233,3 +233,17 @@ def test_the_same_data_makes_the_same_page(
         assert folder
         pages.add((folder / "report.html").read_bytes())
     assert len(pages) == 1
+
+
+def test_what_a_filter_may_have_meant_is_told_by_the_run_and_in_no_file_of_the_report(
+    tmp_path: Path,
+) -> None:
+    rows = [seats_row(month, "a", PartnerLocation="Secret Place") for month in MONTHS]
+    store = fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": rows})
+    filters = Filters(partner_location=("Secret Plce",))
+    spec = spec_of(store, filters=filters, role="report_viewer", sections=("01_summary",))
+    result = run(tmp_path / "outputs", spec).of("1")
+    assert result.notes()[-1].endswith("Secret Plce: did you mean 'Secret Place'?")
+    assert result.folder
+    for file in files_in(result.folder):
+        assert "Secret Place" not in (result.folder / file).read_text(encoding="utf-8")
