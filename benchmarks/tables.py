@@ -15,6 +15,7 @@ import argparse
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
+from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -27,17 +28,18 @@ import plain_pandas
 from pandas.testing import assert_frame_equal
 
 from insights_lib import metrics
+from insights_lib.exports.datasets import USAGE_PRODUCTS
 from insights_lib.exports.demo import write_demo
 from insights_lib.parameters.spec import DateRange, ReportSpec
 from insights_lib.store.ingest import ingest_file
 from insights_lib.store.partners import partner_parts
 from insights_lib.store.parts import Part
 from insights_lib.store.slice import open_slice
-from insights_lib.tables import DIMENSIONS, TABLES
+from insights_lib.tables import TABLES
 
 PARTNER = "1234567"
 RANGES = {12: "2025-01_2025-12", 24: "2024-01_2025-12"}
-SUBSCRIPTIONS = ", ".join(("month", "customer", "subscription", "state", *DIMENSIONS))
+AS_OF = date(2026, 1, 15)
 Tables = dict[str, pd.DataFrame]
 
 
@@ -87,9 +89,7 @@ def apart(
 
 def by_library(store: Path, date_range: str) -> tuple[float, Tables]:
     started = perf_counter()
-    data = open_slice(
-        ReportSpec(partner=PARTNER, date_range=date_range, as_of=date(2026, 1, 15), store=store)
-    )
+    data = open_slice(ReportSpec(partner=PARTNER, date_range=date_range, as_of=AS_OF, store=store))
     tables = {name: getattr(metrics, name)(data) for name in TABLES}
     return perf_counter() - started, tables
 
@@ -97,21 +97,21 @@ def by_library(store: Path, date_range: str) -> tuple[float, Tables]:
 def by_pandas(store: Path, date_range: str) -> tuple[float, Tables]:
     started = perf_counter()
     parts, months = partner_parts(store, PARTNER), DateRange.parse(date_range)
-    seats = read(parts.subscriptions(), SUBSCRIPTIONS, months)
-    usage = read(parts.usage(), "month, customer, used", months)
-    tables = plain_pandas.tables(seats, usage, *date_range.split("_"))
+    seats = read(parts.subscriptions(), months)
+    datasets = groupby(parts.usage(), key=lambda part: part.dataset)
+    usage = pd.concat(
+        read(list(group), months).assign(product=USAGE_PRODUCTS[dataset])
+        for dataset, group in datasets
+    )
+    tables = plain_pandas.tables(seats, usage.reset_index(drop=True), date_range, str(AS_OF))
     return perf_counter() - started, tables
 
 
-def read(parts: list[Part], columns: str, months: DateRange) -> pd.DataFrame:
-    """Rows of the range and the month before; as pandas.read_parquet, which needs pyarrow."""
+def read(parts: list[Part], months: DateRange) -> pd.DataFrame:
+    """All rows up to the last month; as pandas.read_parquet, which needs pyarrow."""
     return duckdb.execute(
-        f"SELECT {columns} FROM read_parquet($files) WHERE month BETWEEN $first AND $last",
-        {
-            "files": sorted({str(part.file) for part in parts}),
-            "first": months.month_before,
-            "last": months.last,
-        },
+        "FROM read_parquet($files) WHERE month <= $last",
+        {"files": sorted({str(part.file) for part in parts}), "last": months.last},
     ).df()
 
 
