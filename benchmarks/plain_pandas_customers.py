@@ -185,7 +185,8 @@ def product_use(use: pd.DataFrame, product: str, months: list[pd.Timestamp]) -> 
     amounts = amounts.reindex(columns=months)
     later = amounts[months[-3:]].sum(axis="columns")
     table = pd.DataFrame({"product": product, "used": (amounts > 0).any(axis="columns")})
-    table["used_lately"] = (amounts[months[-2:]] > 0).any(axis="columns")
+    lately = amounts[months[-2:]].fillna(0)
+    table["used_lately"] = (lately != 0).any(axis="columns")
     last = use[use["amount"] > 0].groupby("customer")["month"].max()
     table["last_month"] = last
     table["change"] = float("nan")
