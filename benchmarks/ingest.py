@@ -7,8 +7,10 @@ formed round by round. Processor seconds of all cores are shown beside the secon
 on a machine that is busy with other work they vary less.
 
     python benchmarks/ingest.py [--rows 5000000] [--rounds 3] [--file seats.tsv]
+                                [--before INSIGHTS]
 
-With --file the export is kept, and used as it is if it is there; else it is temporary.
+With --file the export is kept, and used as it is if it is there; else it is temporary. With
+--before, the program `insights` of another version is a third one in each round.
 """
 
 import argparse
@@ -29,7 +31,6 @@ from insights_lib.exports.demo import write_demo
 INSIGHTS = Path(sys.executable).with_name("insights")
 ROWS_PER_CUSTOMER = 40  # of the demo's second partner, whose exports are TSV; roughly
 ROWS_PER_COPY = 800_000  # of the demo that is drawn once and repeated under other ids
-LEFT_OUT = "SubscriptionStartDate, SubscriptionEndDate, ProductPartNumber, TotalAssignedSeats"
 DUCKDB_ALONE = r"""
 import duckdb, sys
 file, parquet = sys.argv[1:]
@@ -57,6 +58,7 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=5_000_000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--file", type=Path, help="keep the export here")
+    options.add_argument("--before", type=Path, help="insights of another version")
     asked = options.parse_args()
     with TemporaryDirectory(prefix="bench-ingest-") as folder:
         file = asked.file or Path(folder) / "seats.tsv"
@@ -66,14 +68,18 @@ def main() -> None:
             maker.start()
             maker.join()
         rows = count_lines(file) - 1
-        plain, ours = [], []
+        commands = {
+            "DuckDB alone": [sys.executable, "-c", DUCKDB_ALONE, str(file)],
+            "insights ingest": [str(INSIGHTS), "ingest", str(file), "--store"],
+        }
+        if asked.before:
+            commands["before"] = [str(asked.before), "ingest", str(file), "--store"]
+        runs: dict[str, list[Run]] = {name: [] for name in commands}
         for _ in range(asked.rounds):
-            with TemporaryDirectory(dir=folder) as out:
-                parquet = str(Path(out) / "seats.parquet")
-                plain.append(measured([sys.executable, "-c", DUCKDB_ALONE, str(file), parquet]))
-            with TemporaryDirectory(dir=folder) as out:
-                ours.append(measured([str(INSIGHTS), "ingest", str(file), "--store", out]))
-        show(rows, file.stat().st_size / 1e6, plain, ours)
+            for name, command in commands.items():
+                with TemporaryDirectory(dir=folder) as out:
+                    runs[name].append(measured([*command, str(Path(out) / "out")]))
+        show(rows, file.stat().st_size / 1e6, runs)
 
 
 def write_export(file: Path, rows: int) -> None:
@@ -86,8 +92,8 @@ def write_export(file: Path, rows: int) -> None:
         part = file.with_name(f".{file.name}.part")
         duckdb.execute("SET enable_progress_bar = false")
         duckdb.execute(
-            f"""COPY (
-                SELECT * EXCLUDE (n, {LEFT_OUT}) REPLACE (
+            """COPY (
+                SELECT * EXCLUDE (n) REPLACE (
                     md5(SubscriptionId || n)::UUID AS SubscriptionId,
                     md5(CustomerTenantId || n)::UUID AS CustomerTenantId,
                     (CustomerTpid::BIGINT + 10_000_000 * n)::VARCHAR AS CustomerTpid)
@@ -117,21 +123,27 @@ def measured(command: list[str]) -> Run:
     return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
 
 
-def show(rows: int, megabytes: float, plain: list[Run], ours: list[Run]) -> None:
+def show(rows: int, megabytes: float, runs: dict[str, list[Run]]) -> None:
+    ours = runs["insights ingest"]
     print(f"seats TSV of {rows:,} rows, {megabytes:,.0f} MB; medians of {len(ours)} rounds\n")
     print(f"{'':17}{'seconds':>9}{'processor s':>13}{'rows/s':>11}{'MB/s':>7}{'peak MB':>9}")
-    for name, runs in (("DuckDB alone", plain), ("insights ingest", ours)):
-        seconds, cpu, peak = (median(column) for column in zip(*map(astuple, runs), strict=True))
+    for name, own in runs.items():
+        seconds, cpu, peak = (median(column) for column in zip(*map(astuple, own), strict=True))
         rates = f"{rows / seconds:11,.0f}{megabytes / seconds:7,.0f}"
         print(f"{name:17}{seconds:9.1f}{cpu:13.1f}{rates}{peak:9,.0f}")
-    pairs = list(zip(plain, ours, strict=True))
-    print("\nrate of ingest / rate of DuckDB alone, median (rounds), target 0.33 or more")
+    for name, target in (("DuckDB alone", 0.33), ("before", 0.75)):
+        if name in runs:
+            print(f"\nrate of ingest / rate of {name}, median (rounds), target {target} or more")
+            show_ratios(list(zip(runs[name], ours, strict=True)))
+    print(f"most memory of ingest: {max(r.peak_mb for r in ours):,.0f} MB, target below 2,000 MB")
+
+
+def show_ratios(pairs: list[tuple[Run, Run]]) -> None:
     for name, ratios in (
-        ("by the clock", [p.seconds / o.seconds for p, o in pairs]),
-        ("by processor seconds", [p.cpu / o.cpu for p, o in pairs]),
+        ("by the clock", [other.seconds / own.seconds for other, own in pairs]),
+        ("by processor seconds", [other.cpu / own.cpu for other, own in pairs]),
     ):
         print(f"  {name:21}{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
-    print(f"most memory of ingest: {max(r.peak_mb for r in ours):,.0f} MB, target below 2,000 MB")
 
 
 if __name__ == "__main__":

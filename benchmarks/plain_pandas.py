@@ -7,6 +7,7 @@ only rows in state `Active` count, and each value has one spelling.
 from collections.abc import Iterable
 
 import pandas as pd
+from plain_pandas_customers import Data, customer_tables
 
 from insights_lib.exports.countries import country_codes
 from insights_lib.tables import TABLES
@@ -17,57 +18,86 @@ KEYS = ["month", "customer"]
 
 
 def tables(
-    seats: pd.DataFrame, usage: pd.DataFrame, first: str, last: str
+    seats: pd.DataFrame, usage: pd.DataFrame, date_range: str, as_of: str
 ) -> dict[str, pd.DataFrame]:
     """All tables by name.
 
     Args:
-        seats: The partner's subscription rows of the months of the range and the one before.
-        usage: Its usage rows: month, customer, used.
-        first: The first month of the range, `2025-01`.
-        last: The last month.
+        seats: The partner's subscription rows, of all months up to the last of the range.
+        usage: Its usage rows of the same months, with their product.
+        date_range: The first and the last month, `2025-01_2025-12`.
+        as_of: The as-of date, `2026-01-15`.
     """
-    months = pd.date_range(first, last, freq="MS")
+    months = pd.date_range(*date_range.split("_"), freq="MS")
+    all_months = pd.date_range(seats["month"].min(), months[-1], freq="MS")
     covered = months[months.isin(seats["month"])]
-    with_usage = covered[covered.isin(usage["month"])]
-    rows = seats[seats["state"].str.lower() == "active"].drop(columns="state")
     dimensions = [*TRENDS, "sku"]
-    rows[dimensions] = rows[dimensions].fillna("Unknown").astype("category")
+    seats[dimensions] = seats[dimensions].fillna("Unknown").astype("category")
+    rows = seats[seats["state"].str.lower() == "active"]
+    view = rows[rows["month"] >= months[0] - pd.DateOffset(months=1)]
 
     current = rows[KEYS].drop_duplicates()
     active = current.merge(usage.loc[usage["used"], KEYS].drop_duplicates())
-    active = active[active["month"].isin(with_usage)]
-    added = added_in(current, months)
+    added = added_in(current, all_months[1:])
+    trend = series(rows, current, active, added, all_months)
+    of_range = {
+        "active": active[active["month"].isin(months)],
+        "added": added[added["month"].isin(months)],
+    }
     adds_and_churns = pd.concat(
         flows(held, months, product)
-        for product, held in [("All", rows), *rows.groupby("product", observed=True)]
+        for product, held in [("All", view), *view.groupby("product", observed=True)]
     )
-
     now = rows[rows["month"] == covered.max()]
     customers = now["customer"].nunique()
-    trend = pd.DataFrame(index=months)
-    trend["current_customers"] = current.groupby("month").size()
-    trend["active_customers"] = active.groupby("month").size()
-    trend["subscriptions"] = rows.groupby("month")["subscription"].nunique()
-    total = adds_and_churns[adds_and_churns["product"] == "All"].set_index("month")
-    trend["customers_added"] = total["added"]
-    trend["customers_churned"] = total["churned"]
-
+    people = Data(
+        sold=seats,
+        rows=rows,
+        current=current,
+        active=of_range["active"],
+        usage=usage,
+        months=months,
+        latest=covered.max(),
+        as_of=pd.Timestamp(as_of),
+    )
     return {
-        "summary": summary(trend, total["existing"].iloc[0] + total["churned"].iloc[0]),
-        "summary_trend": with_month(trend),
-        "summary_products": summary_products(rows, now, months),
-        "geographical_spread": spread(rows, now, active, added),
+        "summary": summary(trend, months),
+        "summary_trend": with_month(trend.loc[months]),
+        "summary_products": summary_products(view, now, months),
+        "geographical_spread": spread(view, now, **of_range),
         "adds_and_churns": adds_and_churns.assign(
             month=adds_and_churns["month"].dt.strftime("%Y-%m")
         ),
         "distribution": stacked((name, share(by(now, name), customers)) for name in DISTRIBUTIONS),
         "products": products_and_skus(now),
         "distribution_trend": stacked(
-            (name, by(rows[rows["month"].isin(months)], name, "month")) for name in TRENDS
+            (name, by(view[view["month"].isin(months)], name, "month")) for name in TRENDS
         ),
-        "active_customers": with_month(trend[["active_customers", "current_customers"]]),
+        "active_customers": with_month(
+            trend.loc[months, ["active_customers", "current_customers"]]
+        ),
+        "bridge": bridge(trend, current, added, months),
+        "cohorts": cohorts(current, of_range["added"], months),
+        **customer_tables(people),
     }
+
+
+def series(
+    rows: pd.DataFrame,
+    current: pd.DataFrame,
+    active: pd.DataFrame,
+    added: pd.DataFrame,
+    months: pd.DatetimeIndex,
+) -> pd.DataFrame:
+    """What the cards are made of, month by month; the flows of the first one are not known."""
+    trend = pd.DataFrame(index=months)
+    trend["current_customers"] = current.groupby("month").size()
+    trend["active_customers"] = active.groupby("month").size()
+    trend["subscriptions"] = rows.groupby("month")["subscription"].nunique()
+    trend["customers_added"] = added.groupby("month").size().reindex(months[1:], fill_value=0)
+    existing = trend["current_customers"] - trend["customers_added"]
+    trend["customers_churned"] = trend["current_customers"].shift() - existing
+    return trend
 
 
 def by(rows: pd.DataFrame, dimension: str, *others: str) -> pd.DataFrame:
@@ -115,29 +145,74 @@ def flows(rows: pd.DataFrame, months: pd.DatetimeIndex, product: str) -> pd.Data
 
 def growth(series: pd.Series) -> float | None:
     known = series.dropna()
-    if len(known) < 2 or known.iloc[0] == 0:
+    return change(known.iloc[0], known.iloc[-1]) if len(known) > 1 else None
+
+
+def change(before: float | None, after: float | None) -> float | None:
+    if before is None or after is None or pd.isna(before) or pd.isna(after) or before <= 0:
         return None
-    return 100 * (known.iloc[-1] - known.iloc[0]) / known.iloc[0]
+    return 100 * (after - before) / before
 
 
-def summary(trend: pd.DataFrame, base: int) -> pd.DataFrame:
-    """The cards, out of the series behind them and the customers before the range."""
-    added, churned = trend["customers_added"].sum(), trend["customers_churned"].sum()
-    table = pd.DataFrame(
-        [
-            *((name, trend[name].dropna().iloc[-1], name) for name in list(trend)[:3]),
-            ("customers_added", added, "customers_added"),
-            ("customers_churned", churned, "customers_churned"),
-            ("net_customers_added", added - churned, ""),
-            ("last_month_churn", trend["customers_churned"].iloc[-1], ""),
-            ("churn_rate_pct", 100 * churned / base, ""),
-        ],
-        columns=["metric", "value", "series"],
-    )
-    series = [trend[name] if name else None for name in table.pop("series")]
-    table["growth_pct"] = [None if s is None else growth(s) for s in series]
-    months = [trend.index[-1] if s is None else s.dropna().index[-1] for s in series]
-    return table.assign(month=[month.strftime("%Y-%m") for month in months])
+def summary(trend: pd.DataFrame, months: pd.DatetimeIndex) -> pd.DataFrame:
+    """The cards, out of the series behind them, and the same over the period before."""
+    before = pd.date_range(end=months[0] - pd.DateOffset(months=1), periods=len(months), freq="MS")
+    table, previous = cards(trend, months), cards(trend, before)
+    table["previous_value"] = previous["value"]
+    table["change_pct"] = [
+        change(*pair) for pair in zip(previous["value"], table["value"], strict=True)
+    ]
+    of_series = trend.loc[months]
+    table["growth_pct"] = [growth(of_series[m]) if m in of_series else None for m in table.index]
+    return table.reset_index(names="metric")
+
+
+def cards(trend: pd.DataFrame, months: pd.DatetimeIndex) -> pd.DataFrame:
+    """Value and month of each metric over a period; sums are null unless every month is known."""
+    period = trend.reindex(months)
+    lasts = {name: period[name].dropna().tail(1) for name in period}
+    rows = {
+        name: (last.iloc[0], last.index[0].strftime("%Y-%m")) if len(last) else (None, None)
+        for name, last in lasts.items()
+    }
+    churn, month = rows["customers_churned"]
+    added = period["customers_added"].sum(min_count=len(months))
+    churned = period["customers_churned"].sum(min_count=len(months))
+    base = trend["current_customers"].get(months[0] - pd.DateOffset(months=1))
+    rows["customers_added"], rows["customers_churned"] = (added, month), (churned, month)
+    rows["net_customers_added"] = added - churned, month
+    rows["last_month_churn"] = churn, month
+    rows["churn_rate_pct"] = 100 * churned / base if base else None, month
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "month"])
+
+
+def bridge(
+    trend: pd.DataFrame, current: pd.DataFrame, added: pd.DataFrame, months: pd.DatetimeIndex
+) -> pd.DataFrame:
+    """From the customers of one month to those of the next."""
+    first = current.groupby("customer")["month"].min()
+    new = added[added["month"] == added["customer"].map(first)]
+    table = pd.DataFrame({"end": trend["current_customers"]})
+    table["start"] = table["end"].shift()
+    table["new"] = new.groupby("month").size().reindex(trend.index[1:], fill_value=0)
+    table["returning"] = trend["customers_added"] - table["new"]
+    table["churned"] = trend["customers_churned"]
+    return with_month(table.loc[months])
+
+
+def cohorts(current: pd.DataFrame, added: pd.DataFrame, months: pd.DatetimeIndex) -> pd.DataFrame:
+    """How many of the new customers of each month are current in each month from then on."""
+    first = current.groupby("customer")["month"].min()
+    new = added[added["month"] == added["customer"].map(first)]
+    held = new.rename(columns={"month": "cohort"}).merge(current)
+    counts = held.groupby(["cohort", "month"]).size().unstack(fill_value=0)
+    counts = counts.reindex(columns=months.rename("month"), fill_value=0)
+    table = counts.stack().rename("customers").reset_index()
+    table = table[table["month"] >= table["cohort"]]
+    table["share_pct"] = 100 * table["customers"] / table["cohort"].map(new.groupby("month").size())
+    index = pd.Series(range(len(months)), months)
+    table["months_since"] = table["month"].map(index) - table["cohort"].map(index)
+    return table.assign(cohort=table["cohort"].dt.strftime("%Y-%m"))
 
 
 def summary_products(

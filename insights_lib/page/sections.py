@@ -22,7 +22,7 @@ from insights_lib.errors import ReportError
 from insights_lib.presentation.language import Language
 from insights_lib.tables import FACTS, FIGURE, TABLE
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = frozenset("=+-@\t\r")
 
 
 @dataclass(frozen=True)
@@ -196,10 +196,10 @@ def _csv(table: dict[str, Any]) -> bytes:
     # CR LF, because before Python 3.13 a CR within a text is quoted only if the line end has one.
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(table["columns"])
-    writer.writerows([_inert(value) for value in row] for row in table["rows"])
+    writer.writerows(map(_inert, table["rows"]))
     return out.getvalue().encode()
 
 
-def _inert(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula, made plain text by a quote before it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+def _inert(row: list[Any]) -> list[Any]:
+    """A row whose texts a spreadsheet does not run as formulas: these get a quote before them."""
+    return [f"'{v}" if isinstance(v, str) and v[:1] in _FORMULA else v for v in row]

@@ -2,18 +2,20 @@
 
 -- What was billed in a month counts whatever the state of the subscription was then.
 CREATE TEMP TABLE amounts AS
-SELECT customer, sum(billed) AS billed_revenue_usd, sum(consumed) AS azure_consumed_usd
-FROM (
+WITH billed AS (
+    SELECT * FROM sold_rows CROSS JOIN bounds WHERE month >= first_of_range
+        AND (billed_revenue IS NOT NULL OR azure_consumed IS NOT NULL)
+),
+by_subscription AS (
     SELECT customer, max(billed_revenue) AS billed, max(azure_consumed) AS consumed
-    FROM (
-        SELECT *, CASE WHEN subscription IS NULL THEN row_number() OVER () END AS own
-        FROM sold_rows
-        WHERE month >= (SELECT first_of_range FROM bounds)
-            AND (subscription IS NOT NULL OR duplicate IS NOT true)
-    )
-    GROUP BY customer, month, product, sku, subscription, own
+    FROM billed WHERE subscription IS NOT NULL
+    GROUP BY customer, month, product, sku, subscription
+    UNION ALL
+    SELECT customer, billed_revenue, azure_consumed
+    FROM billed WHERE subscription IS NULL AND duplicate IS NOT true
 )
-GROUP BY customer;
+SELECT customer, sum(billed) AS billed_revenue_usd, sum(consumed) AS azure_consumed_usd
+FROM by_subscription GROUP BY customer;
 
 CREATE TABLE customers AS
 WITH at_last AS (

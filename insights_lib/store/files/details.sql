@@ -19,51 +19,73 @@ SELECT *, 0 AS month_bits,
     (SELECT count(*) FROM subscription_spans) + row_number() OVER () AS span
 FROM never_active;
 
+-- The last month in view of each span; unit is the same for all spans of a subscription.
+CREATE TEMP TABLE spans AS
+WITH seen AS (
+    SELECT span, max(month) AS last_month
+    FROM span_keys JOIN months ON (month_bits >> month_index) & 1 = 1
+    WHERE in_view GROUP BY span
+)
+SELECT keys.*, last_month,
+    CASE WHEN subscription IS NOT NULL
+        THEN min(span) OVER (PARTITION BY customer, product, sku, subscription) END AS unit
+FROM span_keys keys LEFT JOIN seen USING (span);
+
 CREATE TEMP TABLE span_rows AS
-SELECT span, rows.customer, rows.product, rows.sku, rows.subscription, month, is_active,
+SELECT span, unit, month, is_active, month = last_month AS is_last,
     nullif(customer_name, 'Unknown') AS customer_name,
-    seats, assigned_seats, billed_revenue, azure_consumed, end_date, auto_renew,
-    CASE WHEN rows.subscription IS NULL THEN row_number() OVER () END AS own,
-    rows.subscription IS NULL AND duplicate IS true AS left_out,
-    max(month) FILTER (is_active AND month >= month_before) OVER (PARTITION BY span) AS last_month
+    seats, assigned_seats, billed_revenue, azure_consumed, end_date, auto_renew, duplicate
 FROM sold_rows rows CROSS JOIN bounds
-JOIN span_keys keys ON rows.customer = keys.customer
+JOIN spans keys ON rows.customer = keys.customer
     AND rows.subscription IS NOT DISTINCT FROM keys.subscription AND $same_dimensions
 WHERE month >= least(month_before, three_before);
 
 CREATE TABLE details_names AS
 SELECT span, min(customer_name) AS name
-FROM span_rows WHERE is_active AND month = last_month GROUP BY span HAVING name IS NOT NULL;
+FROM span_rows WHERE is_active AND is_last GROUP BY span HAVING name IS NOT NULL;
 
 -- As the lines of signals.sql, but one for each span.
 CREATE TABLE details_lines AS
+WITH last_rows AS (SELECT * FROM span_rows WHERE is_active AND is_last)
 SELECT span, max(seats) AS seats, max(assigned_seats) AS assigned_seats,
     max(end_date) AS end_date,
     coalesce(bool_or(auto_renew), false) AS renews,
     coalesce(bool_or(NOT auto_renew), false) AS does_not_renew
-FROM span_rows WHERE is_active AND month = last_month AND NOT left_out
-GROUP BY span, own;
+FROM last_rows WHERE unit IS NOT NULL GROUP BY span
+UNION ALL
+SELECT span, seats, assigned_seats, end_date,
+    coalesce(auto_renew, false), coalesce(NOT auto_renew, false)
+FROM last_rows WHERE unit IS NULL AND duplicate IS NOT true;
 
 CREATE TABLE details_seats_before AS
-SELECT span, max(seats) AS seats FROM span_rows CROSS JOIN bounds
-WHERE is_active AND month = three_before AND NOT left_out
-GROUP BY span, own HAVING max(seats) IS NOT NULL;
+WITH before AS (
+    SELECT * FROM span_rows CROSS JOIN bounds
+    WHERE is_active AND month = three_before AND seats IS NOT NULL
+)
+SELECT span, max(seats) AS seats FROM before WHERE unit IS NOT NULL GROUP BY span
+UNION ALL
+SELECT span, seats FROM before WHERE unit IS NULL AND duplicate IS NOT true;
 
 -- Of a subscription with several spans in a month the largest value counts: such months stay by
 -- themselves, all others are one sum.
 CREATE TABLE details_amounts AS
-WITH by_month AS (
-    SELECT span, month, max(billed_revenue) AS billed, max(azure_consumed) AS consumed,
-        count(DISTINCT span) OVER (PARTITION BY customer, product, sku, subscription, own, month)
-            > 1 AS is_shared
-    FROM span_rows CROSS JOIN bounds
-    WHERE month >= first_of_range AND NOT left_out
-    GROUP BY span, customer, product, sku, subscription, own, month
-    HAVING billed IS NOT NULL OR consumed IS NOT NULL
+WITH billed AS (
+    SELECT * FROM span_rows CROSS JOIN bounds WHERE month >= first_of_range
+        AND (billed_revenue IS NOT NULL OR azure_consumed IS NOT NULL)
+),
+by_month AS (
+    SELECT span, unit, month, max(billed_revenue) AS billed, max(azure_consumed) AS consumed
+    FROM billed WHERE unit IS NOT NULL GROUP BY span, unit, month
+    UNION ALL
+    SELECT span, unit, month, billed_revenue, azure_consumed
+    FROM billed WHERE unit IS NULL AND duplicate IS NOT true
+),
+shared AS (
+    SELECT unit, month FROM by_month WHERE unit IS NOT NULL
+    GROUP BY unit, month HAVING count(*) > 1
 )
-SELECT span, CASE WHEN is_shared THEN month END AS month, sum(billed) AS billed,
-    sum(consumed) AS consumed
-FROM by_month GROUP BY ALL;
+SELECT span, shared.month, sum(billed) AS billed, sum(consumed) AS consumed
+FROM by_month LEFT JOIN shared USING (unit, month) GROUP BY span, shared.month;
 
 CREATE TABLE details_use AS FROM use_by_product;
 CREATE TABLE details_months_of_use AS

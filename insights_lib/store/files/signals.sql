@@ -14,26 +14,29 @@ SELECT min(month) FILTER (in_range) AS first_of_range,
     (max(month) FILTER (in_range AND covered) - INTERVAL 3 MONTH)::DATE AS three_before
 FROM months;
 
--- For seats and dates: one line per id, product and SKU; a row without an id stands for itself, and
--- counts only if it is not a duplicate.
+CREATE TEMP TABLE listed AS
+SELECT customer, max(month) AS last_month
+FROM current WHERE month >= (SELECT month_before FROM bounds) GROUP BY customer;
+
+-- For seats and dates, of the months that are asked for: one line per id, product and SKU; a row
+-- without an id stands for itself, and counts only if it is not a duplicate.
 CREATE TEMP TABLE lines AS
+WITH asked AS (
+    SELECT rows.* FROM active_rows rows JOIN listed USING (customer) CROSS JOIN bounds
+    WHERE month IN (last_month, three_before)
+)
 SELECT customer, month, product, sku, subscription,
     max(seats) AS seats,
     max(assigned_seats) AS assigned_seats,
     max(end_date) AS end_date,
     coalesce(bool_or(auto_renew), false) AS renews,
     coalesce(bool_or(NOT auto_renew), false) AS does_not_renew
-FROM (
-    SELECT *, CASE WHEN subscription IS NULL THEN row_number() OVER () END AS own
-    FROM active_rows
-    WHERE month >= (SELECT least(month_before, three_before) FROM bounds)
-        AND (subscription IS NOT NULL OR duplicate IS NOT true)
-)
-GROUP BY customer, month, product, sku, subscription, own;
-
-CREATE TEMP TABLE listed AS
-SELECT customer, max(month) AS last_month
-FROM current WHERE month >= (SELECT month_before FROM bounds) GROUP BY customer;
+FROM asked WHERE subscription IS NOT NULL
+GROUP BY customer, month, product, sku, subscription
+UNION ALL
+SELECT customer, month, product, sku, subscription, seats, assigned_seats, end_date,
+    coalesce(auto_renew, false), coalesce(NOT auto_renew, false)
+FROM asked WHERE subscription IS NULL AND duplicate IS NOT true;
 
 CREATE TEMP TABLE stays AS
 SELECT l.customer, l.last_month,

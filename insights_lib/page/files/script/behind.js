@@ -97,15 +97,16 @@ function customersBehind(choosing) {
 }
 
 // Signals are of the report's own range, so the customers are as they are there.
-function signalBehind({ rows, sets }, { signal }) {
+function signalBehind({ rows, selection, sets }, { signal }) {
   const { latest } = rows.people;
   const bit = 1 << SIGNALS.indexOf(signal);
   const chosen = Array.from(sets.first.keys()).filter(
     (customer) =>
       isCurrent(sets, customer, latest) && (valuesOf(sets, customer).signals & bit) !== 0,
   );
-  const selection = { first: rows.first, last: rows.end };
-  const found = customerRows({ sets, selection }, chosen);
+  const isOwn = selection.first === rows.first && selection.last === rows.end;
+  const range = isOwn ? selection : { first: rows.first, last: rows.end };
+  const found = customerRows({ sets, selection: range }, chosen);
   return { kind: "customers", rows: found.map(({ row }) => row) };
 }
 

@@ -17,30 +17,39 @@ export function listedCustomers(sets, { first, last }) {
 /* Their rows, as the table customers has them: current ones first, then by name, then by key. Beside
  * them stands `number`, the customer. */
 export function customerRows({ sets, selection }, numbers) {
-  const { people } = sets.rows;
-  const latest = lastKnown(sets.rows.covered, selection.first, selection.last);
+  const { keys } = sets.rows.people;
+  if (!made.has(selection)) made.set(selection, new Map());
+  const kept = made.get(selection);
   const found = numbers.map((number) => {
-    const month = lastIn(sets, number, selection.first - 1, selection.last);
-    const held = heldRows(sets, number, month);
-    const isLost = !latest || month !== latest;
-    const name = nameIn(people, held);
-    const order = rankOf(people, name) + (isLost ? people.names.length + 1 : 0);
-    return { number, month, held, isLost, name, order };
+    if (!kept.has(number)) kept.set(number, listing({ sets, selection }, number));
+    return kept.get(number);
   });
-  found.sort(
-    (a, b) => a.order - b.order || byCodePoint(people.keys[a.number], people.keys[b.number]),
-  );
-  return found.map((one) => ({
-    number: one.number,
+  return found.sort((a, b) => a.order - b.order || byCodePoint(keys[a.number], keys[b.number]));
+}
+
+// What was made for a selection, by customer: the list and many marks show the same rows.
+const made = new WeakMap();
+
+// A customer with its row and its place in the order of the table.
+function listing({ sets, selection }, number) {
+  const { people, covered, has_ids: hasIds } = sets.rows;
+  const latest = lastKnown(covered, selection.first, selection.last);
+  const month = lastIn(sets, number, selection.first - 1, selection.last);
+  const held = heldRows(sets, number, month);
+  const isLost = !latest || month !== latest;
+  const name = nameIn(people, held);
+  return {
+    number,
+    order: rankOf(people, name) + (isLost ? people.names.length + 1 : 0),
     row: {
-      customer: people.keys[one.number],
-      customer_name: nameText(people, one.name),
-      ...stayOf(sets, selection, one),
-      ...heldOf(sets, one.held),
-      subscriptions: latest && sets.rows.has_ids[latest] ? idsOf(sets.rows, one.held).size : null,
-      ...ownOf(sets, one.number),
+      customer: people.keys[number],
+      customer_name: nameText(people, name),
+      ...stayOf(sets, selection, { number, month, isLost }),
+      ...heldOf(sets, held),
+      subscriptions: latest && hasIds[latest] ? idsOf(sets.rows, held).size : null,
+      ...ownOf(sets, number),
     },
-  }));
+  };
 }
 
 // The last month from first to last with the customer in C(m), -1 without any.
