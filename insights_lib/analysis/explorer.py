@@ -11,7 +11,7 @@ import pandas as pd
 import traitlets
 from IPython.display import HTML, display
 
-from insights_lib.analysis.partner import Partner, open_partner
+from insights_lib.analysis.partner import Partner, open_partner, partner_of
 from insights_lib.analysis.selection import Choices, Selection, spec_of
 from insights_lib.errors import InsightsError
 from insights_lib.notebook import as_json, as_published, facts_of
@@ -107,6 +107,12 @@ class Explorer(anywidget.AnyWidget):
             self._pick(**message["picked"])
         elif "open" in message:
             self.send({"answer": self._open(**message["open"])})
+            self._get_ready()
+
+    def _get_ready(self) -> None:
+        """Compute what a click asks for, before there is one."""
+        if self._whole.data.spec.role == "executive_report_viewer":
+            self._behind.table("customers")
 
     def _pick(
         self, what: str, mark: dict[str, Any], customers: list[str], months: list[str]
@@ -114,6 +120,8 @@ class Explorer(anywidget.AnyWidget):
         known = self._behind.table("customers").set_index("customer", drop=False)
         # Several customers can share a subscription.
         keys = [key for text in customers for key in _keys_of(text, known.index)]
+        if not set(keys) <= set(known.index):
+            return  # it was clicked just before another partner was opened
         found = known.loc[keys].reset_index(drop=True)
         if months:
             found.insert(0, "month", months)
@@ -129,7 +137,7 @@ class Explorer(anywidget.AnyWidget):
         asked = {"partner": partner, "partner_name": name, "date_range": date_range}
         try:
             spec = report_spec(**{**dict(old), **asked})
-            opened = self._opened(Partner(open_slice(spec), self._whole.language))
+            opened = self._opened(partner_of(spec))
         except InsightsError as error:
             return str(error)
         with self.hold_sync():
@@ -144,6 +152,7 @@ class Explorer(anywidget.AnyWidget):
         if live:
             display(live[0], metadata=live[1], raw=True)  # type: ignore[no-untyped-call]
         display(HTML(self._saved()))  # type: ignore[no-untyped-call]
+        self._get_ready()
 
     def _saved(self) -> str:
         shown = self.partner

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from insights_lib.errors import ParameterError
 from insights_lib.parameters.spec import Filters, ReportSpec
 from insights_lib.parameters.validation import unknown
+from insights_lib.store.choices import nearest
 from insights_lib.tables import FACETS
 
 _MONTHS = ("from", "to")
-_SHOWN = 5  # values that a message names where none is near
 Selection = dict[str, Any]
 
 
@@ -68,9 +67,12 @@ class Choices:
         known = {value.lower(): value for value in self.values[facet]}
         if text.lower() in known:
             return known[text.lower()]
-        near = get_close_matches(text.lower()[:100], known, n=1)
-        hint = f"did you mean {known[near[0]]!r}?" if near else _some(self.values[facet])
-        raise ParameterError(f"selection: no {facet} of the report is {text[:60]!r}; {hint}")
+        if not known:
+            raise ParameterError(f"selection: the exports of the report do not tell {facet}.")
+        raise ParameterError(
+            f"selection: no {facet} of the report is {text[:60]!r}; "
+            f"{nearest(text, self.values[facet])}"
+        )
 
     def _range(self, selection: Mapping[str, Any]) -> Selection:
         whole = self.months[0], self.months[-1]
@@ -96,12 +98,6 @@ def _texts(facet: str, values: object) -> Iterable[str]:
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise ParameterError(f"selection: {facet} takes a text or a list of texts.")
     return dict.fromkeys(texts)
-
-
-def _some(values: tuple[str, ...]) -> str:
-    more = ", …" if len(values) > _SHOWN else ""
-    shown = ", ".join(values[:_SHOWN])
-    return f"it has {shown}{more}." if values else "it has none at all."
 
 
 def spec_of(spec: ReportSpec, months: str, selection: Selection) -> ReportSpec:
