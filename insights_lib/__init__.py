@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from insights_lib.analysis.comparison import compare
+    from insights_lib.analysis.explorer import explore
     from insights_lib.analysis.partner import open_partner
     from insights_lib.analysis.partners import partners
 
-_HOMES = {"partners": "partners", "open_partner": "partner", "compare": "comparison"}
-__all__ = ["compare", "open_partner", "partners"]
+_HOMES = {
+    "partners": "partners",
+    "open_partner": "partner",
+    "compare": "comparison",
+    "explore": "explorer",
+}
+__all__ = ["compare", "explore", "open_partner", "partners"]
 
 
 def __getattr__(name: str) -> Any:

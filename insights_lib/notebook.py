@@ -184,18 +184,23 @@ def publish(name: str, table: pd.DataFrame, figure: go.Figure | None = None) -> 
     if figure is not None:
         if any(trace.type == "choropleth" for trace in figure.data):
             _display({"application/javascript": _WORLD.format(world_shapes())}, "world")
-        _display({FIGURE: _as_json(figure), "text/plain": f"Chart of {name}"}, name)
-    columns = [str(column) for column in table.columns]
-    values = [to_list(table[column]) for column in columns]
-    payload = {"columns": columns, "rows": [list(row) for row in zip(*values, strict=True)]}
+        _display({FIGURE: as_json(figure), "text/plain": f"Chart of {name}"}, name)
+    payload = as_published(table)
     shown = table.astype(object).where(table.notna(), "–")
     html = shown.to_html(index=False, border=0, max_rows=ROWS_SHOWN, float_format="{:.2f}".format)
     text = f"Table {name}, {len(table)} rows"
     _display({TABLE: payload, "text/html": html, "text/plain": text}, name)
 
 
+def as_published(table: pd.DataFrame) -> dict[str, Any]:
+    """A table as the page takes it: `columns`, and `rows` as lists of plain values."""
+    columns = [str(column) for column in table.columns]
+    values = [to_list(table[column]) for column in columns]
+    return {"columns": columns, "rows": [list(row) for row in zip(*values, strict=True)]}
+
+
 @timed("figures")
-def _as_json(figure: go.Figure) -> dict[str, Any]:
+def as_json(figure: go.Figure) -> dict[str, Any]:
     """A figure as JSON can hold it."""
     content: dict[str, Any] = json.loads(figure.to_json())
     return content

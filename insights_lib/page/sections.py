@@ -7,8 +7,9 @@ A section is taken from its notebook alone: the prose, and the figures and table
 import csv
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def report_of(notebooks: Mapping[str, NotebookNode]) -> Report:
                 "ingested during the run. Run it again."
             )
         facts = own
-        sections.append(_section(name, notebook, Language(own["locale"])))
+        sections.append(section_of(name, notebook, Language(own["locale"]), _published))
         for output in _outputs(notebook):
             spent = output.get("metadata", {}).get("insights", {}).get("seconds", {})
             for stage, value in spent.items():
@@ -132,17 +133,35 @@ def _outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
             yield from (output for output in cell.outputs if "data" in output)
 
 
-def _section(name: str, notebook: NotebookNode, language: Language) -> Section:
+def section_of(
+    name: str,
+    notebook: NotebookNode,
+    language: Language,
+    published: Callable[[NotebookNode], dict[str, Any]],
+) -> Section:
+    """A notebook as a section of the page.
+
+    Args:
+        name: What the section is called.
+        notebook: Its cells: the first one has the title and the question.
+        language: The language of headings and prose.
+        published: Gives the name, figure and table that a cell shows, nothing for other cells.
+    """
     section = Section(name, *_heading(notebook.cells[0].source, language))
     title, note = section.title, ""
     for cell in notebook.cells[1:]:
         if cell.cell_type == "markdown":
             title, note = _heading(cell.source, language)
-        published = _published(cell)
-        if published:
-            prose = Markup(markdown2html(note))  # noqa: S704 - the project's prose, not data
-            section.cards.append(Card(**published, title=title, note=prose))
+        shown = published(cell)
+        if shown:
+            prose = Markup(_html_of(note))  # noqa: S704 - the project's prose, not data
+            section.cards.append(Card(**shown, title=title, note=prose))
     return section
+
+
+@cache
+def _html_of(prose: str) -> str:
+    return str(markdown2html(prose))
 
 
 def _heading(source: str, language: Language) -> tuple[str, str]:

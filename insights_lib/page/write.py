@@ -5,6 +5,7 @@ follow the reader's filters. Browsers that cannot unpack them see the notebooks'
 """
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -34,13 +35,16 @@ def write_page(report: Report, rows: dict[str, Any], file: Path) -> None:
         file: The file to write.
     """
     language = Language(report.facts["locale"])
-    plotly = assets.plotly(_traces(report))
+    role = report.facts["role"]
+    # Those that are drawn as their notebook made them.
+    figures = [card.figure for card in _cards(report) if not is_counted(card, role)]
+    plotly = assets.plotly(traces(filter(None, figures)))
     script = assets.text_of("page.min.js")
     tables = report.tables()
-    page = _template().render(
+    page = template("page.html.j2").render(
         facts=report.facts,
         plain_tables=[
-            (card.title, _typed(card.name, tables[card.name]))
+            (card.title, typed(card.name, tables[card.name]))
             for card in _cards(report)
             if card.table
         ],
@@ -51,7 +55,7 @@ def write_page(report: Report, rows: dict[str, Any], file: Path) -> None:
         script=assets.markup(script),
         style=assets.markup(assets.text_of("page.min.css")),
         palettes=PALETTES,
-        content=assets.packed(json.dumps(_content(report, rows, language), separators=(",", ":"))),
+        content=assets.packed(json.dumps(content(report, rows, language), separators=(",", ":"))),
         world=assets.packed_once(world_shapes()),
         plotly=assets.packed_once(plotly),
         plain_rows=PLAIN_ROWS,
@@ -70,8 +74,14 @@ def _cards(report: Report) -> list[Card]:
     return [card for section in report.sections for card in section.cards]
 
 
-def _content(report: Report, rows: dict[str, Any], language: Language) -> dict[str, Any]:
-    """All that files/script/mount.js shows a report of."""
+def content(report: Report, rows: dict[str, Any], language: Language) -> dict[str, Any]:
+    """All that files/script/mount.js shows a report of, in a document or in a cell.
+
+    Args:
+        report: The sections; see `sections.report_of` and `declared.declared_report`.
+        rows: The rows behind it, see `rows.compact_rows`.
+        language: The language of its texts.
+    """
     facts = ("partner", "partner_name", "locale", "role", "as_of", "filters", "warnings")
     return {
         **{name: report.facts[name] for name in facts},
@@ -94,16 +104,17 @@ def _content(report: Report, rows: dict[str, Any], language: Language) -> dict[s
 def _card(card: Card, role: str) -> dict[str, Any]:
     """A card of the page, with its figure and table unless the page counts and draws them."""
     said = {"name": card.name, "title": card.title, "note": card.note}
-    if _is_counted(card, role) or card.table is None:
+    if is_counted(card, role) or card.table is None:
         return said
-    return {**said, "figure": card.figure, "table": _typed(card.name, card.table)}
+    return {**said, "figure": card.figure, "table": typed(card.name, card.table)}
 
 
-def _is_counted(card: Card, role: str) -> bool:
+def is_counted(card: Card, role: str) -> bool:
+    """Whether the page of a role counts a card itself, and draws it."""
     return card.name in TABLES and TABLES[card.name].counted_for(role)
 
 
-def _typed(name: str, table: dict[str, Any]) -> dict[str, Any]:
+def typed(name: str, table: dict[str, Any]) -> dict[str, Any]:
     """A published table as `rows` by the names of their `columns`, of which it gives the kinds.
 
     The kinds of a table that is not declared follow from its values.
@@ -118,17 +129,14 @@ def _typed(name: str, table: dict[str, Any]) -> dict[str, Any]:
     return {"columns": {column: kind(column) for column in table["columns"]}, "rows": rows}
 
 
-def _traces(report: Report) -> frozenset[str]:
-    """The kinds of traces in figures that are drawn as their notebook made them."""
-    role = report.facts["role"]
-    figures = [
-        card.figure for card in _cards(report) if card.figure and not _is_counted(card, role)
-    ]
+def traces(figures: Iterable[dict[str, Any]]) -> frozenset[str]:
+    """The kinds of traces in figures as JSON holds them."""
     return frozenset(trace.get("type", "scatter") for figure in figures for trace in figure["data"])
 
 
 @cache
-def _template() -> Any:
+def template(name: str) -> Any:
+    """A template of the page's files, which escapes what it is given."""
     environment = Environment(
         loader=FileSystemLoader(assets.PAGE_FILES),
         autoescape=True,
@@ -136,4 +144,4 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.j2")
+    return environment.get_template(name)

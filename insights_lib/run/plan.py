@@ -2,7 +2,6 @@
 
 import hashlib
 import platform
-import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,15 +13,14 @@ from typing import Literal
 from insights_lib.disk import digest
 from insights_lib.errors import ParameterError, ReportError, StoreError, reason_of
 from insights_lib.outputs import Manifest, Outputs, failed_folder
+from insights_lib.page.notebooks import NOTEBOOKS, section_files
 from insights_lib.parameters.spec import DateRange, ReportSpec
 from insights_lib.parameters.validation import unknown
 from insights_lib.store.catalog import reading
 from insights_lib.store.partners import PartnerParts, partner_parts
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 _SOFTWARE = ("partner-insights", "papermill", "nbconvert", "pandas", "plotly", "duckdb")
 _LIBRARY = Path(__file__).parents[1]
-_SECTION = re.compile(r"\d\d_\w+\.ipynb")  # not 08_seats-Copy1.ipynb, as JupyterLab makes it
 
 Status = Literal["fresh", "stale", "failed", "never run"]
 Fingerprint = dict[str, str]
@@ -81,7 +79,7 @@ def notebooks(sections: tuple[str, ...] = ()) -> tuple[Path, ...]:
         ReportError: There is none.
         ParameterError: A section is not known.
     """
-    found = tuple(file for file in sorted(NOTEBOOKS.glob("*.ipynb")) if _is_section(file))
+    found = section_files(NOTEBOOKS)
     if not found:
         raise ReportError(
             f"{NOTEBOOKS}: no notebook is here that is named like 08_seats.ipynb; run from the "
@@ -96,11 +94,8 @@ def notebooks(sections: tuple[str, ...] = ()) -> tuple[Path, ...]:
 
 def other_notebooks() -> list[Path]:
     """The notebooks beside the sections, which no report is made of."""
-    return [file for file in sorted(NOTEBOOKS.glob("*.ipynb")) if not _is_section(file)]
-
-
-def _is_section(file: Path) -> bool:
-    return bool(_SECTION.fullmatch(file.name))
+    sections = section_files(NOTEBOOKS)
+    return [file for file in sorted(NOTEBOOKS.glob("*.ipynb")) if file not in sections]
 
 
 def plan_reports(specs: Iterable[ReportSpec], outputs: Outputs) -> list[PlannedReport]:

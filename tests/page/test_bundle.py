@@ -13,7 +13,8 @@ from insights_lib.page.assets import BUNDLED_TRACES, PAGE_FILES, plotly
 from insights_lib.page.write import PALETTES
 
 ROOT = Path(__file__).parents[2]
-BUILT = ("page.min.js", "page.min.css", "LICENSES.txt")
+BUNDLES = ("page", "widget", "saved")
+BUILT = (*(f"{name}.min.{kind}" for name in BUNDLES for kind in ("js", "css")), "LICENSES.txt")
 
 
 def node(*arguments: str | Path) -> str:

@@ -1,5 +1,6 @@
-// Builds page.min.js and page.min.css of script/ and style/, and LICENSES.txt of the packages that
-// are in them: beside this file, or in the folder that is named.
+// Builds the scripts and style sheets of script/ and style/: for the page in a file of its own, live
+// in a notebook's cell, and as the notebook keeps it; and LICENSES.txt of the packages that are in
+// them. They go beside this file, or into the folder that is named.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +14,10 @@ const { metafile } = await build({
   entryPoints: [
     { in: "script/report.js", out: "page.min" },
     { in: "style/page.css", out: "page.min" },
+    { in: "script/widget.js", out: "widget.min" },
+    { in: "style/widget.css", out: "widget.min" },
+    { in: "script/saved.js", out: "saved.min" },
+    { in: "style/saved.css", out: "saved.min" },
   ],
   outdir: folder,
   bundle: true,

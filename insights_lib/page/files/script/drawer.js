@@ -33,17 +33,19 @@ export class Drawer {
   open(mark) {
     const { filters, address } = this.report;
     const kept = [filters.query, writeMark(mark)].filter(Boolean).join("&");
-    this.show(mark);
+    const found = this.show(mark);
+    if (found) this.report.picked({ mark, what: this.chip.textContent, ...found });
     if (address.enter) address.enter(kept);
     else address.write(kept);
     this.report.settled();
   }
 
+  // Gives what it shows; null if that is not to be found.
   show(mark) {
     const { report } = this;
     const { t, filters } = report;
     const found = rowsBehind(report.source, mark);
-    if (!found) return;
+    if (!found) return null;
     this.mark = mark;
     this.chip.textContent = wordsOf(mark, t);
     this.months.textContent = filters.any ? filters.sentence : "";
@@ -51,6 +53,7 @@ export class Drawer {
     if (!this.dialog.open) this.dialog.showModal();
     this.list.show(found);
     report.root.classList.add("opened");
+    return found;
   }
 
   // Shows what the address keeps, which may be nothing.

@@ -23,11 +23,15 @@ import { followOverlays, followPrinter, followWidth, Sight, Theme } from "./view
  *   address  where the selection is kept: {read(), write(text), follow(changed, signal)}, and
  *            perhaps enter(text) and leave(text), between which there is a way back; left out, the
  *            report keeps it to itself
- *   theme    {kept, keep(theme), show(theme)}, see Theme; may be left out
+ *   theme    {kept, keep, show, outside, follow}, see Theme; may be left out
+ *   picked   told of each number that is opened: {mark, what, kind, rows}, the mark in words, and
+ *            what behind() gives; may be left out
  *
  * Returns {ready, destroy}: a promise that all of it is shown, and a function that takes it away. */
-export function mount(place, content, { library, address = ownAddress(), theme = {} }) {
+export function mount(place, content, options) {
+  const { library, address = ownAddress(), theme = {}, picked = () => {} } = options;
   const report = new Report(content, address, theme);
+  report.picked = picked;
   place.append(report.root);
   report.show();
   report.drawer?.follow();

@@ -2,6 +2,15 @@
 
 import { element } from "./dom.js";
 
+/* What a report is drawn with, of packed texts: what assets.plotly() in Python wraps plotly.js in, and
+ * the shapes of countries as JSON. */
+export function libraryOf(plotly, world) {
+  const script = element("script", {}, plotly);
+  document.head.append(script);
+  script.remove();
+  return { make: script.plotly, world: JSON.parse(world) };
+}
+
 /* make is what assets.plotly() in Python wraps plotly.js in; testerId names the element by which
  * plotly measures texts. */
 export function ownPlotly(make, world, testerId) {

@@ -1,7 +1,7 @@
 // Opens report.html: unpacks what it holds, and mounts the report with all of the document to itself.
 
-import { element } from "./dom.js";
 import { mount } from "./mount.js";
+import { libraryOf } from "./plotly.js";
 import { unpacked } from "./rows.js";
 
 const packed = (id) => unpacked(document.getElementById(id).textContent);
@@ -38,11 +38,7 @@ const theme = {
 };
 
 async function library() {
-  const world = JSON.parse(await packed("world"));
-  const script = element("script", {}, await packed("plotly"));
-  document.head.append(script);
-  script.remove();
-  return { make: script.plotly, world };
+  return libraryOf(await packed("plotly"), await packed("world"));
 }
 
 async function start() {

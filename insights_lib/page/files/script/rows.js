@@ -5,8 +5,12 @@ import { openPeople } from "./people.js";
 import { bitOf, windowOf } from "./sets.js";
 
 // The text of a packed block: base64 of gzip, as it stands in the page.
-export async function unpacked(base64) {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+export function unpacked(base64) {
+  return inflated(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
+}
+
+// The text of bytes that gzip has made.
+export async function inflated(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).text();
 }

@@ -5,9 +5,11 @@ import { button, focused } from "./dom.js";
 
 const MOST_PRINTED = 60; // rows of a table that paper shows
 
-/* Light or dark as the system has it, until the reader switches. own is {kept, keep, show}, all of
- * them optional: the theme that the reader once chose, a function that keeps another, and one that
- * is told which theme is shown. */
+/* Light or dark as the system has it, until the reader switches. own is {kept, keep, show, outside,
+ * follow}, all of them optional: the theme that the reader once chose, a function that keeps another,
+ * one that is told which theme is shown; one that gives the theme of what is around the report, if it
+ * has one, which then stands for the system's, and follow(changed, signal), which tells when that
+ * changes and ends the reader's choice. */
 export class Theme {
   constructor({ root, figures, t, signal }, own, redraw) {
     Object.assign(this, { root, figures, own, redraw });
@@ -15,10 +17,15 @@ export class Theme {
     this.kept = own.kept ?? null;
     this.system = window.matchMedia("(prefers-color-scheme: dark)");
     this.system.addEventListener("change", () => this.change(), { signal });
+    const again = () => {
+      this.kept = null;
+      this.change();
+    };
+    own.follow?.(again, signal);
   }
 
   get current() {
-    return this.kept ?? (this.system.matches ? "dark" : "light");
+    return this.kept ?? this.own.outside?.() ?? (this.system.matches ? "dark" : "light");
   }
 
   // Shows a theme; redrawing what is drawn already is left to the caller.
