@@ -37,6 +37,7 @@ class Outputs:
         self.mail_log = self.folder / "mail.log"  # why messages have tables in place of charts
         self.linked = self.folder / "_linked"  # what messages link to; the only folder to serve
         self.dry_run = self.folder / "_dry-run"  # the messages of the last dry run
+        self.previews = self.folder / "preview"  # what single notebooks look like as sections
         self._mailing = self.folder / ".mailing.lock"
         self._forgetting = self.folder / ".forgetting.lock"
 
@@ -61,6 +62,10 @@ class Outputs:
         """Delete the messages of the last dry run."""
         for file in self.dry_run.rglob("*.eml"):
             file.unlink()
+
+    def forget_previews(self) -> None:
+        """Delete what single notebooks looked like."""
+        shutil.rmtree(self.previews, ignore_errors=True)
 
     @contextmanager
     def locked(self, wait: bool = False) -> Iterator[Path]:

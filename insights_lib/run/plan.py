@@ -22,6 +22,7 @@ from insights_lib.store.partners import PartnerParts, partner_parts
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 _SOFTWARE = ("partner-insights", "papermill", "nbconvert", "pandas", "plotly", "duckdb")
 _LIBRARY = Path(__file__).parents[1]
+TOUR = "explore.ipynb"  # leads through Python, and is no section
 _SECTION = re.compile(r"\d\d_\w+\.ipynb")  # not 08_seats-Copy1.ipynb, as JupyterLab makes it
 
 Status = Literal["fresh", "stale", "failed", "never run"]
@@ -95,8 +96,9 @@ def notebooks(sections: tuple[str, ...] = ()) -> tuple[Path, ...]:
 
 
 def other_notebooks() -> list[Path]:
-    """The notebooks beside the sections, which no report is made of."""
-    return [file for file in sorted(NOTEBOOKS.glob("*.ipynb")) if not _is_section(file)]
+    """The notebooks beside the sections and the tour, which no report is made of."""
+    beside = (file for file in sorted(NOTEBOOKS.glob("*.ipynb")) if not _is_section(file))
+    return [file for file in beside if file.name != TOUR]
 
 
 def _is_section(file: Path) -> bool:
