@@ -90,7 +90,7 @@ class Outputs:
 
     @contextmanager
     def mailing(self) -> Iterator[None]:
-        """Keep what reports say from being forgotten while a message is made of one and sent."""
+        """Keep what reports say from being forgotten while a message, or a preview, is made."""
         make_folder(self.folder)
         with locked(self._forgetting):  # whoever forgets goes first
             pass

@@ -89,7 +89,8 @@ def preview_of(notebook: Path, spec: ReportSpec, outputs: Outputs) -> Preview:
     if planned.folder is None:
         raise ReportError(planned.reason)
     make_folder(outputs.previews)
-    with TemporaryDirectory(dir=outputs.previews, prefix=".") as work:
+    # What is forgotten meanwhile would come back.
+    with outputs.mailing(), TemporaryDirectory(dir=outputs.previews, prefix=".") as work:
         request = RenderRequest(replace(planned, sections=(file,)), Path(work), _SECONDS, _SECONDS)
         data = open_slice(request.spec)
         for name in ("slice", "notebooks"):

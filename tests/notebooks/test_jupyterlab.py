@@ -80,7 +80,7 @@ def test_charts_and_tables_can_be_read_in_both_themes(
         "theme => jupyterapp.commands.execute('apputils:change-theme', { theme }).then(() => null)",
         theme,
     )
-    notebook.tab.locator(f"body[data-jp-theme-name='{theme}']").wait_for()
+    notebook.tab.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
     notebook.run_all()
     shown = notebook.output(shown_in)
     labels = shown.locator(".main-svg text:visible")
