@@ -190,9 +190,7 @@ def publish(name: str, table: pd.DataFrame, figure: go.Figure | None = None) -> 
         if any(trace.type == "choropleth" for trace in figure.data):
             _display({_SCRIPT: _WORLD.format(world_shapes())}, "world")
         _display({"text/plain": f"Chart of {name}", **_drawn(figure)}, name)
-    columns = [str(column) for column in table.columns]
-    values = [to_list(table[column]) for column in columns]
-    payload = {"columns": columns, "rows": [list(row) for row in zip(*values, strict=True)]}
+    payload = as_published(table)
     text = f"Table {name}, {len(table)} rows"
     shown = table.astype(object).where(table.notna(), "–")
     style: dict[str, Any] = {"index": False, "float_format": "{:.2f}".format}
@@ -201,6 +199,20 @@ def publish(name: str, table: pd.DataFrame, figure: go.Figure | None = None) -> 
         text = f"{text}\n{lines}"
     rows = shown.to_html(**style, border=0, max_rows=ROWS_SHOWN)
     _display({TABLE: payload, "text/html": rows, "text/plain": text}, name)
+
+
+def as_published(table: pd.DataFrame) -> dict[str, Any]:
+    """A table as the page takes it: `columns`, and `rows` as lists of plain values."""
+    columns = [str(column) for column in table.columns]
+    values = [to_list(table[column]) for column in columns]
+    return {"columns": columns, "rows": [list(row) for row in zip(*values, strict=True)]}
+
+
+@timed("figures")
+def as_json(figure: go.Figure) -> dict[str, Any]:
+    """A figure as JSON can hold it."""
+    content: dict[str, Any] = json.loads(figure.to_json())
+    return content
 
 
 def _opening_html(lines: list[str]) -> dict[str, str]:
@@ -213,15 +225,13 @@ def _opening_html(lines: list[str]) -> dict[str, str]:
     return {"text/html": f"<p>{'<br>'.join(map(html.escape, lines))}</p>\n{drawing()}"}
 
 
-@timed("figures")
 def _drawn(figure: go.Figure) -> dict[str, Any]:
     """A figure by its media types."""
-    content = str(figure.to_json())
-    drawn: dict[str, Any] = {FIGURE: json.loads(content)}
+    content = as_json(figure)
     if in_run():
-        return drawn
+        return {FIGURE: content}
     kinds = frozenset(trace.type for trace in figure.data)
-    return {**drawn, "text/html": chart_html(content, kinds)}
+    return {FIGURE: content, "text/html": chart_html(json.dumps(content), kinds)}
 
 
 def _display(bundle: dict[str, Any], name: str) -> None:
