@@ -65,7 +65,8 @@ class Outputs:
 
     def forget_previews(self) -> None:
         """Delete what single notebooks looked like."""
-        shutil.rmtree(self.previews, ignore_errors=True)
+        if self.previews.exists():
+            shutil.rmtree(self.previews)
 
     @contextmanager
     def locked(self, wait: bool = False) -> Iterator[Path]:
