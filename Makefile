@@ -49,8 +49,9 @@ lint: install node_modules/.installed ## Check style, formatting and types
 	@$(WITH_NODE) node_modules/.bin/eslint $(PAGE) tests
 	@$(WITH_NODE) node_modules/.bin/prettier --check --log-level=warn $(PAGE_FILES)
 
-lab: install demo ## Open the notebooks in JupyterLab; LAB="--port 9999" hands options on to it
-	@$(BIN)/jupyter lab notebooks $(LAB)
+lab: install demo ## Open the guided tour in JupyterLab; LAB="--port 9999" hands options on to it
+	@mkdir -p workbench
+	@$(BIN)/jupyter lab notebooks/explore.ipynb --ServerApp.root_dir="$(CURDIR)" $(LAB)
 
 lock: install ## Pin what pyproject.toml asks for; UPGRADE=--upgrade takes the newest versions
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

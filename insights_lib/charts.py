@@ -164,8 +164,9 @@ def distribution(table: pd.DataFrame, language: Language) -> go.Figure:
                 horizontal_bars([name], [count], [share], language, name=name, marker=marker)
             )
     layout = {**bar_axes(), "bargap": 0.5, "updatemenus": tabs_menu(traces, tabs)}
+    layout |= {"barmode": "overlay", "showlegend": False}  # the names are beside the bars
     margin = {"r": BESIDE_BARS, "t": BELOW_TABS}
-    return figure(traces, language, 420, barmode="overlay", margin=margin, **layout)
+    return figure(traces, language, 420, margin=margin, **layout)
 
 
 @timed("figures")
@@ -230,7 +231,9 @@ def distribution_trend(table: pd.DataFrame, language: Language) -> go.Figure:
         tabs[language.name(dimension)] = range(first, len(traces))
     layout = {**month_axes(slider=True), "updatemenus": tabs_menu(traces, tabs)}
     layout |= {"barmode": "stack", "hovermode": "x unified", "margin": {"t": BELOW_TABS}}
-    return figure(traces, language, 460, **layout)
+    # Below the slider: ten names take several lines, which above the chart would be under the tabs.
+    legend = {"yref": "container", "y": 0, "yanchor": "bottom", "traceorder": "normal"}
+    return figure(traces, language, 520, legend=legend, **layout)
 
 
 def _series(table: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:

@@ -4,7 +4,7 @@ import typer
 
 from insights_lib.commands.data import demo, ingest, partners
 from insights_lib.commands.mail import history, send
-from insights_lib.commands.reports import run, status
+from insights_lib.commands.reports import preview, run, status
 from insights_lib.commands.retention import forget, prune
 from insights_lib.commands.schedule import schedule
 
@@ -17,7 +17,9 @@ def program() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for command in (demo, ingest, partners, run, status, send, history, schedule, prune, forget):
+    reports = (preview, run, status)
+    others = (send, history, schedule, prune, forget)
+    for command in (demo, ingest, partners, *reports, *others):
         commands.command()(command)
     return commands
 

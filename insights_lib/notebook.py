@@ -4,6 +4,7 @@ Each output carries its data under a media type of this project, so that an exec
 holds all that the report's page and CSV files are made of.
 """
 
+import html
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 from insights_lib import charts, metrics
@@ -21,16 +23,19 @@ from insights_lib.parameters.spec import report_spec
 from insights_lib.parameters.validation import unknown
 from insights_lib.presentation.figures import to_list, world_shapes
 from insights_lib.presentation.language import Language
+from insights_lib.presentation.offline import chart_html, drawing
 from insights_lib.store.partners import partner_ids
 from insights_lib.store.parts import Part
-from insights_lib.store.saved_slice import saved_slice
+from insights_lib.store.saved_slice import in_run, saved_slice
 from insights_lib.store.slice import Slice, open_slice
 from insights_lib.tables import FACTS, FIGURE, TABLE, TABLES
 from insights_lib.timing import seconds_by_stage, timed
 
 ROWS_SHOWN = 20
+COLUMNS_PRINTED = 8  # of a table as text
 OPTIONS = ("as_of", "active_states", "partner_name", "store")
 
+_SCRIPT = "application/javascript"
 # Where plotly looks for the shapes of the countries before it would ask the network for them.
 _WORLD = "window.PlotlyGeoAssets = {{topojson: {{world_110m: {}}}}};"
 
@@ -148,7 +153,7 @@ def open_report(  # noqa: PLR0913, PLR0917 - the parameters of a notebook
     months = f"{language.month(facts['first'])} – {language.month(facts['last'])}"
     lines = [f"{data.partner_name} ({data.spec.partner}), {months}"]
     lines += [*data.spec.filters.texts(), *facts["warnings"]]
-    _display({FACTS: facts, "text/plain": "\n".join(lines)}, "facts")
+    _display({FACTS: facts, "text/plain": "\n".join(lines), **_opening_html(lines)}, "facts")
     return Report(data, language)
 
 
@@ -183,13 +188,17 @@ def publish(name: str, table: pd.DataFrame, figure: go.Figure | None = None) -> 
     """
     if figure is not None:
         if any(trace.type == "choropleth" for trace in figure.data):
-            _display({"application/javascript": _WORLD.format(world_shapes())}, "world")
-        _display({FIGURE: as_json(figure), "text/plain": f"Chart of {name}"}, name)
+            _display({_SCRIPT: _WORLD.format(world_shapes())}, "world")
+        _display({"text/plain": f"Chart of {name}", **_drawn(figure)}, name)
     payload = as_published(table)
-    shown = table.astype(object).where(table.notna(), "–")
-    html = shown.to_html(index=False, border=0, max_rows=ROWS_SHOWN, float_format="{:.2f}".format)
     text = f"Table {name}, {len(table)} rows"
-    _display({TABLE: payload, "text/html": html, "text/plain": text}, name)
+    shown = table.astype(object).where(table.notna(), "–")
+    style: dict[str, Any] = {"index": False, "float_format": "{:.2f}".format}
+    if not in_run():
+        lines = shown.to_string(**style, max_rows=ROWS_SHOWN, max_cols=COLUMNS_PRINTED)
+        text = f"{text}\n{lines}"
+    rows = shown.to_html(**style, border=0, max_rows=ROWS_SHOWN)
+    _display({TABLE: payload, "text/html": rows, "text/plain": text}, name)
 
 
 def as_published(table: pd.DataFrame) -> dict[str, Any]:
@@ -206,7 +215,30 @@ def as_json(figure: go.Figure) -> dict[str, Any]:
     return content
 
 
+def _opening_html(lines: list[str]) -> dict[str, str]:
+    """The lines as HTML, with what draws the charts of a saved notebook.
+
+    A run has no use for it: what it makes of the notebooks is the page.
+    """
+    if in_run() or not InteractiveShell.initialized():
+        return {}
+    return {"text/html": f"<p>{'<br>'.join(map(html.escape, lines))}</p>\n{drawing()}"}
+
+
+def _drawn(figure: go.Figure) -> dict[str, Any]:
+    """A figure by its media types."""
+    content = as_json(figure)
+    if in_run():
+        return {FIGURE: content}
+    kinds = frozenset(trace.type for trace in figure.data)
+    return {FIGURE: content, "text/html": chart_html(json.dumps(content), kinds)}
+
+
 def _display(bundle: dict[str, Any], name: str) -> None:
+    if not InteractiveShell.initialized():  # a script, where IPython would print the dictionary
+        if not bundle.keys() & {FIGURE, _SCRIPT}:
+            display(bundle["text/plain"])  # type: ignore[no-untyped-call]
+        return
     metadata = {"insights": {"name": name, "seconds": seconds_by_stage()}}
     display(bundle, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
 

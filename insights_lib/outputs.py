@@ -37,6 +37,7 @@ class Outputs:
         self.mail_log = self.folder / "mail.log"  # why messages have tables in place of charts
         self.linked = self.folder / "_linked"  # what messages link to; the only folder to serve
         self.dry_run = self.folder / "_dry-run"  # the messages of the last dry run
+        self.previews = self.folder / "preview"  # what single notebooks look like as sections
         self._mailing = self.folder / ".mailing.lock"
         self._forgetting = self.folder / ".forgetting.lock"
 
@@ -62,6 +63,11 @@ class Outputs:
         for file in self.dry_run.rglob("*.eml"):
             file.unlink()
 
+    def forget_previews(self) -> None:
+        """Delete what single notebooks looked like."""
+        if self.previews.exists():
+            shutil.rmtree(self.previews)
+
     @contextmanager
     def locked(self, wait: bool = False) -> Iterator[Path]:
         """Have the folder for oneself, and an empty folder in it to make reports in.
@@ -85,7 +91,7 @@ class Outputs:
 
     @contextmanager
     def mailing(self) -> Iterator[None]:
-        """Keep what reports say from being forgotten while a message is made of one and sent."""
+        """Keep what reports say from being forgotten while a message, or a preview, is made."""
         make_folder(self.folder)
         with locked(self._forgetting):  # whoever forgets goes first
             pass

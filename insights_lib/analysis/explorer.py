@@ -23,6 +23,7 @@ from insights_lib.page.sections import Card
 from insights_lib.page.write import content, is_counted
 from insights_lib.parameters.spec import PRESETS, report_spec
 from insights_lib.presentation.figures import world_shapes
+from insights_lib.presentation.offline import BUNDLED_TRACES
 from insights_lib.store.partners import partner_ids
 from insights_lib.store.slice import open_slice
 from insights_lib.tables import TABLES
@@ -186,7 +187,7 @@ def _keys_of(text: str, known: "pd.Index[Any]") -> list[str]:
 def _library() -> bytes:
     """What every report is drawn with: plotly.js, the shapes of countries, and the style."""
     texts = {
-        "plotly": assets.plotly(assets.BUNDLED_TRACES),
+        "plotly": assets.plotly(BUNDLED_TRACES),
         "world": world_shapes(),
         "style": assets.text_of("widget.min.css"),
     }

@@ -1,6 +1,7 @@
-"""`insights run` and `status`: the reports, and their status."""
+"""`insights run`, `status` and `preview`: the reports, their status, and what one could show."""
 
 import signal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,8 +12,9 @@ from insights_lib.mail.mailing import Mailing
 from insights_lib.mail.send import MailStatus, mail_statuses_now
 from insights_lib.outputs import Outputs
 from insights_lib.parameters.requests import Overrides, range_of, requested_specs
-from insights_lib.parameters.spec import Filters
+from insights_lib.parameters.spec import Filters, found_above
 from insights_lib.run.plan import PlannedReport, plan_reports
+from insights_lib.run.preview import preview_of, preview_spec
 from insights_lib.run.reports import Settings
 from insights_lib.run.run import plan_run
 
@@ -89,3 +91,23 @@ def status(
             reports = plan_reports(requested_specs(parameters, asked), folder)
             options.show([one.row() for one in reports], PlannedReport.COLUMNS, as_json)
         options.exit_unless(all(one.folder for one in reports))  # all could be planned
+
+
+def preview(
+    notebook: Annotated[Path, typer.Argument(help="Such as workbench/11_seats.ipynb.")],
+    partner: Annotated[str | None, typer.Option(help="Partner id.")] = None,
+    store: options.StoreToRead = str(options.STORE),
+    outputs: options.Outputs = options.OUTPUTS,
+    parameters: options.Parameters = options.PARAMETERS,
+    debug: options.Debug = False,
+) -> None:
+    """Show a notebook as the section of a report that it would be, or the cell that fails."""
+    with options.sentences(debug):
+        spec = preview_spec(found_above(parameters), partner, store)
+        made = preview_of(notebook, spec, Outputs(found_above(outputs)))
+        if made.page:
+            options.show_lines([made.page])
+        else:
+            options.show_lines([made.traceback] if debug else [], to=options.errors)
+            options.show_lines([made.failure], to=options.errors)
+        options.exit_unless(made.page is not None)

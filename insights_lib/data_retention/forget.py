@@ -85,6 +85,7 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
     try:
         with outputs.locked() as work, outputs.forgetting():
             outputs.forget_dry_run()
+            outputs.forget_previews()
             with writing(store) as db:
                 found = _find(key, store)
                 files = sorted({one.file for one in found})

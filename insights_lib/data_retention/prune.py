@@ -48,6 +48,7 @@ def prune(outputs: Outputs, retention: Retention, now: datetime | None = None) -
     now = now or datetime.now(UTC)
     before = now - timedelta(days=retention.reports_days)
     outputs.forget_dry_run()
+    outputs.forget_previews()
     with outputs.locked() as work:
         old: list[Path] = []
         for folder in [*outputs.report_folders(), *outputs.failed_folders()]:

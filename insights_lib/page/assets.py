@@ -8,11 +8,10 @@ from functools import cache
 from pathlib import Path
 
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
+
+from insights_lib.presentation.offline import plotly_source
 
 PAGE_FILES = Path(__file__).parent / "files"
-# The kinds of traces in files/plotly/plotly.min.js; see the entry.js beside it.
-BUNDLED_TRACES = frozenset({"bar", "choropleth", "pie", "scatter"})
 
 # What plotly.js would share with the whole document, and what each has for itself instead.
 _SHARED = {
@@ -40,8 +39,7 @@ def plotly(kinds: frozenset[str]) -> str:
         that makes a plotly of one's own, of the shapes of countries and an id for the element by
         which it measures texts.
     """
-    small = f"{text_of('plotly/plotly.min.js')}\nmodule.exports = Plotly;"
-    source = small if kinds <= BUNDLED_TRACES else str(get_plotlyjs())
+    source = plotly_source(kinds)
     for shared, own in _SHARED.items():
         source = source.replace(shared, own)
     # In parentheses, because browsers then compile all of it at once.

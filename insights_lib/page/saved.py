@@ -7,6 +7,7 @@ from insights_lib.page.sections import Report
 from insights_lib.page.write import PLAIN_ROWS, template, traces, typed
 from insights_lib.presentation.figures import world_shapes
 from insights_lib.presentation.language import Language
+from insights_lib.presentation.offline import BUNDLED_TRACES
 
 
 def saved_page(report: Report, language: Language) -> str:
@@ -21,9 +22,7 @@ def saved_page(report: Report, language: Language) -> str:
     """
     cards = [card for section in report.sections for card in section.cards]
     drawn = {card.name: card.figure for card in cards if card.figure and card.name != "summary"}
-    figures = {
-        name: figure for name, figure in drawn.items() if traces([figure]) <= assets.BUNDLED_TRACES
-    }
+    figures = {name: figure for name, figure in drawn.items() if traces([figure]) <= BUNDLED_TRACES}
     page: str = template("saved.html.j2").render(
         facts=report.facts,
         sections=report.sections,
@@ -36,7 +35,7 @@ def saved_page(report: Report, language: Language) -> str:
         },
         packed_figures=assets.packed(json.dumps(figures, separators=(",", ":"))),
         world=assets.packed_once(world_shapes()),
-        plotly=assets.packed_once(assets.plotly(assets.BUNDLED_TRACES)),
+        plotly=assets.packed_once(assets.plotly(BUNDLED_TRACES)),
         script=assets.markup(assets.text_of("saved.min.js")),
         style=assets.markup(assets.text_of("saved.min.css")),
         plain_rows=PLAIN_ROWS,

@@ -23,12 +23,20 @@ LONGEST_RANGE = 60  # months
 RANGES = f"{', '.join(PRESETS)}, or two months such as 2025-01_2025-12"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 # Devices of Windows, and what stands beside the partners in the folder of the reports.
-_RESERVED = re.compile(r"(?i:(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(log|sqlite|lock)([.-].*)?)")
+_RESERVED = re.compile(
+    r"(?i:(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(log|sqlite|lock)([.-].*)?|preview)"
+)
 
 
 def is_safe_name(text: str) -> bool:
     """Whether a partner id can name a folder on every system without escaping from it."""
     return bool(_SAFE_NAME.fullmatch(text)) and not _RESERVED.fullmatch(text)
+
+
+def found_above(path: Path) -> Path:
+    """A relative path where it exists: here, or in a folder above; if nowhere, here."""
+    here = Path.cwd()
+    return next((f / path for f in (here, *here.parents) if (f / path).exists()), here / path)
 
 
 def month_after(month: date, months: int = 1) -> date:
@@ -166,8 +174,7 @@ def store_place(value: Path | str) -> Path | str:
     """A URL, or a relative path where it exists: here, or in a folder above, as notebooks are."""
     if "://" in str(value):
         return _folder_url(str(value))
-    here = Path.cwd()
-    return next((f / value for f in (here, *here.parents) if (f / value).exists()), here / value)
+    return found_above(Path(value))
 
 
 def _store(value: object) -> object:

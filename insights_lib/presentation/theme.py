@@ -53,17 +53,14 @@ MAP_SCALE = [[i / 2, LIGHT[f"map-{i + 1}"]] for i in range(3)]
 @cache
 def template(separators: str) -> go.layout.Template:
     """The plotly template of the report's figures, with a language's separators in numbers."""
-    return _template(LIGHT, separators=separators, paper_bgcolor="rgba(0,0,0,0)")
+    return _template(LIGHT, separators=separators)
 
 
 @cache
 def own_templates() -> dict[str, go.layout.Template]:
     """The same look for charts of one's own, on light ground and on dark ground, by name."""
     palettes = {"insights": LIGHT, "insights_dark": DARK}
-    return {
-        name: _template(palette, paper_bgcolor=palette["card"])
-        for name, palette in palettes.items()
-    }
+    return {name: _template(palette) for name, palette in palettes.items()}
 
 
 def _template(colors: dict[str, str], **layout: str) -> go.layout.Template:
@@ -79,7 +76,9 @@ def _template(colors: dict[str, str], **layout: str) -> go.layout.Template:
     return go.layout.Template(
         layout={
             "font": {"family": FONT, "size": 13, "color": colors["ink"]},
-            "plot_bgcolor": "rgba(0,0,0,0)",
+            # Whatever JupyterLab's theme is.
+            "paper_bgcolor": colors["card"],
+            "plot_bgcolor": colors["card"],
             "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
             "colorway": categories,
             "hoverlabel": {

@@ -21,6 +21,7 @@ from insights_lib.store.partners import PartnerParts, partner_parts
 
 _SOFTWARE = ("partner-insights", "papermill", "nbconvert", "pandas", "plotly", "duckdb")
 _LIBRARY = Path(__file__).parents[1]
+TOUR = "explore.ipynb"  # leads through Python, and is no section
 
 Status = Literal["fresh", "stale", "failed", "never run"]
 Fingerprint = dict[str, str]
@@ -93,9 +94,9 @@ def notebooks(sections: tuple[str, ...] = ()) -> tuple[Path, ...]:
 
 
 def other_notebooks() -> list[Path]:
-    """The notebooks beside the sections, which no report is made of."""
-    sections = section_files(NOTEBOOKS)
-    return [file for file in sorted(NOTEBOOKS.glob("*.ipynb")) if file not in sections]
+    """The notebooks beside the sections and the tour, which no report is made of."""
+    known = (*section_files(NOTEBOOKS), NOTEBOOKS / TOUR)
+    return [file for file in sorted(NOTEBOOKS.glob("*.ipynb")) if file not in known]
 
 
 def plan_reports(specs: Iterable[ReportSpec], outputs: Outputs) -> list[PlannedReport]:

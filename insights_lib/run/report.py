@@ -191,7 +191,7 @@ def _make_page(
     workdir = report.request.workdir
     with report.step("page"):
         content = report_of(executed)
-        _refuse_other(content.facts, data)
+        refuse_other(content.facts, data)
         report.tables_sha256 = write_tables(content, workdir / "data")
         write_page(content, compact_rows(data), workdir / "report.html")
     if report.failures:
@@ -210,7 +210,7 @@ def _add_up_stages(report: _Report, in_kernels: Mapping[str, float]) -> None:
     report.stages = {name: round(stages[name], 3) for name in STAGES}
 
 
-def _refuse_other(facts: dict[str, Any], data: Slice) -> None:
+def refuse_other(facts: dict[str, Any], data: Slice) -> None:
     """Make sure that the sections speak of what was asked for, whatever is written into them."""
     asked = facts_of(data, Language(data.spec.locale))
     for name in ("partner", "first", "last", "locale", "role", "filters", "active_states"):

@@ -21,7 +21,7 @@ from insights_lib.warm_kernels.engine import MOST, SaidTooMuch
 
 _DIED = "its kernel died; it was killed, perhaps for want of memory"
 LONGEST_REASON, LONGEST_TRACEBACK = 2_000, 100_000  # characters
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -56,18 +56,22 @@ def _try_section(
     try:
         if time.monotonic() >= end:
             raise ReportError(late)
-        executed = _execute(request, deadline, notebook)
+        executed = execute(request, deadline, notebook)
         refuse_unfinished(notebook.stem, executed)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this section's alone
         raise_of_system(error)
         frames = getattr(error, "traceback", None) or traceback.format_exception(error)
-        shown = _COLOURS.sub("", "\n".join(frames))[-LONGEST_TRACEBACK:]
+        shown = COLOURS.sub("", "\n".join(frames))[-LONGEST_TRACEBACK:]
         return None, (short_reason(error, late), shown)
     return executed, None
 
 
-def _execute(request: RenderRequest, deadline: float, notebook: Path) -> NotebookNode:
+def execute(
+    request: RenderRequest, deadline: float, notebook: Path, setup: str = ""
+) -> NotebookNode:
     """Do what `papermill.execute_notebook` does, but write the notebook in one line.
+
+    Before the notebook, its kernel executes the line of `setup`.
 
     For JSON with line breaks, which papermill writes, Python has only an encoder that takes ten
     times as long. A notebook that fails is written by papermill, with a mark where it did.
@@ -87,7 +91,7 @@ def _execute(request: RenderRequest, deadline: float, notebook: Path) -> Noteboo
         timeout_func=lambda _: max(1, ceil(deadline - time.monotonic())),
         start_timeout=max(60, request.section_timeout),
         setup="from insights_lib.store.saved_slice import use_saved_slice; "
-        f"use_saved_slice({str(request.workdir / 'slice')!r})",
+        f"use_saved_slice({str(request.workdir / 'slice')!r}); {setup}",
     )
     output = request.workdir / "notebooks" / notebook.name
     raise_for_execution_errors(executed, str(output))

@@ -76,7 +76,10 @@ def _reading(store: Path) -> Iterator[sqlite3.Connection]:
         raise StoreError(f"{store}: is a file; give the folder of a store, or its URL.")
     catalog = store.absolute() / "catalog.sqlite"
     if not catalog.exists() or catalog.stat().st_size == 0:  # empty: no ingest has succeeded
-        raise StoreError(f"{store}: no store is here; run `insights ingest` first.")
+        raise StoreError(
+            f"{store}: no store is here, nor in a folder above; run `insights ingest` first, or "
+            'name the store: options={"store": "…"} in a notebook, store="…" in Python, or --store.'
+        )
     try:
         # Not read-only, so that what a crash left half-written can be taken back.
         with closing(sqlite3.connect(f"{catalog.as_uri()}?mode=rw", uri=True, timeout=60)) as db:

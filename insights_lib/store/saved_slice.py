@@ -54,6 +54,11 @@ def use_saved_slice(folder: str) -> None:
     _folder = Path(folder)
 
 
+def in_run() -> bool:
+    """Whether this process executes a notebook for a report, whose page shows what it shows."""
+    return _folder is not None
+
+
 def open_spare_database() -> None:
     """Open a database for the forks of this process: it takes longer than all that follows.
 

@@ -314,6 +314,19 @@ def holds(export: Path, key: str) -> bool:
     return key.encode() in export.read_bytes()
 
 
+def test_previews_are_deleted(place: Path) -> None:
+    """By whatever deletes: each is made again in seconds."""
+    outputs = Outputs(place / "outputs")
+    for delete in (
+        lambda: forget(key_of(place, "tenant", "1234567"), place / "store", outputs),
+        lambda: prune(outputs, Retention()),
+    ):
+        outputs.previews.mkdir(parents=True)
+        (outputs.previews / "11_seats.html").touch()
+        delete()
+        assert not outputs.previews.exists()
+
+
 def test_an_unknown_customer_changes_nothing(place: Path) -> None:
     def everything() -> dict[str, bytes]:
         files = (f for f in place.rglob("*") if f.is_file() and not f.name.endswith(".lock"))

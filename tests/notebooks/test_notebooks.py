@@ -12,7 +12,9 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 from nbformat import NotebookNode
+from playwright.sync_api import expect
 
 from insights_lib.exports.demo import write_demo
 from insights_lib.notebook import OPTIONS
@@ -34,6 +36,7 @@ SECTIONS = {
     "09_cohorts": "Cohorts",
     "10_renewals": "Renewals",
 }
+TOUR = "explore"
 PARAMETERS = ["partner", "date_range", "filters", "locale", "role", "options"]
 OPENING = """\
 from insights_lib.notebook import open_report
@@ -52,6 +55,7 @@ SQL = re.compile(
 SQL_CALLS = {"query", "sql", "execute", "read_sql", "eval"}
 
 each_notebook = pytest.mark.parametrize("name", SECTIONS)
+with_the_tour = pytest.mark.parametrize("name", [*SECTIONS, TOUR])
 
 
 def notebook(name: str) -> NotebookNode:
@@ -74,7 +78,7 @@ def parameters_cells(name: str) -> list[NotebookNode]:
 
 
 def test_there_is_one_notebook_per_section_in_the_order_of_the_dashboard() -> None:
-    assert sorted(file.stem for file in NOTEBOOKS.glob("*.ipynb")) == list(SECTIONS)
+    assert sorted(file.stem for file in NOTEBOOKS.glob("*.ipynb")) == [*SECTIONS, TOUR]
     titles = [notebook(name).cells[0].source.splitlines()[0] for name in SECTIONS]
     assert titles == [f"# {title}" for title in SECTIONS.values()]
 
@@ -143,7 +147,7 @@ def test_the_parameters_are_the_same_in_every_notebook_and_all_that_a_report_kno
     }
 
 
-@each_notebook
+@with_the_tour
 def test_a_notebook_is_committed_without_outputs_counts_or_traces_of_an_editor(name: str) -> None:
     raw = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))
     assert raw["metadata"] == {
@@ -256,6 +260,32 @@ def test_a_notebook_shows_its_tables_and_facts_in_jupyterlab_too(
             assert output.data["text/html"].startswith("<table")
         if FACTS in output.data:
             assert "Jan 2025 – Dec 2025" in output.data["text/plain"]
+
+
+@pytest.mark.browser
+@pytest.mark.kernels
+@each_notebook
+def test_a_saved_notebook_shows_its_charts_as_html_with_the_network_off(
+    name: str, executed: dict[str, NotebookNode], tmp_path: Path, browser: Any
+) -> None:
+    shown = outputs(executed[name])
+    packed = [o for o in shown if "application/gzip" in o.get("data", {}).get("text/html", "")]
+    assert [FACTS in output.data for output in packed] == [True], "plotly.js is in it once"
+    # Without what nbconvert itself would load.
+    page, _ = HTMLExporter(require_js_url="", mathjax_url="").from_notebook_node(executed[name])
+    file = tmp_path / f"{name}.html"
+    file.write_text(page, encoding="utf-8")
+    with browser.new_context(offline=True) as context:
+        tab = context.new_page()
+        wrong: list[str] = []
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        tab.on("request", lambda asked: wrong.append(asked.url))
+        tab.goto(file.as_uri())
+        charts = sum(FIGURE in output.get("data", {}) for output in shown)
+        drawn = tab.locator(".insights-chart .main-svg:first-child")
+        expect(drawn).to_have_count(charts, timeout=30_000)
+        assert all(place.bounding_box()["height"] > 100 for place in drawn.all())
+        assert wrong == [file.as_uri()]
 
 
 # What a user may get wrong in the parameters cell, and words of the sentence that says so.

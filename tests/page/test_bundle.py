@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from insights_lib.page.assets import BUNDLED_TRACES, PAGE_FILES, plotly
+from insights_lib.page.assets import PAGE_FILES, plotly
 from insights_lib.page.write import PALETTES
+from insights_lib.presentation.offline import BUNDLED_TRACES
 
 ROOT = Path(__file__).parents[2]
 BUNDLES = ("page", "widget", "saved")
@@ -69,7 +70,9 @@ def test_every_colour_of_the_style_sheet_is_one_of_the_theme() -> None:
     assert used - {"from", "to", "share", "rows"} <= PALETTES["light"].keys()
 
 
-@pytest.mark.parametrize("kinds", [BUNDLED_TRACES, frozenset({"heatmap"})], ids=["small", "whole"])
+@pytest.mark.parametrize(
+    "kinds", [BUNDLED_TRACES, frozenset({"histogram"})], ids=["small", "whole"]
+)
 def test_plotly_shares_nothing_with_the_document(kinds: frozenset[str]) -> None:
     text = plotly(kinds)
     assert "PlotlyGeoAssets" in text

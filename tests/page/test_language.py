@@ -8,12 +8,12 @@ import pytest
 
 from insights_lib.parameters.spec import LOCALES
 from insights_lib.presentation.language import Language
+from insights_lib.run.plan import notebooks
 from insights_lib.tables import ALL, PLURALS
 from tests.support.rows import seats_row, slice_of, usage_row
 from tests.support.strategies import METRICS
 
 PACKAGE = Path(__file__).parents[2] / "insights_lib"
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -29,7 +29,7 @@ def fixed_texts() -> set[str]:
                 found |= {text for _, text in re.findall(literal, source)}
         assert len(found) > 10, suffix
         texts |= found
-    for file in NOTEBOOKS.glob("*.ipynb"):
+    for file in notebooks():
         for cell in nbformat.read(file, as_version=4).cells:
             if cell.cell_type == "markdown":
                 heading, _, prose = cell.source.partition("\n")

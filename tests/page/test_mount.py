@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from insights_lib.page.assets import BUNDLED_TRACES, packed, plotly, text_of
+from insights_lib.page.assets import packed, plotly, text_of
 from insights_lib.presentation.figures import world_shapes
 from insights_lib.presentation.language import Language
+from insights_lib.presentation.offline import BUNDLED_TRACES
 from tests.page.test_bundle import bundled
 from tests.support.browser import report_of
 from tests.support.rows import seats_row, usage_row

@@ -16,10 +16,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from insights_lib import tables
 from insights_lib.errors import ReportError
 from insights_lib.page import write
-from insights_lib.page.assets import BUNDLED_TRACES
 from insights_lib.page.rows import compact_rows
 from insights_lib.page.sections import Card, Report, Section, read_report
 from insights_lib.page.write import write_page
+from insights_lib.presentation.offline import BUNDLED_TRACES
 from insights_lib.tables import TABLES, Table
 from tests.support.browser import SCREENSHOTS, card, drawn, report_of
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
@@ -294,8 +294,8 @@ def test_a_declared_table_that_the_page_does_not_count_is_shown_by_its_kinds(
 
 def test_a_chart_of_another_kind_brings_the_whole_of_plotly(plain: Path, tmp_path: Path) -> None:
     rows = json.loads(unpacked(plain, "content"))["rows"]
-    figure = {"data": [{"type": "heatmap", "z": [[1, 2]]}], "layout": {}}
-    assert "heatmap" not in BUNDLED_TRACES
+    figure = {"data": [{"type": "histogram", "x": [1, 2]}], "layout": {}}
+    assert "histogram" not in BUNDLED_TRACES
     write_page(with_own_card(plain, figure), rows, tmp_path / "report.html")
     assert len(unpacked(tmp_path, "plotly")) > 2 * len(unpacked(plain, "plotly"))
 

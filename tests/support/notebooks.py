@@ -20,7 +20,7 @@ from insights_lib.run.request import RenderResult
 from insights_lib.tables import FACTS
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
 
-SECTIONS = sorted(file.stem for file in NOTEBOOKS.glob("*.ipynb"))
+SECTIONS = [file.stem for file in plan.notebooks()]
 MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04")
 RANGE = "2025-02_2025-04"
 # A folder's name that means something to format strings, globs, URIs, SQL and shells.

@@ -1,8 +1,9 @@
-// The part of plotly.js that the page draws with. Scatter, for lines, is always in it.
+// The part of plotly.js that the page, and saved notebooks, draw with. Scatter, for lines, is always in it.
 const Plotly = require("plotly.js/lib/core");
 Plotly.register([
   require("plotly.js/lib/bar"),
   require("plotly.js/lib/choropleth"),
+  require("plotly.js/lib/heatmap"),
   require("plotly.js/lib/pie"),
 ]);
 module.exports = Plotly;
