@@ -47,7 +47,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     fill_store(folder / "data", {"SeatsSubscriptionsAndRevenue": seats, "OfficeUsage": usage})
     with jupyterlab(folder) as running:
         yield running
-    assert running.wrong == []
+    # Of a widget without a kernel, JupyterLab itself says so on the console, at its leisure.
+    assert [one for one in running.wrong if "widget model not found" not in one] == []
 
 
 @pytest.fixture(autouse=True)
@@ -239,8 +240,6 @@ def test_the_saved_notebook_is_read_without_a_kernel(lab: Lab, browser: Browser)
     expect(drawn.first).to_be_visible(timeout=60_000)
     assert notebook.output(1).locator(".jp-OutputArea-child:visible").count() == 1
     assert kept.locator("td", has_text="81").first.is_visible()
-    # JupyterLab itself says so on the console.
-    lab.wrong[:] = [one for one in lab.wrong if "widget model not found" not in one]
     read_in_html(browser, notebook.file)
 
 

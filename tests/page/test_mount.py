@@ -106,7 +106,7 @@ def test_a_report_goes_without_a_trace(tab: Page) -> None:
     during = tab.evaluate("tests.traces()")
     assert during["globals"] == before["globals"]
     assert {"beforeprint", "afterprint", "change", "keydown"} <= set(during["listeners"])
-    assert during["observers"] == 2  # of the width, and one of plotly's
+    assert during["observers"] == 1
     choose_azure(tab, "one")
     tab.locator("#one .theme").click()
     tab.locator("#one .plot").first.hover()

@@ -28,9 +28,10 @@ export function follow() {
   };
   for (const { prototype } of [ResizeObserver, MutationObserver]) {
     const { observe, disconnect } = prototype;
-    prototype.observe = function (...target) {
-      observers.add(this);
-      return observe.apply(this, target);
+    prototype.observe = function (target, ...options) {
+      const isOwn = this instanceof ResizeObserver || target === document.body;
+      if (isOwn) observers.add(this);
+      return observe.call(this, target, ...options);
     };
     prototype.disconnect = function () {
       observers.delete(this);
