@@ -262,32 +262,6 @@ def test_a_notebook_shows_its_tables_and_facts_in_jupyterlab_too(
             assert "Jan 2025 – Dec 2025" in output.data["text/plain"]
 
 
-@pytest.mark.browser
-@pytest.mark.kernels
-@each_notebook
-def test_a_saved_notebook_shows_its_charts_as_html_with_the_network_off(
-    name: str, executed: dict[str, NotebookNode], tmp_path: Path, browser: Any
-) -> None:
-    shown = outputs(executed[name])
-    packed = [o for o in shown if "application/gzip" in o.get("data", {}).get("text/html", "")]
-    assert [FACTS in output.data for output in packed] == [True], "plotly.js is in it once"
-    # Without what nbconvert itself would load.
-    page, _ = HTMLExporter(require_js_url="", mathjax_url="").from_notebook_node(executed[name])
-    file = tmp_path / f"{name}.html"
-    file.write_text(page, encoding="utf-8")
-    with browser.new_context(offline=True) as context:
-        tab = context.new_page()
-        wrong: list[str] = []
-        tab.on("pageerror", lambda error: wrong.append(str(error)))
-        tab.on("request", lambda asked: wrong.append(asked.url))
-        tab.goto(file.as_uri())
-        charts = sum(FIGURE in output.get("data", {}) for output in shown)
-        drawn = tab.locator(".insights-chart .main-svg:first-child")
-        expect(drawn).to_have_count(charts, timeout=30_000)
-        assert all(place.bounding_box()["height"] > 100 for place in drawn.all())
-        assert wrong == [file.as_uri()]
-
-
 # What a user may get wrong in the parameters cell, and words of the sentence that says so.
 MISTAKES = {
     "locale = 'xx'": ["locale", "'xx'", "en, sv"],
@@ -336,3 +310,30 @@ def test_a_wrong_parameter_is_explained_in_one_sentence_without_a_traceback(
     assert "\n" not in error.evalue
     for words in MISTAKES[mistake]:
         assert words in error.evalue, error.evalue
+
+
+# The last one: while a browser is open, asyncio cannot run the notebooks of the tests above.
+@pytest.mark.browser
+@pytest.mark.kernels
+@each_notebook
+def test_a_saved_notebook_shows_its_charts_as_html_with_the_network_off(
+    name: str, executed: dict[str, NotebookNode], tmp_path: Path, browser: Any
+) -> None:
+    shown = outputs(executed[name])
+    packed = [o for o in shown if "application/gzip" in o.get("data", {}).get("text/html", "")]
+    assert [FACTS in output.data for output in packed] == [True], "plotly.js is in it once"
+    # Without what nbconvert itself would load.
+    page, _ = HTMLExporter(require_js_url="", mathjax_url="").from_notebook_node(executed[name])
+    file = tmp_path / f"{name}.html"
+    file.write_text(page, encoding="utf-8")
+    with browser.new_context(offline=True) as context:
+        tab = context.new_page()
+        wrong: list[str] = []
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        tab.on("request", lambda asked: wrong.append(asked.url))
+        tab.goto(file.as_uri())
+        charts = sum(FIGURE in output.get("data", {}) for output in shown)
+        drawn = tab.locator(".insights-chart .main-svg:first-child")
+        expect(drawn).to_have_count(charts, timeout=30_000)
+        assert all(place.bounding_box()["height"] > 100 for place in drawn.all())
+        assert wrong == [file.as_uri()]
