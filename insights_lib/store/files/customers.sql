@@ -17,18 +17,21 @@ by_subscription AS (
 SELECT customer, sum(billed) AS billed_revenue_usd, sum(consumed) AS azure_consumed_usd
 FROM by_subscription GROUP BY customer;
 
+-- The different texts in their order; null if there is none.
+CREATE TEMP MACRO joined(texts) AS
+    nullif(array_to_string(list_sort(list_distinct(texts)), '; '), '');
+
 CREATE TABLE customers AS
 WITH at_last AS (
     SELECT customer,
         min(customer_name) AS customer_name,
-        string_agg(DISTINCT customer_market, '; ' ORDER BY customer_market) AS customer_market,
-        string_agg(DISTINCT customer_segment, '; ' ORDER BY customer_segment) AS customer_segment,
-        string_agg(DISTINCT partner_location, '; ' ORDER BY partner_location) AS partner_location,
-        string_agg(DISTINCT partner_attribution, '; ' ORDER BY partner_attribution)
-            AS partner_attribution,
-        string_agg(DISTINCT sales_channel, '; ' ORDER BY sales_channel) AS sales_channel,
-        string_agg(DISTINCT product, '; ' ORDER BY product) AS products,
-        string_agg(DISTINCT sku, '; ' ORDER BY sku) AS skus,
+        joined(list(customer_market)) AS customer_market,
+        joined(list(customer_segment)) AS customer_segment,
+        joined(list(partner_location)) AS partner_location,
+        joined(list(partner_attribution)) AS partner_attribution,
+        joined(list(sales_channel)) AS sales_channel,
+        joined(list(product)) AS products,
+        joined(list(sku)) AS skus,
         count(DISTINCT subscription) AS subscriptions
     FROM active_rows r JOIN listed USING (customer) WHERE r.month = last_month GROUP BY customer
 ),

@@ -53,13 +53,12 @@ CROSS JOIN bounds
 JOIN (SELECT customer, min(month) AS first_ever FROM current GROUP BY customer) USING (customer);
 
 -- u(p, m), the use of a product in a month of the range.
+CREATE TEMP VIEW counted AS
+SELECT rows.* FROM usage_rows rows JOIN usage_months USING (product, month)
+WHERE duplicate IS NOT true AND amount IS NOT NULL;
+
 CREATE TEMP TABLE use AS
-WITH counted AS (
-    SELECT * FROM usage_rows WHERE duplicate IS NOT true AND amount IS NOT NULL
-        AND customer IN (SELECT customer FROM listed)
-        AND month >= (SELECT first_of_range FROM bounds)
-),
-by_workload AS (
+WITH by_workload AS (
     SELECT customer, product, month, sum(amount) AS amount
     FROM counted WHERE NOT per_subscription
     GROUP BY customer, product, month,
@@ -99,7 +98,7 @@ SELECT customer, product,
     max(amount) > 0 AS used,
     coalesce(bool_or(amount <> 0) FILTER (from_end <= 2), false) AS used_lately, -- credits, too
     max(month) FILTER (amount > 0) AS last_month
-FROM use JOIN ranked USING (product, month)
+FROM use SEMI JOIN listed USING (customer) JOIN ranked USING (product, month)
 GROUP BY customer, product;
 
 CREATE TEMP TABLE usage_changes AS
