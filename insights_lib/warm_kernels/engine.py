@@ -18,35 +18,23 @@ This package imports nothing of the rest of the library: it could be one of its 
 """
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from socket import socketpair
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
-from jupyter_client.session import json_packer, json_unpacker
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode, from_dict
-from nbformat.v4 import new_output
+from jupyter_core.utils import run_sync
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from traitlets.config import Config
 
+from insights_lib.warm_kernels.client import SaidTooMuch, WarmClient, WarmManager
 from insights_lib.warm_kernels.fork_server import Clone, ForkServer, can_fork
-from insights_lib.warm_kernels.kernel import SAID_TOO_MUCH, is_code
 
 MOST = 50_000_000  # characters that a notebook may print and show; they are kept in it
 _PREPARE, _EXECUTE = f"{__package__}.kernel:prepare", f"{__package__}.kernel:execute"
-_TOO_MUCH = "the notebook printed and showed too much"
-_LOOK = 1  # seconds between looks whether a silent kernel is still there
-
-
-class SaidTooMuch(RuntimeError):  # noqa: N818 - it says what has happened
-    """A notebook printed and showed more than it may."""
 
 
 @contextmanager
@@ -88,7 +76,7 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no hint
         most: int = MOST,
         **options: Any,
     ) -> None:
-        """Execute a notebook; what it shows is added to it cell by cell.
+        """Execute a notebook; what it shows is added to it as it comes.
 
         Raises:
             DeadKernelError: The kernel has died.
@@ -97,24 +85,13 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no hint
         """
         if kernel_name != NATIVE_KERNEL_NAME:
             super().execute_managed_notebook(nb_man, kernel_name, **options)
-            return
-        if cls.fork_server is None:
+        elif cls.fork_server is None:
             with TemporaryDirectory() as folder:
                 started = _ordinary(setup, folder)
                 super().execute_managed_notebook(nb_man, kernel_name, **started | options)
-            return
-        with _forked(cls.fork_server, most) as kernel:
-            kernel.send({"notebook": nb_man.nb, "setup": setup, "most": most})
-            for index, cell in enumerate(nb_man.nb.cells):
-                nb_man.cell_start(cell, index)
-                failed = is_code(cell) and kernel.take_result(cell, options)
-                if failed:
-                    nb_man.cell_exception(cell, cell_index=index)
-                nb_man.cell_complete(cell, cell_index=index)
-                if failed:
-                    break
-            result, _ = kernel.receive(float("inf"))
-            nb_man.nb.metadata.update(from_dict(result["metadata"]))  # type: ignore[no-untyped-call]
+        else:
+            with _forked(cls.fork_server, setup, most) as kernel:
+                super().execute_managed_notebook(nb_man, kernel_name, km=kernel, **options)
 
 
 def _ordinary(setup: str, folder: str) -> dict[str, Any]:
@@ -126,83 +103,22 @@ def _ordinary(setup: str, folder: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _forked(server: ForkServer, most: int) -> Iterator["_Kernel"]:
+def _forked(server: ForkServer, setup: str, most: int) -> Iterator[WarmManager]:
     """Have a kernel for one notebook; it ends with the block, and all that it started."""
-    ours, theirs = Pipe()
-    printed, output = Pipe(duplex=False)
-    with ours, printed:
-        with theirs, output:
+    ours, theirs = socketpair()
+    with ours:
+        with theirs:
             where = str(Path.cwd()), dict(os.environ)
-            pid = server.fork(_EXECUTE, *where, handles=(theirs.fileno(), output.fileno()))
+            pid = server.fork(_EXECUTE, *where, setup, handles=(theirs.fileno(),))
+        client = WarmClient(ours, most)
+        close = run_sync(client.close)
         try:
-            yield _Kernel(server, pid, ours, printed, most)
+            yield WarmManager(server, pid, client)
+            close(tidy=True)
+        except BaseException as error:
+            close(tidy=False)
+            if client.said_too_much and not isinstance(error, SaidTooMuch):
+                raise SaidTooMuch("the notebook printed and showed too much") from error
+            raise
         finally:
             server.ask("end", pid)
-
-
-@dataclass
-class _Kernel:
-    """A kernel at work, and the fork server that it comes from."""
-
-    server: ForkServer
-    pid: int
-    work: Connection  # and the results of it
-    output: Connection | None  # printed past Python; None when nobody is left who could
-    left: int  # bytes that may still be printed so
-
-    def send(self, work: dict[str, Any]) -> None:
-        """Give it its work."""
-        try:
-            self.work.send_bytes(json_packer(work))
-        except OSError:
-            raise self._died() from None
-
-    def take_result(self, cell: NotebookNode, options: dict[str, Any]) -> bool:
-        """Wait for what came of a cell; whether it has failed."""
-        limit = options.get("timeout_func") or (lambda _: options.get("timeout"))
-        seconds = options.get("execution_timeout") or limit(cell) or float("inf")
-        try:
-            result, printed = self.receive(time.monotonic() + seconds)
-        except TimeoutError as error:
-            raise CellTimeoutError.error_from_timeout_and_cell(
-                "Cell execution timed out", round(seconds), cell
-            ) from error
-        cell.execution_count = result["execution_count"]
-        cell.outputs = from_dict(result["outputs"])  # type: ignore[no-untyped-call]
-        if printed:
-            past_python = new_output("stream", name="stdout", text=printed)  # type: ignore[no-untyped-call]
-            cell.outputs.append(past_python)
-        return bool(result["failed"])
-
-    def receive(self, end: float) -> tuple[dict[str, Any], str]:
-        """Its next result, and what was printed past Python until then; no later than the end."""
-        printed = bytearray()
-        while True:
-            sources = [source for source in (self.work, self.output) if source]
-            ready = wait(sources, max(0.0, min(_LOOK, end - time.monotonic())))
-            if self.output in ready:
-                printed += self._printed(self.output)
-            elif self.work in ready:
-                try:
-                    result = json_unpacker(self.work.recv_bytes())
-                except (EOFError, OSError):
-                    raise self._died() from None
-                return result, printed.decode("utf-8", "replace")
-            elif self.server.ask("poll", self.pid) is not None:
-                raise self._died()
-            if time.monotonic() > end:
-                raise TimeoutError
-
-    def _printed(self, output: Connection) -> bytes:
-        block = os.read(output.fileno(), 1_000_000)
-        if not block:
-            self.output = None
-        self.left -= len(block)
-        if self.left < 0:
-            raise SaidTooMuch(_TOO_MUCH)
-        return block
-
-    def _died(self) -> Exception:
-        if self.server.ask("end", self.pid) == SAID_TOO_MUCH:
-            return SaidTooMuch(_TOO_MUCH)
-        return DeadKernelError("Kernel died")

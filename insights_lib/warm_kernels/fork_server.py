@@ -75,7 +75,9 @@ class ForkServer:
         self._ready = False
 
     def ask(self, what: str, pid: int) -> Any:
-        """Ask for the exit status of a fork: `poll`, None while it runs; `end`, end it first.
+        """Ask for the exit status of a fork, None while it runs.
+
+        With `poll`, only that; with `end` and `interrupt`, end or interrupt it first.
 
         A fork whose fork server has died counts as killed; only clones live on.
 

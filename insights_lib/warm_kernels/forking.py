@@ -39,6 +39,8 @@ def serve(descriptor: int, *preload: str) -> None:
             if what == "fork":
                 connection.send(_fork(connection, forks, *details))
             else:
+                if what == "interrupt":
+                    _interrupt(forks, *details)
                 connection.send(_status(forks, *details, end=what == "end"))
     except (EOFError, ConnectionError):
         pass  # whoever asked has ended
@@ -126,6 +128,12 @@ def _reap(forks: dict[int, int | None]) -> None:
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             if ended[0] in forks:
                 forks[ended[0]] = os.waitstatus_to_exitcode(ended[1])
+
+
+def _interrupt(forks: dict[int, int | None], pid: int) -> None:
+    """Interrupt a fork that runs, and what it has started in its group."""
+    if forks.get(pid, 0) is None:
+        os.killpg(pid, signal.SIGINT)
 
 
 def _status(forks: dict[int, int | None], pid: int, *, end: bool) -> int | None:

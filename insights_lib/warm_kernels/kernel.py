@@ -1,189 +1,222 @@
-"""What a fork does to be a kernel: it runs the cells of one notebook and tells what they show.
+"""What a fork does to be a kernel: ipykernel's own application, with one socket in place of ports.
 
-Kernel and shell are ipykernel's own, made before the fork. What they would send to those who listen
-is collected instead, and nbclient makes outputs of it, as it does of the messages of any kernel. So
-the outputs are the usual ones, but it takes no socket, no thread and no port.
+The application and its shell are made before the fork, which takes most of the time. The fork gives
+it what has to be its own: streams, event loop, environment and the socket. Whatever the kernel does
+with a request is ipykernel's code.
 """
 
-import io
+import asyncio
+import atexit
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from inspect import signature
-from multiprocessing.connection import Connection
+from importlib.util import find_spec
 from pathlib import Path
+from socket import SHUT_RDWR, socket
+from threading import main_thread
 from typing import Any
 
-from ipykernel.ipkernel import IPythonKernel
-from IPython.core.shellapp import InteractiveShellApp
-from jupyter_client.session import Session, json_packer, json_unpacker
-from nbclient import NotebookClient
-from nbformat import NotebookNode, from_dict
-from nbformat.v4 import new_output
-from traitlets.config import Config
+import zmq
+from ipykernel import kernelapp
+from ipykernel.kernelbase import Kernel
+from ipykernel.utils import _async_in_context
+from tornado.ioloop import IOLoop
 
 from insights_lib.warm_kernels.linux import ADOPT_ORPHANS, NAME, prctl
+from insights_lib.warm_kernels.streams import Publisher, Stream, watch
+from insights_lib.warm_kernels.wire import BLOCK, IOPUB, SHELL, Unpacker, packed
 
-SAID_TOO_MUCH = 86  # the exit status of a kernel that said more than it may
-# Without a history there is no database of it, and no thread that writes to that.
-_SETTINGS = Config({"HistoryManager": {"enabled": False}})
-_SEND = signature(Session.send)
-
-Message = dict[str, Any]
-
-
-class _Collected(Session):
-    """Hands messages to a function instead of sending them."""
-
-    hand_on: Callable[[Message], object] = repr  # of no use before there is a notebook
-
-    def send(self, *arguments: Any, **others: Any) -> Any:
-        """Take what `Session.send` would send, a message or its type and content."""
-        given = _SEND.bind(self, *arguments, **others).arguments
-        message = given["msg_or_type"]
-        if not isinstance(message, dict):
-            message = self.msg(message, given.get("content"), metadata=given.get("metadata"))
-        self.hand_on({**message, "buffers": given.get("buffers") or []})
-        return message
+# As nbclient starts a kernel: without a file there is no thread that writes to it.
+_ARGUMENTS = ["-f", os.devnull, "--HistoryManager.hist_file=:memory:"]
+_BUSY = b'{"execution_state": "busy"}'
 
 
-class _Stream(io.TextIOBase):
-    """Standard output or standard error of a notebook."""
+class _Outgoing:
+    """Sends messages over a socket; what the next one follows at once goes together with it.
 
-    encoding = "UTF-8"
+    Else the client would wake up for each.
+    """
 
-    def __init__(self, descriptor: int, hand_on: Callable[[str], None]) -> None:
-        self._descriptor, self._hand_on, self._owner = descriptor, hand_on, os.getpid()
+    def __init__(self, connection: socket) -> None:
+        self._connection, self._held = connection, b""
 
-    def writable(self) -> bool:
-        return True
+    def publish(self, frames: Sequence[bytes]) -> None:
+        """Send a message to all who listen; that the kernel is busy is followed by the code."""
+        self._held += packed(IOPUB, frames)
+        if frames[-1] != _BUSY:
+            held, self._held = self._held, b""
+            self._connection.sendall(held)
 
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def write(self, text: str) -> int:
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        if os.getpid() == self._owner:
-            self._hand_on(text)
-        else:  # in a fork of the notebook's own, from which nothing can be handed on
-            os.write(self._descriptor, text.encode("utf-8", "replace"))
-        return len(text)
+    def reply(self, frames: Sequence[bytes]) -> None:
+        """Send a reply, which is followed by the news that the kernel is idle."""
+        self._held += packed(SHELL, frames)
 
 
-def is_code(cell: NotebookNode) -> bool:
-    """Whether a cell has something to run."""
-    return cell.cell_type == "code" and bool(cell.source.strip())
+class _ShellChannel:
+    """Stands for ipykernel's thread that takes requests and hands them to the main one.
+
+    ipykernel asks it for the `manager` of its subshells, of which there is only the main one.
+    """
+
+    def __init__(self, publisher: Publisher) -> None:
+        self.parent_thread = main_thread()
+        self.manager = self
+        self._publisher, self._outgoing = publisher, _Outgoing(socket())
+
+    def serve(self, kernel: Any, connection: socket, outgoing: _Outgoing) -> None:
+        """Take requests from a socket while the loop runs, and answer over it."""
+        self.io_loop = kernel.io_loop
+        self._connection, self._unpacker, self._outgoing = connection, Unpacker(), outgoing
+        self._handle = _async_in_context(partial(kernel.shell_main, None))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.io_loop.asyncio_loop.add_reader(connection, self._read)
+
+    def _read(self) -> None:
+        block = self._connection.recv(BLOCK)
+        if not block:  # the client has all that it wanted
+            self.io_loop.asyncio_loop.remove_reader(self._connection)
+            self.io_loop.stop()
+        for _, frames in self._unpacker.feed(block):
+            self._dispatch(frames)
+
+    def _dispatch(self, frames: list[bytes]) -> None:
+        loop = self.io_loop.asyncio_loop
+        task = loop.create_task(self._handle([zmq.Frame(frame) for frame in frames]))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def get_subshell_to_shell_channel_socket(self, _: None) -> "_ShellChannel":
+        """Where ipykernel sends replies."""
+        return self
+
+    def get_shell_channel_to_subshell_socket(self, _: None) -> "_ShellChannel":
+        """Where ipykernel sends a message to itself, to end the time in which it aborts requests."""
+        return self
+
+    def send(self, message: bytes, **_: Any) -> None:
+        """Send a message of one frame to the kernel itself."""
+        self._dispatch([message])
+
+    def send_multipart(self, frames: list[bytes], **_: Any) -> None:
+        """Send a reply."""
+        with self._publisher.lock:
+            self._outgoing.reply(frames)
+
+
+class IPKernelApp(kernelapp.IPKernelApp):
+    """ipykernel's application, in the part before the fork and the part after it.
+
+    It has the name by which configuration files and arguments speak of it.
+    """
+
+    outstream_class = f"{Stream.__module__}.{Stream.__name__}"
+
+    def prepare(self) -> None:
+        """Make the kernel and its shell; starts no thread."""
+        super(kernelapp.IPKernelApp, self).initialize(_ARGUMENTS)
+        self.init_pdb()
+        self.session.key = b""  # nobody else can reach the socket
+        self.iopub_thread = self.iopub_socket = Publisher()
+        self.shell_channel_thread = _ShellChannel(self.iopub_thread)
+        self.displayhook = self._displayhook()
+        self.init_kernel()
+        self.init_path()
+        self.init_shell()
+        self.init_extensions()
+        asyncio.run(self._try())
+
+    async def _try(self) -> None:
+        """Do once what takes longer for the first time."""
+        content = {"code": "pass", "silent": True}
+        frames = self.session.serialize(self.session.msg("execute_request", content))
+        await self.kernel.shell_main(None, [zmq.Frame(frame) for frame in frames])
+        self.shell.display_formatter.format("")
+
+    def _displayhook(self) -> Any:
+        from ipykernel.displayhook import ZMQDisplayHook
+
+        return ZMQDisplayHook(self.session, self.iopub_socket)
+
+    def init_kernel(self) -> None:
+        """Make the kernel, with no sockets of ZeroMQ."""
+        self.kernel = self.kernel_class.instance(
+            parent=self,
+            session=self.session,
+            shell_channel_thread=self.shell_channel_thread,
+            iopub_thread=self.iopub_thread,
+            iopub_socket=self.iopub_socket,
+            log=self.log,
+            profile_dir=self.profile_dir,
+            user_ns=self.user_ns,
+        )
+        self.kernel._execute_sleep = 0  # all messages take one way, so none overtakes another
+        self.displayhook.get_execution_count = lambda: self.kernel.execution_count
+
+    def serve(self, connection: socket, setup: str) -> None:
+        """Be a kernel until the client has all that it wanted."""
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        self.session.pid = os.getpid()
+        outgoing = _Outgoing(connection)
+        self.iopub_thread.send = outgoing.publish
+        self.init_io()
+        watch(sys.stdout, sys.stderr)
+        self.init_signal()
+        self.init_gui_pylab()
+        self.exec_lines = [*self.exec_lines, setup]
+        self.init_code()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.io_loop = IOLoop.current()
+        Kernel.start(self.kernel)  # ipykernel's own would miss its debugger
+        self.shell_channel_thread.serve(self.kernel, connection, outgoing)
+        with suppress(KeyboardInterrupt):
+            self.io_loop.start()
 
 
 def prepare() -> None:
     """Make the kernel of all forks to come; starts no thread."""
-    IPythonKernel.instance(session=_Collected(), iopub_socket=None, config=_SETTINGS)
-    # So that modules in a notebook's folder can be imported.
-    InteractiveShellApp().init_path()  # type: ignore[no-untyped-call]
-    # What takes longer for the first time.
-    _shell().run_cell("pass", silent=True)
-    new_output("stream")  # type: ignore[no-untyped-call]
+    IPKernelApp.instance().prepare()
 
 
-def execute(work: int, output: int, cwd: str, env: dict[str, str]) -> None:
+def execute(work: int, cwd: str, env: dict[str, str], setup: str) -> None:
     """Be the kernel of one notebook, in a group of processes of its own.
 
     Args:
-        work: Handle of a socket. From it comes the request: the `notebook`, code to run before it
-            (`setup`), and how many characters the notebook may print and show (`most`). To it goes
-            the result of each code cell that was run, `outputs`, `execution_count` and `failed`;
-            after the last one the notebook's new `metadata`.
-        output: Handle of the pipe for standard output and error.
+        work: Handle of the socket to the client.
         cwd: Its folder.
         env: Its environment.
+        setup: Code to run before the notebook.
     """
-    _settle(output, cwd, env)
-    connection = Connection(work)
-    request = json_unpacker(connection.recv_bytes())
-    _shell().run_cell(request["setup"], silent=True)
-    notebook = from_dict(request["notebook"])  # type: ignore[no-untyped-call]
-    for result in _Execution(notebook, request["most"]).results():
-        connection.send_bytes(json_packer(result))
+    application = IPKernelApp.instance()
+    _settle(cwd, env)
+    application.shell.init_environment()
+    with socket(fileno=work) as connection:
+        application.serve(connection, setup)
+        _tidy_up(application)
+        connection.shutdown(SHUT_RDWR)  # for all who have inherited it
 
 
-def _settle(output: int, cwd: str, env: dict[str, str]) -> None:
-    """Have a group, a folder, an environment and standard files of its own."""
+def _settle(cwd: str, env: dict[str, str]) -> None:
+    """Have a group, a folder, an environment and arguments of its own."""
     prctl(NAME, b"kernel")
     os.setsid()
     prctl(ADOPT_ORPHANS, 1)  # what its children leave is the kernel's, to its end
     # If memory runs out, it is the notebook that has to go.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-    for descriptor in (1, 2):
-        os.dup2(output, descriptor)
-    os.close(output)
     os.environ.clear()
-    # Besides, what the application of an ordinary kernel sets.
-    os.environ |= {"MPLBACKEND": "module://matplotlib_inline.backend_inline", **env}
+    os.environ |= env
     os.chdir(cwd)
+    launcher = find_spec("ipykernel_launcher")
+    sys.argv = [str(launcher and launcher.origin), *_ARGUMENTS]
 
 
-def _shell() -> Any:
-    return IPythonKernel.instance().shell
-
-
-class _Execution:
-    """The cells of a notebook, run one after the other until one fails."""
-
-    def __init__(self, notebook: NotebookNode, most: int) -> None:
-        self._shell, self._session = _shell(), _shell().displayhook.session
-        self._session.hand_on = self._take
-        self._client, self._left = NotebookClient(notebook), most
-        self._client.reset_execution_trackers()
-        self._index, self._cell = 0, notebook
-        self._printed: tuple[str, list[str]] = ("stdout", [])
-        sys.stdout = _Stream(1, partial(self._print, "stdout"))
-        sys.stderr = _Stream(2, partial(self._print, "stderr"))
-
-    def results(self) -> Iterator[dict[str, Any]]:
-        for index, cell in enumerate(self._client.nb.cells):
-            if not is_code(cell):
-                continue
-            self._index, self._cell = index, cell
-            cell.outputs, cell.execution_count = [], self._shell.execution_count
-            self._client.clear_before_next_output = False
-            done = self._shell.run_cell(cell.source, store_history=True)
-            self._flush()
-            failed = not done.success and "raises-exception" not in cell.metadata.get("tags", ())
-            count = cell.execution_count
-            yield {"outputs": cell.outputs, "execution_count": count, "failed": failed}
-            if failed:
-                break
-            if self._shell.exit_now:
-                os._exit(0)
-        self._client.nb.metadata["language_info"] = IPythonKernel.language_info
-        self._client.set_widgets_metadata()
-        yield {"metadata": self._client.nb.metadata}
-
-    def _print(self, name: str, text: str) -> None:
-        self._count(len(text))
-        if name != self._printed[0]:
-            self._flush()
-            self._printed = (name, [])
-        self._printed[1].append(text)
-
-    def _flush(self) -> None:
-        name, texts = self._printed
-        if texts:
-            self._printed = (name, [])
-            message = self._session.msg("stream", {"name": name, "text": "".join(texts)})
-            self._client.process_message(message, self._cell, self._index)
-
-    def _take(self, message: Message) -> None:
-        self._flush()
-        self._count(len(json_packer(message["content"])))
-        self._client.process_message(message, self._cell, self._index)
-
-    def _count(self, characters: int) -> None:
-        self._left -= characters
-        if self._left < 0:
-            os._exit(SAID_TOO_MUCH)
+def _tidy_up(application: IPKernelApp) -> None:
+    """Do what Python does at its end and a notebook may rely on: close files, call functions."""
+    with suppress(Exception):
+        atexit._run_exitfuncs()
+    application.shell.user_ns.clear()
+    sys.stdout.flush()
+    sys.stderr.flush()

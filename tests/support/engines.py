@@ -1,0 +1,71 @@
+"""The same notebook through papermill's own engine and through warm kernels."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook
+
+OTHER_EACH_TIME = (
+    (re.compile(r"ipykernel_\d+/\d+"), "ipykernel_PID/HASH"),
+    (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
+    (re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"), "ID"),
+    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "ID"),
+    (re.compile(r"(CPU times|Wall time)[^\n]*"), "TIMES"),
+)
+TIMES = ("start_time", "end_time", "duration", "input_path", "output_path")
+TIMES += ("shell.execute_reply", *(f"iopub.{each}" for each in ("execute_input", "status.busy", "status.idle")))
+
+
+def notebook_of(*sources: str | NotebookNode) -> NotebookNode:
+    """A notebook of code cells."""
+    cells = [new_code_cell(each) if isinstance(each, str) else each for each in sources]
+    kernel = {"name": "python3", "display_name": "Python", "language": "python"}
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+def outcome(notebook: NotebookNode, folder: Path, engine: str | None, **options: Any) -> list[Any]:
+    """Cells, metadata and error of a notebook afterwards, without what differs each time.
+
+    Args:
+        notebook: The notebook.
+        folder: A new one for its files.
+        engine: `nbclient` for papermill's own; None for the one that is in use.
+        **options: For `papermill.execute_notebook`.
+    """
+    folder.mkdir()
+    nbformat.write(notebook, folder / "in.ipynb")
+    error = None
+    try:
+        papermill.execute_notebook(
+            str(folder / "in.ipynb"),
+            str(folder / "out.ipynb"),
+            progress_bar=False,
+            engine_name=engine,
+            **options,
+        )
+    except Exception as raised:  # noqa: BLE001 - it is what is compared
+        error = f"{type(raised).__name__}: {raised}"
+    done = nbformat.read(folder / "out.ipynb", as_version=4)
+    cells = [_plain(cell) for cell in done.cells]
+    return [same_each_time(each) for each in (*cells, dict(done.metadata), error)]
+
+
+def _plain(cell: NotebookNode) -> dict[str, Any]:
+    return {key: value for key, value in cell.items() if key != "id"}
+
+
+def same_each_time(value: Any) -> Any:
+    """A value without ids, addresses and times, whatever it holds."""
+    if isinstance(value, str):
+        for pattern, instead in OTHER_EACH_TIME:
+            value = pattern.sub(instead, value)
+        return value
+    if isinstance(value, dict):
+        pairs = [(same_each_time(k), same_each_time(v)) for k, v in value.items() if k not in TIMES]
+        return dict(pairs) if "ID" not in dict(pairs) else sorted(pairs, key=json.dumps)
+    return [same_each_time(each) for each in value] if isinstance(value, list) else value
