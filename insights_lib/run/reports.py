@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import AbstractContextManager, closing, suppress
@@ -19,6 +18,7 @@ from insights_lib.run.place import put_in_place
 from insights_lib.run.plan import PlannedReport
 from insights_lib.run.pool import WorkerDied, Workers
 from insights_lib.run.request import PRELOAD, RenderRequest, RenderResult
+from insights_lib.warm_kernels.deferred import grammar_deferred
 from insights_lib.warm_kernels.fork_server import Clone, ForkServer, can_fork
 
 _BEGIN = f"{__name__}:begin"
@@ -183,12 +183,12 @@ def begin(clone: Clone | None = None) -> None:
     Args:
         clone: See `ForkServer`.
     """
-    # Else jsonschema, which nbformat needs, spends two seconds on a grammar of web addresses
-    # that no notebook has.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     for name in filter(_is_login, list(os.environ)):
         del os.environ[name]
-    from insights_lib.run.report import use_warm_kernels  # noqa: PLC0415 - seconds, for workers only
+    with grammar_deferred():
+        from insights_lib.run.report import (  # noqa: PLC0415 - seconds, for workers only
+            use_warm_kernels,
+        )
 
     use_warm_kernels(clone)
 

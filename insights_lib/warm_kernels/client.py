@@ -18,7 +18,8 @@ from insights_lib.warm_kernels.fork_server import ForkServer
 from insights_lib.warm_kernels.wire import BLOCK, SHELL, Unpacker, packed
 
 Message = dict[str, Any]
-_PATIENCE = 5  # seconds for a kernel to tidy up, as nbclient gives to an ordinary one
+# Seconds for a kernel to tidy up, as an ordinary one has; and for one that was interrupted.
+PATIENCE, IMPATIENCE = 5, 1
 _NOT_SHOWN = {"status", "execute_input"}
 _BYTES = 4  # at most, for a character
 
@@ -160,12 +161,12 @@ class WarmClient(KernelClient):
         self._loop.remove_writer(self._connection)
         self._ended.set()
 
-    async def close(self, *, tidy: bool) -> None:
-        """Take no more messages; let the kernel tidy up before, or not."""
-        if tidy and not self._ended.is_set():
+    async def close(self, patience: float) -> None:
+        """Let the kernel tidy up, for so many seconds; take no more messages after that."""
+        if not self._ended.is_set():
             self._connection.shutdown(SHUT_WR)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), _PATIENCE)
+                await asyncio.wait_for(self._ended.wait(), patience)
         self._stop()
 
 

@@ -30,7 +30,13 @@ from jupyter_core.utils import run_sync
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from traitlets.config import Config
 
-from insights_lib.warm_kernels.client import SaidTooMuch, WarmClient, WarmManager
+from insights_lib.warm_kernels.client import (
+    IMPATIENCE,
+    PATIENCE,
+    SaidTooMuch,
+    WarmClient,
+    WarmManager,
+)
 from insights_lib.warm_kernels.fork_server import Clone, ForkServer, can_fork
 
 MOST = 50_000_000  # characters that a notebook may print and show; they are kept in it
@@ -108,15 +114,19 @@ def _forked(server: ForkServer, setup: str, most: int) -> Iterator[WarmManager]:
     ours, theirs = socketpair()
     with ours:
         with theirs:
-            where = str(Path.cwd()), dict(os.environ)
-            pid = server.fork(_EXECUTE, *where, setup, handles=(theirs.fileno(),))
+            # What jupyter_client and ipykernel's debugger give to an ordinary kernel.
+            env = {**os.environ, "JPY_PARENT_PID": str(os.getpid()), "PYDEVD_USE_FRAME_EVAL": "NO"}
+            work = theirs.fileno()
+            pid = server.fork(_EXECUTE, str(Path.cwd()), env, setup, handles=(work,))
         client = WarmClient(ours, most)
         close = run_sync(client.close)
         try:
             yield WarmManager(server, pid, client)
-            close(tidy=True)
+            close(PATIENCE)
         except BaseException as error:
-            close(tidy=False)
+            # What the cell shows of being interrupted is shown, as with an ordinary kernel.
+            server.ask("interrupt", pid)
+            close(0 if client.said_too_much else IMPATIENCE)
             if client.said_too_much and not isinstance(error, SaidTooMuch):
                 raise SaidTooMuch("the notebook printed and showed too much") from error
             raise

@@ -15,13 +15,13 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
+from insights_lib.warm_kernels.deferred import grammar_deferred
 from insights_lib.warm_kernels.linux import ADOPT_ORPHANS, END_WITH_PARENT, NAME, prctl
 
 # A library that starts threads as it is imported could hold a lock at the moment of a fork.
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-# Imported by others for what no kernel here needs, and slow: a grammar of web addresses that takes
-# jsonschema two seconds, and a debugger that nobody could attach to.
-_UNWANTED = ("rfc3987_syntax", "debugpy")
+# Imported by ipykernel, and slow: a debugger that nobody could attach to.
+_UNWANTED = "debugpy"
 
 
 def serve(descriptor: int, *preload: str) -> None:
@@ -53,18 +53,18 @@ def serve(descriptor: int, *preload: str) -> None:
 
 def _warm(preload: tuple[str, ...]) -> str | None:
     """Preload; return why nothing can be forked after that, or None."""
-    sys.modules |= dict.fromkeys(_UNWANTED)  # type: ignore[arg-type]  # None: cannot be imported
+    sys.modules[_UNWANTED] = None  # type: ignore[assignment]  # it cannot be imported
     env = dict(os.environ)
     os.environ |= ONE_THREAD
     try:
-        for name in preload:
-            call(name)
+        with grammar_deferred():
+            for name in preload:
+                call(name)
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it
         return f"the fork server could not load {name}: {type(error).__name__}: {error}"
     os.environ.clear()
     os.environ |= env
-    for name in _UNWANTED:
-        del sys.modules[name]
+    del sys.modules[_UNWANTED]
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads > 1:
         return f"loading {', '.join(preload)} has started {threads - 1} threads; forks need none"

@@ -210,7 +210,12 @@ def _settle(cwd: str, env: dict[str, str]) -> None:
     os.environ |= env
     os.chdir(cwd)
     launcher = find_spec("ipykernel_launcher")
+    sys.breakpointhook = _no_debugger
     sys.argv = [str(launcher and launcher.origin), *_ARGUMENTS]
+
+
+def _no_debugger(*_: Any, **__: Any) -> None:
+    """Do what the debugger of an ordinary kernel does where nobody has attached to it."""
 
 
 def _tidy_up(application: IPKernelApp) -> None:

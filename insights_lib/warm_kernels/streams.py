@@ -8,6 +8,7 @@ thread does that for a cell that keeps silent, so that what it printed is there 
 
 import codecs
 import os
+import re
 import select
 import time
 from collections.abc import Callable, Sequence
@@ -15,8 +16,9 @@ from threading import RLock, Thread
 from typing import Any
 
 from ipykernel.iostream import IOPubThread, OutStream
-from tornado.log import app_log
 
+# Half of a pair, which no message can hold; the others stand for bytes of a file's name.
+_LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _LOOK = 0.1  # seconds between looks whether something printed waits for too long
 _BLOCK, _BLOCKS = 65536, 16  # as much as a pipe holds, and how many of it are taken at once
 
@@ -60,11 +62,11 @@ class Stream(OutStream):
 
     def write(self, string: str) -> int | None:
         """Print after what was printed past Python until now."""
-        if self._is_master_process():
-            self.take()
-            return super().write(string)
         if not isinstance(string, str):
             raise TypeError(f"write() argument must be str, not {type(string)}")
+        if self._is_master_process():
+            self.take()
+            return super().write(string if string.isascii() else _LONE.sub("\ufffd", string))
         # In a fork of the notebook's own, which must not send anything.
         os.write(self._descriptor, string.encode("utf-8", "replace"))
         return len(string)
@@ -96,10 +98,7 @@ class Stream(OutStream):
             with self.pub_thread.lock:
                 self.take()
                 self._due = float("inf")
-                try:
-                    super()._flush()
-                except ValueError:  # such as half of a pair of surrogates, which is no text
-                    app_log.error("Exception while printing", exc_info=True)
+                super()._flush()
 
 
 def watch(*streams: Stream) -> None:
