@@ -74,6 +74,11 @@ class ForkServer:
         self._broken: str | None = None
         self._ready = False
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._pid
+
     def ask(self, what: str, pid: int) -> Any:
         """Ask for the exit status of a fork, None while it runs.
 

@@ -42,9 +42,7 @@ class Publisher(IOPubThread):
 class Stream(OutStream):
     """Standard output or error of a notebook, by Python and by all that it starts."""
 
-    def __init__(
-        self, session: Any, pub_thread: Publisher, name: str, echo: None = None
-    ) -> None:
+    def __init__(self, session: Any, pub_thread: Publisher, name: str, echo: None = None) -> None:
         super().__init__(session, pub_thread, name, watchfd=False)
         self._descriptor = {"stdout": 1, "stderr": 2}[name]
         # Where ipykernel looks for what its own log should be written to.

@@ -15,10 +15,11 @@ OTHER_EACH_TIME = (
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
     (re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"), "ID"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "ID"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z?"), "TIME"),
     (re.compile(r"(CPU times|Wall time)[^\n]*"), "TIMES"),
 )
-TIMES = ("start_time", "end_time", "duration", "input_path", "output_path")
-TIMES += ("shell.execute_reply", *(f"iopub.{each}" for each in ("execute_input", "status.busy", "status.idle")))
+_MESSAGES = ("shell.execute_reply", "iopub.execute_input", "iopub.status.busy", "iopub.status.idle")
+TIMES = ("start_time", "end_time", "duration", "input_path", "output_path", *_MESSAGES)
 
 
 def notebook_of(*sources: str | NotebookNode) -> NotebookNode:
