@@ -17,7 +17,8 @@ from papermill.execute import raise_for_execution_errors
 from insights_lib.errors import ReportError, reason_of
 from insights_lib.page.sections import refuse_unfinished
 from insights_lib.run.request import RenderRequest
-from insights_lib.warm_kernels.engine import MOST, SaidTooMuch
+from insights_lib.warm_kernels.client import SaidTooMuch
+from insights_lib.warm_kernels.engine import MOST
 
 _DIED = "its kernel died; it was killed, perhaps for want of memory"
 LONGEST_REASON, LONGEST_TRACEBACK = 2_000, 100_000  # characters

@@ -86,6 +86,8 @@ class WarmClient(KernelClient):
         most: How many characters the kernel may print and show.
     """
 
+    manager: "WarmManager"
+
     def __init__(self, connection: socket, most: int) -> None:
         super().__init__(session=_session())
         self._shell_channel, self._iopub_channel = _Channel(self), _Channel(self)
@@ -99,10 +101,14 @@ class WarmClient(KernelClient):
         """Whether the kernel printed and showed more than it may."""
         return self._left < 0
 
-    def start_channels(self, **_: Any) -> None:
+    def start_channels(self, *_: bool, **__: bool) -> None:
         """Take messages while the event loop of this thread runs."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._connection, self._read)
+
+    def is_alive(self) -> bool:
+        """Whether the kernel is there."""
+        return self.manager.is_alive()
 
     async def wait_for_ready(self, **_: Any) -> None:
         """Do nothing: requests may be sent from the beginning."""
@@ -177,7 +183,7 @@ class WarmManager:
 
     def __init__(self, server: ForkServer, pid: int, client: WarmClient) -> None:
         self._server, self._pid, self._client = server, pid, client
-        client.is_alive = self.is_alive
+        client.manager = self
 
     def client(self) -> WarmClient:
         """The only client."""

@@ -20,6 +20,7 @@ from typing import Any
 
 import zmq
 from ipykernel import kernelapp
+from ipykernel.displayhook import ZMQDisplayHook
 from ipykernel.kernelbase import Kernel
 from ipykernel.utils import _async_in_context
 from tornado.ioloop import IOLoop
@@ -92,7 +93,7 @@ class _ShellChannel:
         return self
 
     def get_shell_channel_to_subshell_socket(self, _: None) -> "_ShellChannel":
-        """Where ipykernel sends a message to itself, to end the time in which it aborts requests."""
+        """Where ipykernel sends itself the message to abort no more requests."""
         return self
 
     def send(self, message: bytes, **_: Any) -> None:
@@ -111,6 +112,7 @@ class IPKernelApp(kernelapp.IPKernelApp):
     It has the name by which configuration files and arguments speak of it.
     """
 
+    shell: Any
     outstream_class = f"{Stream.__module__}.{Stream.__name__}"
 
     def prepare(self) -> None:
@@ -120,7 +122,7 @@ class IPKernelApp(kernelapp.IPKernelApp):
         self.session.key = b""  # nobody else can reach the socket
         self.iopub_thread = self.iopub_socket = Publisher()
         self.shell_channel_thread = _ShellChannel(self.iopub_thread)
-        self.displayhook = self._displayhook()
+        self.displayhook = ZMQDisplayHook(self.session, self.iopub_socket)
         self.init_kernel()
         self.init_path()
         self.init_shell()
@@ -134,14 +136,10 @@ class IPKernelApp(kernelapp.IPKernelApp):
         await self.kernel.shell_main(None, [zmq.Frame(frame) for frame in frames])
         self.shell.display_formatter.format("")
 
-    def _displayhook(self) -> Any:
-        from ipykernel.displayhook import ZMQDisplayHook
-
-        return ZMQDisplayHook(self.session, self.iopub_socket)
-
     def init_kernel(self) -> None:
         """Make the kernel, with no sockets of ZeroMQ."""
-        self.kernel = self.kernel_class.instance(
+        kernel_class: Any = self.kernel_class
+        self.kernel = kernel_class.instance(
             parent=self,
             session=self.session,
             shell_channel_thread=self.shell_channel_thread,
@@ -151,7 +149,7 @@ class IPKernelApp(kernelapp.IPKernelApp):
             profile_dir=self.profile_dir,
             user_ns=self.user_ns,
         )
-        self.kernel._execute_sleep = 0  # all messages take one way, so none overtakes another
+        self.kernel._execute_sleep = 0  # noqa: SLF001 - all messages take one way, so none overtakes another
         self.displayhook.get_execution_count = lambda: self.kernel.execution_count
 
     def serve(self, connection: socket, setup: str) -> None:
@@ -161,7 +159,7 @@ class IPKernelApp(kernelapp.IPKernelApp):
         outgoing = _Outgoing(connection)
         self.iopub_thread.send = outgoing.publish
         self.init_io()
-        watch(sys.stdout, sys.stderr)
+        watch(*(stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, Stream)))
         self.init_signal()
         self.init_gui_pylab()
         self.exec_lines = [*self.exec_lines, setup]
@@ -221,7 +219,7 @@ def _no_debugger(*_: Any, **__: Any) -> None:
 def _tidy_up(application: IPKernelApp) -> None:
     """Do what Python does at its end and a notebook may rely on: close files, call functions."""
     with suppress(Exception):
-        atexit._run_exitfuncs()
+        atexit._run_exitfuncs()  # noqa: SLF001 - there is no other way but to end
     application.shell.user_ns.clear()
     sys.stdout.flush()
     sys.stderr.flush()

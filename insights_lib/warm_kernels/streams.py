@@ -26,12 +26,13 @@ _BLOCK, _BLOCKS = 65536, 16  # as much as a pipe holds, and how many of it are t
 class Publisher(IOPubThread):
     """What streams and displays publish through: a function, not a thread with sockets."""
 
+    thread: Any = None
+    io_loop: Any = None
+
     def __init__(self) -> None:
         # Not what it is made of there, which opens sockets.
-        self.thread = None
-        self.io_loop = None
         self.lock = RLock()
-        self.send: Callable[[Sequence[bytes]], None] = len  # of no use before there is a client
+        self.send: Callable[[Sequence[bytes]], Any] = len  # of no use before there is a client
 
     def send_multipart(self, frames: Sequence[bytes], *_: Any, **__: Any) -> None:
         """Send a message; whoever does so holds the lock for as long as it takes."""
@@ -42,7 +43,7 @@ class Publisher(IOPubThread):
 class Stream(OutStream):
     """Standard output or error of a notebook, by Python and by all that it starts."""
 
-    def __init__(self, session: Any, pub_thread: Publisher, name: str, echo: None = None) -> None:
+    def __init__(self, session: Any, pub_thread: Publisher, name: str, **_: Any) -> None:
         super().__init__(session, pub_thread, name, watchfd=False)
         self._descriptor = {"stdout": 1, "stderr": 2}[name]
         # Where ipykernel looks for what its own log should be written to.
@@ -58,13 +59,14 @@ class Stream(OutStream):
         """The descriptor: what a child writes to it is shown, too."""
         return self._descriptor
 
-    def write(self, string: str) -> int | None:
+    def write(self, string: str) -> int:
         """Print after what was printed past Python until now."""
         if not isinstance(string, str):
             raise TypeError(f"write() argument must be str, not {type(string)}")
         if self._is_master_process():
             self.take()
-            return super().write(string if string.isascii() else _LONE.sub("\ufffd", string))
+            super().write(string if string.isascii() else _LONE.sub("\ufffd", string))
+            return len(string)
         # In a fork of the notebook's own, which must not send anything.
         os.write(self._descriptor, string.encode("utf-8", "replace"))
         return len(string)

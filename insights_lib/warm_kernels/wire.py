@@ -1,4 +1,4 @@
-"""Messages of Jupyter's protocol over one socket, each with its channel, in the order of sending."""
+"""Messages of Jupyter's protocol over one socket, each with its channel, in one order."""
 
 from collections.abc import Iterable, Iterator
 from struct import Struct, calcsize, pack, unpack_from

@@ -20,7 +20,10 @@ pytestmark = [
     pytest.mark.skipif(not can_fork(), reason="processes cannot be forked here"),
 ]
 
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
+    "gg=="
+)
 TASK = """import asyncio
 seen = []
 async def tick():
@@ -43,10 +46,9 @@ RUN = """import asyncio
 coroutine = asyncio.sleep(0)
 try: asyncio.run(coroutine)
 finally: coroutine.close()"""
-FORK = """import sys
-if not (pid := os.fork()):
-    sys.stdout.write("from a fork\\n"); sys.stdout.flush(); os._exit(0)
-_ = os.waitpid(pid, 0)"""
+THREAD = """from threading import Thread
+thread = Thread(target=print, args=("from a thread",))
+thread.start(); thread.join(); print("joined")"""
 CLEAR = "from IPython.display import clear_output; print('gone'); clear_output({}); print('left')"
 
 
@@ -54,7 +56,8 @@ def tagged(source: str, tag: str = "raises-exception") -> Any:
     return new_code_cell(source, metadata={"tags": [tag]})
 
 
-# Cells that can stand in any order; each is one feature, some of two cells.
+# Cells that can stand in any order; each name is one feature. What children print is not among
+# them: where an ordinary kernel shows it is a matter of luck, see `test_engine`.
 FEATURES: dict[str, list[Any]] = {
     "result": ["print('a'); print('b', end=''); 'result'"],
     "silent": ["quiet = 1;", "quiet;"],
@@ -87,10 +90,7 @@ FEATURES: dict[str, list[Any]] = {
     "json": ["display({'application/json': {'n': 1.5, 't': (1, 2)}}, raw=True)"],
     "half": ["'\\ud800'", "print('a \\udc80 b')"],
     "frame": ["import pandas; pandas.DataFrame({'a': [1, None]})"],
-    "child": ["import os; _ = os.system('echo one')", "_ = os.write(2, b'two\\n')"],
-    "fork": ["import os", FORK],
-    "thread": ["from threading import Thread; t = Thread(target=print, args=('thread',))"]
-    + ["t.start(); t.join(); print('joined')"],
+    "thread": [THREAD],
     "parts": ["import time; print('one'); time.sleep(0.5); print('two')"],
     "payload": ["print?", "%page print"],
     "comm": ["from comm import create_comm; c = create_comm(target_name='x', data={'a': 1})"],

@@ -19,7 +19,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from insights_lib.warm_kernels import engine as module
 from insights_lib.warm_kernels import fork_server
-from insights_lib.warm_kernels.engine import SaidTooMuch, WarmEngine, warm_kernels
+from insights_lib.warm_kernels.client import SaidTooMuch
+from insights_lib.warm_kernels.engine import WarmEngine, warm_kernels
 from insights_lib.warm_kernels.fork_server import ForkServer
 from tests.support.processes import gone, has_text, wait_for
 
@@ -291,6 +292,50 @@ def test_what_is_printed_past_python_is_there_too(tmp_path: Path) -> None:
     fork = "pid = os.fork()\nif not pid:\n    print('four'); os._exit(0)\nos.waitpid(pid, 0)"
     lines = printed(tmp_path, outside, inside + "; None", fork + "; None")
     assert lines == ["one", "two", "three", "four"]
+
+
+def test_what_children_and_threads_print_stands_in_the_cell_that_caused_it(tmp_path: Path) -> None:
+    child = "import os, subprocess; print('a'); os.system('echo b'); print('c'); "
+    child += "subprocess.run('ls /x', shell=True)"
+    thread = (
+        "from threading import Thread; t = Thread(target=print, args=('d',)); t.start(); t.join()"
+    )
+    fork = "if not (pid := os.fork()):\n    print('e'); os._exit(0)\nos.waitpid(pid, 0); None"
+    cells = executed(tmp_path, child + "; None", thread, fork, "print('f')").cells
+    texts = [[(out.name, out.text) for out in cell.outputs] for cell in cells]
+    assert texts[0][0] == ("stdout", "a\nb\nc\n")
+    assert texts[0][1][0] == "stderr"
+    assert texts[1:] == [[("stdout", f"{each}\n")] for each in "def"]
+
+
+@pytest.mark.parametrize("wait", [0, 0.5])
+def test_what_was_printed_before_a_kernel_was_ended_is_there(wait: float, tmp_path: Path) -> None:
+    output = tmp_path / "out.ipynb"
+    file = notebook(
+        tmp_path / "in.ipynb",
+        f"import os, time; print('before', flush={not wait}); time.sleep({wait})\n"
+        "os.kill(os.getpid(), 9)",
+    )
+    with pytest.raises(DeadKernelError):
+        papermill.execute_notebook(file, str(output), progress_bar=False)
+    [cell] = nbformat.read(output, as_version=4).cells
+    assert [out.text for out in cell.outputs] == ["before\n"]
+    assert cell.execution_count == 1
+
+
+def test_half_of_a_pair_of_surrogates_is_printed_as_a_mark(tmp_path: Path) -> None:
+    assert printed(tmp_path, "print('a\\ud800b')", "print('c')") == ["a\ufffdb", "c"]
+
+
+def test_a_notebook_that_ends_closes_its_files_and_calls_its_functions(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    executed(
+        tmp_path,
+        f"file = open({str(left)!r}, 'w'); file.write('written'); None",
+        f"import atexit, pathlib; atexit.register(pathlib.Path({str(left) + '2'!r}).touch); None",
+    )
+    assert left.read_text() == "written"
+    assert left.with_name("left2").exists()
 
 
 @pytest.mark.parametrize(
