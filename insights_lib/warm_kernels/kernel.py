@@ -127,6 +127,9 @@ class IPKernelApp(kernelapp.IPKernelApp):
         self.init_path()
         self.init_shell()
         self.init_extensions()
+        self.init_code()
+        launcher = find_spec("ipykernel_launcher")
+        self.arguments = [str(launcher and launcher.origin), *_ARGUMENTS]
         asyncio.run(self._try())
 
     async def _try(self) -> None:
@@ -162,8 +165,8 @@ class IPKernelApp(kernelapp.IPKernelApp):
         watch(*(stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, Stream)))
         self.init_signal()
         self.init_gui_pylab()
-        self.exec_lines = [*self.exec_lines, setup]
-        self.init_code()
+        if setup:
+            self.shell.run_cell(setup, store_history=False)
         sys.stdout.flush()
         sys.stderr.flush()
         self.io_loop = IOLoop.current()
@@ -189,6 +192,7 @@ def execute(work: int, cwd: str, env: dict[str, str], setup: str) -> None:
     """
     application = IPKernelApp.instance()
     _settle(cwd, env)
+    sys.argv = application.arguments
     application.shell.init_environment()
     with socket(fileno=work) as connection:
         application.serve(connection, setup)
@@ -197,7 +201,7 @@ def execute(work: int, cwd: str, env: dict[str, str], setup: str) -> None:
 
 
 def _settle(cwd: str, env: dict[str, str]) -> None:
-    """Have a group, a folder, an environment and arguments of its own."""
+    """Have a group, a folder and an environment of its own."""
     prctl(NAME, b"kernel")
     os.setsid()
     prctl(ADOPT_ORPHANS, 1)  # what its children leave is the kernel's, to its end
@@ -207,9 +211,7 @@ def _settle(cwd: str, env: dict[str, str]) -> None:
     os.environ.clear()
     os.environ |= env
     os.chdir(cwd)
-    launcher = find_spec("ipykernel_launcher")
     sys.breakpointhook = _no_debugger
-    sys.argv = [str(launcher and launcher.origin), *_ARGUMENTS]
 
 
 def _no_debugger(*_: Any, **__: Any) -> None:
