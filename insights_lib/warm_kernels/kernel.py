@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,12 +19,10 @@ from socket import SHUT_RDWR, socket
 from threading import main_thread
 from typing import Any
 
-import zmq
 from ipykernel import kernelapp
 from ipykernel.displayhook import ZMQDisplayHook
 from ipykernel.kernelbase import Kernel
 from ipykernel.utils import _async_in_context
-from tornado.ioloop import IOLoop
 
 from insights_lib.warm_kernels.linux import ADOPT_ORPHANS, NAME, prctl
 from insights_lib.warm_kernels.streams import Publisher, Stream, watch
@@ -32,6 +31,17 @@ from insights_lib.warm_kernels.wire import BLOCK, IOPUB, SHELL, Unpacker, packed
 # As nbclient starts a kernel: without a file there is no thread that writes to it.
 _ARGUMENTS = ["-f", os.devnull, "--HistoryManager.hist_file=:memory:"]
 _BUSY = b'{"execution_state": "busy"}'
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A part of a message as ipykernel takes it."""
+
+    bytes: bytes
+
+    @property
+    def buffer(self) -> memoryview:
+        return memoryview(self.bytes)
 
 
 class _Outgoing:
@@ -84,7 +94,7 @@ class _ShellChannel:
 
     def _dispatch(self, frames: list[bytes]) -> None:
         loop = self.io_loop.asyncio_loop
-        task = loop.create_task(self._handle([zmq.Frame(frame) for frame in frames]))
+        task = loop.create_task(self._handle([_Frame(frame) for frame in frames]))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -136,7 +146,7 @@ class IPKernelApp(kernelapp.IPKernelApp):
         """Do once what takes longer for the first time."""
         content = {"code": "pass", "silent": True}
         frames = self.session.serialize(self.session.msg("execute_request", content))
-        await self.kernel.shell_main(None, [zmq.Frame(frame) for frame in frames])
+        await self.kernel.shell_main(None, [_Frame(frame) for frame in frames])
         self.shell.display_formatter.format("")
 
     def init_kernel(self) -> None:
@@ -169,8 +179,8 @@ class IPKernelApp(kernelapp.IPKernelApp):
             self.shell.run_cell(setup, store_history=False)
         sys.stdout.flush()
         sys.stderr.flush()
-        self.io_loop = IOLoop.current()
         Kernel.start(self.kernel)  # ipykernel's own would miss its debugger
+        self.io_loop = self.kernel.io_loop
         self.shell_channel_thread.serve(self.kernel, connection, outgoing)
         with suppress(KeyboardInterrupt):
             self.io_loop.start()
