@@ -10,9 +10,9 @@ fork server does that once, and every kernel is a fork of it.
 
 Within the block `WarmEngine` takes the place of papermill's own engine, for notebooks that ask for
 the kernel of this Python. For all others, nbclient and JupyterLab nothing changes. A warm kernel
-talks to its engine over a pair of sockets that nobody else can reach. It reads no configuration of
-IPython, keeps no history, and cannot ask for input. Where processes cannot be forked safely, as on
-Windows and macOS, kernels start as they always do.
+talks to its engine over a pair of sockets that nobody else can reach; all else is ipykernel's and
+nbclient's own code. Where processes cannot be forked safely, as on Windows and macOS, kernels start
+as they always do. `README.md` beside this file tells how it works and what may differ.
 
 This package imports nothing of the rest of the library: it could be one of its own.
 """
