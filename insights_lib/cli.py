@@ -3,6 +3,7 @@
 import typer
 
 from insights_lib.commands.data import demo, ingest, partners
+from insights_lib.commands.fetch import fetch, login
 from insights_lib.commands.mail import history, send
 from insights_lib.commands.reports import preview, run, status
 from insights_lib.commands.retention import forget, prune
@@ -17,9 +18,9 @@ def program() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    reports = (preview, run, status)
+    data, reports = (demo, login, fetch, ingest, partners), (preview, run, status)
     others = (send, history, schedule, prune, forget)
-    for command in (demo, ingest, partners, *reports, *others):
+    for command in (*data, *reports, *others):
         commands.command()(command)
     return commands
 

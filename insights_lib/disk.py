@@ -73,6 +73,17 @@ def write_whole(file: Path, content: bytes) -> None:
     move_file(unfinished, file)
 
 
+def write_private(file: Path, content: bytes) -> None:
+    """Write a file as a whole, as `write_whole` does, that only its owner can read."""
+    unfinished = file.with_name(f".{file.name}.tmp")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(content)
+    sync(unfinished)
+    unfinished.replace(file)
+    sync(file.parent)
+
+
 def move_file(file: Path, target: Path) -> None:
     """Move a file within its file system so that it stays there even if the machine stops."""
     file.chmod(FILE_MODE)

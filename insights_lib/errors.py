@@ -40,6 +40,14 @@ class MailError(InsightsError):
     """Mail could not be sent; the message says why, and what to do."""
 
 
+class FetchError(InsightsError):
+    """Partner Center did not give what was asked for; the message says why, and what to do."""
+
+
+class SignInError(FetchError):
+    """Nobody is signed in, or the sign-in is not enough; the message says how to sign in."""
+
+
 def reason_of(error: BaseException) -> str:
     """Why something failed, in one line without frames."""
     own = isinstance(error, (InsightsError, OSError))

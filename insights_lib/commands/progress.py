@@ -1,9 +1,10 @@
-"""What a run shows while it goes on: a live line on a terminal, or a line per report."""
+"""What is shown while something goes on: a live line on a terminal, or a line per change."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich import progress
+from rich.markup import escape
 
 from insights_lib.commands.options import errors
 from insights_lib.run.request import RenderResult
@@ -40,3 +41,24 @@ def following(total: int, at_a_time: int, quiet: bool) -> Iterator[Callable[[Ren
     ) as live:
         bar = live.add_task(counts(), total=total)
         yield follow
+
+
+@contextmanager
+def waiting() -> Iterator[Callable[[str], None]]:
+    """Show what is waited for; yields what to call with that, as often as one likes.
+
+    Without a terminal there is a line when it has changed.
+    """
+    if errors.is_terminal:
+        with errors.status("") as live:
+            yield lambda text: live.update(escape(text))
+        return
+    last = ""
+
+    def line(text: str) -> None:
+        nonlocal last
+        if text != last:
+            errors.print(text)
+        last = text
+
+    yield line

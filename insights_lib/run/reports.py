@@ -13,6 +13,7 @@ from tempfile import mkdtemp
 from insights_lib.disk import make_file
 from insights_lib.errors import reason_of
 from insights_lib.outputs import Failure, Manifest, Outputs
+from insights_lib.parameters.fetch_yml import SECRET
 from insights_lib.run.cluster import cluster
 from insights_lib.run.place import put_in_place
 from insights_lib.run.plan import PlannedReport
@@ -201,8 +202,8 @@ def _render(request: RenderRequest) -> RenderResult:
 
 
 def _is_login(name: str) -> bool:
-    """Whether a variable belongs to the mail's login; notebooks keep what they print."""
-    return name.startswith("INSIGHTS_SMTP_")
+    """Whether a variable belongs to a login of ours; notebooks keep what they print."""
+    return name.startswith(("INSIGHTS_SMTP_", SECRET))
 
 
 def _log(result: RenderResult, file: Path) -> None:

@@ -1,0 +1,1 @@
+"""Exports that come by themselves: from the programmatic API of Partner Center."""

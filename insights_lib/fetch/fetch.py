@@ -1,0 +1,158 @@
+"""Fetching for all tenants: each in turn, again and again, until all is here or time is up."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from insights_lib.errors import FetchError, InsightsError, ParameterError, SignInError, reason_of
+from insights_lib.exports.datasets import Dataset
+from insights_lib.fetch.dataset_fetch import DatasetFetch, FetchResult, Place
+from insights_lib.fetch.download import new_client
+from insights_lib.fetch.notes import noting
+from insights_lib.fetch.partner_center import PartnerCenter
+from insights_lib.fetch.sign_in import SignIn
+from insights_lib.fetch.wanted import datasets_named, wanted
+from insights_lib.fetch.wire import Wire
+from insights_lib.parameters.fetch_yml import FetchPlan
+from insights_lib.timing import Clock
+
+MONTHS = 25
+_SHORTEST, _LONGEST = 15.0, 60.0  # seconds between two looks
+
+# Is told of what is waited for, now and then.
+Follow = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class FetchRequest:
+    """What is to be fetched.
+
+    Attributes:
+        datasets: Their names; None for those that fetch.yml names.
+        months: How many, the current one too; as many of them come as are offered.
+        to: The folder of the exports.
+    """
+
+    datasets: list[str] | None = None
+    months: int = MONTHS
+    to: Path = Path("data/exports")
+
+
+def fetch_all(
+    plan: FetchPlan, request: FetchRequest, follow: Follow, clock: Clock
+) -> Iterator[FetchResult]:
+    """Fetch exports for all tenants; yields what became of each dataset, as soon as it is known.
+
+    What is under way when this is stopped or killed is gone on with by the next call.
+
+    Raises:
+        FetchError: A dataset is asked for that does not exist.
+        ParameterError: No tenant is named.
+    """
+    if not plan.tenants:
+        raise ParameterError(
+            "fetch.yml: no tenant is named; docs/operators.md tells how to set one up."
+        )
+    asked = {
+        name: datasets_named(request.datasets or tenant.datasets)
+        for name, tenant in plan.tenants.items()
+    }
+    deadline = clock.now() + timedelta(minutes=plan.deadline_minutes)
+    with ExitStack() as stack:
+        going = [
+            _TenantFetch(name, plan, request, datasets, (clock, stack))
+            for name, datasets in asked.items()
+        ]
+        pause = _SHORTEST
+        while True:
+            for tenant in going:
+                yield from tenant.visit()
+            going = [tenant for tenant in going if tenant.waits]
+            if not going:
+                return
+            if clock.now() >= deadline:
+                for tenant in going:
+                    yield from tenant.too_late(plan.deadline_minutes)
+                return
+            follow("; ".join(tenant.state for tenant in going))
+            clock.sleep(pause)
+            pause = min(pause + _SHORTEST, _LONGEST)
+
+
+class _TenantFetch:
+    """What is fetched for one tenant; its errors are its own."""
+
+    def __init__(
+        self,
+        name: str,
+        plan: FetchPlan,
+        request: FetchRequest,
+        datasets: list[Dataset],
+        tools: tuple[Clock, ExitStack],
+    ) -> None:
+        self._name, self._plan, self._request = name, plan, request
+        self._scheduled = plan.tenants[name].runs == "scheduled"
+        self._datasets: list[Dataset] | None = datasets  # until it is known what is offered
+        self._clock, self._stack = tools
+        self.waits: list[DatasetFetch] = []
+
+    @property
+    def state(self) -> str:
+        """What it waits for."""
+        return f"{self._name}: " + ", ".join(f"{one.name} {one.state}" for one in self.waits)
+
+    def visit(self) -> Iterator[FetchResult]:
+        """Do what can be done now; yield what came to its end."""
+        try:
+            if self._datasets is not None:
+                yield from self._begun(self._datasets)
+                self._datasets = None
+            for one in [*self.waits]:
+                if result := self._visited(one):
+                    self.waits.remove(one)
+                    yield result
+        except (InsightsError, OSError) as error:  # the other tenants go on
+            self.waits = []
+            yield FetchResult(self._name, "", reason_of(error), failed=True)
+
+    def too_late(self, minutes: int) -> Iterator[FetchResult]:
+        """What is not here in time."""
+        for one in self.waits:
+            text = (
+                f"is not ready after {minutes} minutes ({one.state}); fetch again, which goes on "
+                "waiting for it"
+            )
+            yield FetchResult(self._name, one.name, text, failed=True)
+
+    def _begun(self, datasets: list[Dataset]) -> Iterator[FetchResult]:
+        """See what is offered; yield what is not."""
+        notes = self._stack.enter_context(noting(self._plan.folder, self._name))
+        client = self._stack.enter_context(new_client())
+        downloads = self._stack.enter_context(new_client(redirects=True))
+        sign_in = SignIn(self._name, self._plan, client)
+        wire = Wire(self._name, self._plan.api, sign_in.token, client, self._clock)
+        center = PartnerCenter(wire)
+        place = Place(self._name, center, notes, downloads, self._request.to)
+        offers = center.offers()
+        for dataset in datasets:
+            if offer := offers.get(dataset.name.lower()):
+                try:
+                    asked = wanted(dataset, offer, self._request.months)
+                except FetchError as error:
+                    yield FetchResult(self._name, dataset.name, str(error))
+                    continue
+                one = DatasetFetch(place, asked, self._request.months, self._clock)
+                self.waits.append(one)
+            else:
+                text = "is not offered to this user; nothing is fetched"
+                yield FetchResult(self._name, dataset.name, text)
+
+    def _visited(self, one: DatasetFetch) -> FetchResult | None:
+        try:
+            return one.visit(self._scheduled)
+        except SignInError:
+            raise  # it is the same for all others
+        except (InsightsError, OSError) as error:
+            return FetchResult(self._name, one.name, reason_of(error), failed=True)
