@@ -87,7 +87,7 @@ class DatasetFetch:
         self._wanted = wanted
         self._months = months if wanted.monthly else 0
         self._now = clock.now
-        self._not_before = datetime.min.replace(tzinfo=UTC)
+        self._quota_until = datetime.min.replace(tzinfo=UTC)
         self._tries = 0
 
     def visit(self, scheduled: bool) -> FetchResult | None:
@@ -137,8 +137,9 @@ class DatasetFetch:
     def _asked(self, scheduled: bool, before: Note | None) -> Note | None:
         """Ask for it, if that is allowed now; what was asked for before a kill is found."""
         now, notes = self._now(), self._place.notes
-        next_run = max(self._not_before, now if scheduled else notes.next_run(now))
-        if next_run > now:
+        if self._quota_until > now:
+            return None
+        if not scheduled and (next_run := notes.next_run(now)) > now:
             self.state = (
                 f"waits until {next_run:%H:%M} UTC: Partner Center begins {RUNS_AN_HOUR} "
                 "reports an hour"
@@ -147,11 +148,11 @@ class DatasetFetch:
         name = self._report_name(scheduled)
         # Names have letters, digits and blanks only; the text is part of it, for none is changed.
         query = self._place.center.query(name.replace("-", " "), self._wanted.text)
-        if not scheduled:
-            notes.note_run(now)
         report = self._ordered(self._request(name, query.id, scheduled), now)
         if not report:
             return None
+        if not scheduled:
+            notes.note_run(now)
         if before and before.report == report.id:
             return before
         note = Note(self._wanted.text, query.id, report.id, now.isoformat(), name)
@@ -172,7 +173,7 @@ class DatasetFetch:
         except ApiError as error:
             if "quota" not in error.said.lower() or "executenow" not in error.said.lower():
                 raise
-            self._not_before = now + _QUOTA_WAIT
+            self._quota_until = now + _QUOTA_WAIT
             self.state = "waits: others have begun all reports that are allowed in an hour"
             return None
 

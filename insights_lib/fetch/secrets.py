@@ -4,6 +4,11 @@ import os
 import re
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
+
 from insights_lib.errors import ParameterError
 from insights_lib.parameters.fetch_yml import Tenant
 
@@ -44,8 +49,15 @@ def client_credential(tenant: Tenant) -> str | dict[str, Any] | None:
         if not text or len(text.splitlines()) > 1:
             raise ParameterError(f"{file}: a client secret is one line of text.")
         return text
-    if "PRIVATE KEY-----" not in text or "BEGIN CERTIFICATE-----" not in text:
-        raise ParameterError(f"{file}: a private key and a certificate are needed, as PEM.")
+    try:
+        key = load_pem_private_key(text.encode(), None)
+        load_pem_x509_certificate(text.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # it may quote the key
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        raise ParameterError(
+            f"{file}: an RSA key without a password and its certificate are needed, both as PEM."
+        )
     return {"private_key": text, "public_certificate": text}
 
 

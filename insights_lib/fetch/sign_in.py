@@ -149,11 +149,10 @@ class SignIn:
                 "see the network and the proxy."
             ) from error
         except (ValueError, KeyError, msal.exceptions.MsalServiceError) as error:
-            # MSAL's sentence may have what the service said, or a key that is no key.
+            # MSAL's own sentence may quote what the service said.
             raise SignInError(
-                f"{self.name}: {self._authority} does not answer as a sign-in service does, or "
-                "the client's key cannot be used; see tenant_id, authority and certificate_file "
-                "in fetch.yml."
+                f"{self.name}: {self._authority} does not answer as a sign-in service does; see "
+                "tenant_id and authority in fetch.yml."
             ) from error
 
     def _checked(self, result: Any) -> str:

@@ -77,9 +77,9 @@ class Entra:
         if self.refusals:
             code, word = self.refusals.pop(0)
             return self._refusal(code, word)
-        if self.secret and asked.get("client_secret") != self.secret:
-            if "client_assertion" not in asked:
-                return self._refusal(7000215, "invalid_client")
+        proven = asked.get("client_secret") == self.secret or "client_assertion" in asked
+        if self.secret and not proven:
+            return self._refusal(7000215, "invalid_client")
         grant = asked["grant_type"].rpartition(":")[2]
         if grant == "device_code" and self.pending:
             return self._refusal(70016, self.pending.pop(0))
@@ -98,7 +98,12 @@ class Entra:
         now = int(time.time())
         claims = {"aud": client, "iss": f"{self.url}/t/v2.0", "sub": "s", "iat": now, "tid": "t"}
         claims |= {"exp": now + 3599, "nonce": nonce, "preferred_username": USER, "oid": "o"}
-        access = {"upn": USER, "amr": self.amr, "exp": now + self.lifetime, "n": next(self._numbers)}
+        access = {
+            "upn": USER,
+            "amr": self.amr,
+            "exp": now + self.lifetime,
+            "n": next(self._numbers),
+        }
         token = _jwt(access)
         self.valid.add(token)
         self.refresh = f"0.Refresh-{next(self._numbers)}-secret"

@@ -12,7 +12,7 @@ import pytest
 from insights_lib.fetch.dataset_fetch import FetchResult
 from insights_lib.fetch.download import new_client
 from insights_lib.fetch.fetch import FetchRequest, fetch_all
-from insights_lib.fetch.sign_in import Identity, SignIn
+from insights_lib.fetch.sign_in import Identity, Show, SignIn
 from insights_lib.parameters.fetch_yml import FetchPlan
 from insights_lib.parameters.validation import validated
 from insights_lib.timing import Clock
@@ -63,10 +63,9 @@ class Office:
     def plan(self) -> FetchPlan:
         return validated(FetchPlan, self.settings)
 
-    def log_in(self, tenant: str = "contoso", shown: list[str] | None = None) -> Identity:
+    def log_in(self, tenant: str = "contoso", show: Show = str) -> Identity:
         with new_client() as client:
-            told = shown if shown is not None else []
-            return SignIn(tenant, self.plan, client).log_in(told.append)
+            return SignIn(tenant, self.plan, client).log_in(show)
 
     def token(self, tenant: str = "contoso", renew: bool = False) -> str:
         with new_client() as client:
@@ -76,17 +75,24 @@ class Office:
         request = FetchRequest(list(datasets) or None, months, self.folder / "exports")
         return list(fetch_all(self.plan, request, self.followed.append, self.watch.clock))
 
+    def retell(self, *datasets: str, **more: int) -> str:
+        """What a fetch says, all of it."""
+        return "\n".join(map(str, self.fetch(*datasets, **more)))
+
     def exports(self) -> list[str]:
         folder = self.folder / "exports"
         return sorted(f.name for f in folder.iterdir()) if folder.exists() else []
 
 
 @contextmanager
-def office(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    """Somebody who is signed in and trusts the fake server."""
+def office(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, signed_in: bool = True
+) -> Iterator[Office]:
+    """Somebody who trusts the fake server, and is signed in there."""
     with partner_center(folder) as center:
         monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
         one = Office(folder, center)
         center.now = lambda: one.watch.moment
-        one.log_in()
+        if signed_in:
+            one.log_in()
         yield one

@@ -24,27 +24,59 @@ BASE = "/insights/v1/mpn"
 RANGES = ["LAST_MONTH", "LAST_3_MONTHS", "LAST_6_MONTHS", "LAST_1_YEAR", "LIFETIME"]
 DATASETS: dict[str, Record] = {
     "CustomersAndTenants": {
-        "selectableColumns": (
-            "PGAMpnId,MpnId,PartnerName,CustomerName,CustomerTpid,CustomerSegment,CustomerMarket,"
-            "CustomerStatus,CustomerTenantId,Product,SKU,Month,PartnerLocation,SalesChannel,"
-            "PartnerAttributionType,IsDuplicateRowForPGA,BilledRevenueUSD"
-        ).split(","),
+        "selectableColumns": [
+            "PGAMpnId",
+            "MpnId",
+            "PartnerName",
+            "CustomerName",
+            "CustomerTpid",
+            "CustomerSegment",
+            "CustomerMarket",
+            "CustomerStatus",
+            "CustomerTenantId",
+            "Product",
+            "SKU",
+            "Month",
+            "PartnerLocation",
+            "SalesChannel",
+            "PartnerAttributionType",
+            "IsDuplicateRowForPGA",
+            "BilledRevenueUSD",
+        ],
         "availableMetrics": ["CustomerCount"],
         "availableDateRanges": RANGES,
         "minimumRecurrenceInterval": 24,
     },
     "OfficeUsage": {
-        "selectableColumns": (
-            "CustomerTenantId,CustomerTpid,WorkloadName,Month,PaidAvailableUnits,"
-            "MonthlyActiveUsers,CustomerName,CustomerMarket,CustomerSegment,MPNId,PartnerName,"
-            "PartnerLocation,PartnerAttributionType,IsDuplicateRowForPGA"
-        ).split(","),
+        "selectableColumns": [
+            "CustomerTenantId",
+            "CustomerTpid",
+            "WorkloadName",
+            "Month",
+            "PaidAvailableUnits",
+            "MonthlyActiveUsers",
+            "CustomerName",
+            "CustomerMarket",
+            "CustomerSegment",
+            "MPNId",
+            "PartnerName",
+            "PartnerLocation",
+            "PartnerAttributionType",
+            "IsDuplicateRowForPGA",
+        ],
         "availableMetrics": ["CustomerCount", "TotalMonthlyActiveUsers"],
         "availableDateRanges": RANGES,
         "minimumRecurrenceInterval": 24,
     },
     "Profile": {
-        "selectableColumns": "MPNId,PartnerName,PGA_MPNId,PGA_PartnerName,City,Country".split(","),
+        "selectableColumns": [
+            "MPNId",
+            "PartnerName",
+            "PGA_MPNId",
+            "PGA_PartnerName",
+            "City",
+            "Country",
+        ],
         "availableMetrics": [],
         "availableDateRanges": [],
         "minimumRecurrenceInterval": 24,
@@ -142,7 +174,7 @@ class PartnerCenter:
         }
         return self.reports[number]
 
-    def answer(self, method: str, path: str, query: dict[str, str], body: Record) -> Any:
+    def answer(self, method: str, path: str, query: dict[str, str], body: Record) -> Any:  # noqa: PLR0911 - one for each call
         """Status, records and message of a call of the API."""
         match method, path.strip("/").split("/"):
             case "GET", ["ScheduledDataset"]:
@@ -185,7 +217,7 @@ class PartnerCenter:
         if offer is None:
             return 400, [], "Invalid table name"
         names = offer["selectableColumns"] + offer["availableMetrics"]
-        known = {c if isinstance(c, str) else c["name"] for c in names}
+        known = {c if isinstance(c, str) else c["ColumnName"] for c in names}
         if not set(columns.split(", ")) <= known:
             return 400, [], "Incorrect column name"
         if span and span not in offer["availableDateRanges"]:
@@ -226,7 +258,10 @@ class PartnerCenter:
         }
         if ready:
             link = f"{self.url}/blob/{number}.csv?sv=2026&sr=b&sp=r&{LINK_SECRET}"
-            record |= {"reportAccessSecureLink": link, "reportGeneratedTime": "2026-11-02T06:12:00Z"}
+            record |= {
+                "reportAccessSecureLink": link,
+                "reportGeneratedTime": "2026-11-02T06:12:00Z",
+            }
             report["reportStatus"] = "Inactive" if report.get("executeNow") else "Active"
         return 200, [record], None
 
@@ -255,18 +290,19 @@ class PartnerCenter:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits for an acknowledgement
     center: PartnerCenter
 
     def log_message(self, *_: object) -> None:
         """Nothing: tests read what was called."""
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+    def do_GET(self) -> None:
         self._do("GET")
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         self._do("POST")
 
-    def do_DELETE(self) -> None:  # noqa: N802
+    def do_DELETE(self) -> None:
         self._do("DELETE")
 
     def _do(self, method: str) -> None:
@@ -307,7 +343,9 @@ class _Handler(BaseHTTPRequestHandler):
         status, records, message = center.answer(method, path, asked, parsed)
         return self._reply(status, records, message, page)
 
-    def _reply(self, status: int, records: list[Record], message: str | None, page: int = 0) -> None:
+    def _reply(
+        self, status: int, records: list[Record], message: str | None, page: int = 0
+    ) -> None:
         center, link = self.center, None
         if center.paging and status == 200 and self.command == "GET":
             following = (page + 1) % len(records) if center.paging == "looping" else page + 1
@@ -327,7 +365,7 @@ class _Handler(BaseHTTPRequestHandler):
         content = json.dumps(envelope).encode("utf-8-sig" if center.bom else "utf-8")
         self._send(200 if center.inner_status else status, content, headers)
 
-    def _blob(self, number: str) -> None:
+    def _blob(self, number: str) -> None:  # noqa: C901, PLR0911 - one for each habit
         center = self.center
         center.downloads.append({k.lower(): v for k, v in self.headers.items()})
         if "Authorization" in self.headers:
