@@ -62,12 +62,14 @@ class Execution:
         status: Completed, or that it is not yet.
         link: Where its file is; a secret as long as it opens the file.
         redacted: Whether what the user may not see was left out.
+        generated: When its file was made.
     """
 
     id: str
     status: str
     link: str | None
     redacted: bool
+    generated: str
 
     def __repr__(self) -> str:
         """Without the link."""
@@ -166,7 +168,7 @@ class PartnerCenter:
         return [_report(r).id for r in found if r.get("reportname") == name]
 
     def latest_execution(self, report: str) -> Execution | None:
-        """The latest run of a report; None as long as there is none.
+        """The latest run of a report that is completed, else one that is not; None without any.
 
         Raises:
             ApiError: With the status 404 there may be no such report, or no run of it yet.
@@ -174,10 +176,12 @@ class PartnerCenter:
         answer = self._wire.get(
             f"ScheduledReport/execution/{report}",
             executionStatus=_STATES,
-            getLatestExecution="true",
+            getLatestExecution="false",  # the latest may be one that is not completed
         )
         runs = [_execution(record, answer.redacted) for record in answer.records]
-        return next((r for r in runs if r.status == COMPLETED), next(iter(runs), None))
+        completed = [run for run in runs if run.status == COMPLETED]
+        latest = max(completed, key=lambda run: run.generated, default=None)
+        return latest or next(iter(runs), None)
 
     def has_report(self, report: str) -> bool:
         """Whether a report of this id is still there."""
@@ -259,7 +263,13 @@ def _report(record: Record) -> ServerReport:
 def _execution(record: Record, redacted: bool) -> Execution:
     link = record.get("reportaccesssecurelink")
     status = str(record.get("executionstatus") or "").strip().capitalize()
-    return Execution(_id(record, "executionid"), status, str(link) if link else None, redacted)
+    return Execution(
+        id=_id(record, "executionid"),
+        status=status,
+        link=str(link) if link else None,
+        redacted=redacted,
+        generated=str(record.get("reportgeneratedtime") or ""),
+    )
 
 
 def _id(record: Record, name: str) -> str:

@@ -63,6 +63,7 @@ class SignIn:
         self._authority = f"{plan.authority}/{self._tenant.tenant_id}"
         self._client = client
         self._cache = TokenFile(_token_file(plan.folder, name))
+        self._made: Any = None
 
     def token(self, renew: bool = False) -> str:
         """An access token; a new one if the last one ends within minutes, or is not taken.
@@ -92,10 +93,14 @@ class SignIn:
         """
         with self._cache.used():
             app = self._app()
-            for account in app.get_accounts():  # of several the wrong one might be asked for
-                app.remove_account(account)
             way = self._by_device if self._tenant.sign_in == "device_code" else self._by_browser
-            return identity(self._checked(self._asked(lambda: way(app, show))))
+            result = self._asked(lambda: way(app, show))
+            token = self._checked(result)
+            user = result.get("id_token_claims", {}).get("preferred_username")
+            for account in app.get_accounts():  # of several the wrong one might be asked for
+                if account["username"] != user:
+                    app.remove_account(account)
+        return identity(token)
 
     def _by_device(self, app: Any, show: Show) -> Any:
         flow = app.initiate_device_flow(SCOPES)
@@ -125,6 +130,12 @@ class SignIn:
             return app.acquire_token_by_auth_code_flow(flow, answer)
 
     def _app(self) -> Any:
+        """The MSAL application; it asks where the addresses of the tenant are, so once."""
+        if self._made is None:
+            self._made = self._new_app()
+        return self._made
+
+    def _new_app(self) -> Any:
         credential = client_credential(self._tenant)
         kind = msal.ConfidentialClientApplication if credential else msal.PublicClientApplication
         given = {"client_credential": credential} if credential else {}

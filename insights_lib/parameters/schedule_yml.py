@@ -15,7 +15,7 @@ from insights_lib.parameters.addresses import Address
 from insights_lib.parameters.spec import PartnerId, RangeText
 from insights_lib.parameters.validation import Strict, read_yaml, validated
 
-Step = Literal["ingest", "run", "send"]
+Step = Literal["fetch", "ingest", "run", "send"]
 STEPS: tuple[Step, ...] = get_args(Step)
 LONGEST_CATCH_UP = 31 * 24  # hours; a window of last month is better asked for by hand
 
@@ -85,7 +85,9 @@ class Group(Strict):
     time_zone: Annotated[str, AfterValidator(_known_zone)]
     range: RangeText = "last_12_months"
     steps: Annotated[list[Step], AfterValidator(_in_order)] = Field(default=[*STEPS], min_length=1)
-    incoming: Path = Field(default=Path("data/incoming"), strict=False)  # where `ingest` looks
+    incoming: Path = Field(
+        default=Path("data/incoming"), strict=False
+    )  # where `ingest` looks, and `fetch` puts
     catch_up_hours: int = Field(default=24, gt=0, le=LONGEST_CATCH_UP)  # else it is let go
     alert_to: Address  # of the owner, who is told of a window that failed
     grace_hours: int = Field(default=6, gt=0)  # for which the owner is not told again after that

@@ -24,6 +24,7 @@ Step = Callable[[Window, Group], StepResult]
 Alert = Callable[[str, str, str], None]
 Clock = Callable[[], datetime]
 
+_BRING_DATA = ("fetch", "ingest")
 _LET_GO = "it was interrupted, and that is too long ago, or not planned any more, to do it again"
 
 
@@ -42,8 +43,8 @@ class Finished:
 def run_due(plan: Plan, clock: Clock, steps: Mapping[str, Step], record: Record) -> list[Finished]:
     """Do every window that is due and was not done before, in the order of time.
 
-    An error that a step raises is a failure, and one of `ingest` ends the window. The record is
-    held as long as this takes.
+    An error that a step raises is a failure, and one of `fetch` or `ingest` ends the window. The
+    record is held as long as this takes.
     """
     now = clock()
     windows = [w for name, group in plan.groups.items() for w in due(name, group, now)]
@@ -69,7 +70,7 @@ def _reasons(window: Window, group: Group, steps: Mapping[str, Step]) -> Iterato
             result = steps[name](window, group)
         except Exception as error:  # noqa: BLE001 - this window alone has failed
             # Nothing is made of data that is not there.
-            result = StepResult((reason_of(error),), ends_window=name == "ingest")
+            result = StepResult((reason_of(error),), ends_window=name in _BRING_DATA)
         for failure in result.failures:
             # Names of files may have characters that cannot be written.
             text = failure.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""The steps of a schedule: take in exports, render, send; and what is done around them."""
+"""The steps of a schedule: fetch and take in exports, render, send; and what is around them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from insights_lib.mail.send import (
 from insights_lib.mail.writer import Writer
 from insights_lib.outputs import Outputs
 from insights_lib.parameters.addresses import is_allowed
+from insights_lib.parameters.fetch_yml import is_fetching, read_fetch_plan
 from insights_lib.parameters.recipients_yml import read_recipients
 from insights_lib.parameters.requests import Overrides
 from insights_lib.parameters.schedule_yml import LONGEST_CATCH_UP, Group, Plan, read_plan
@@ -50,12 +51,13 @@ class Site:
 
 
 def check_plan(site: Site) -> None:
-    """Check that the plan can be read, and that its owners can be told of failures.
+    """Check that the plan and fetch.yml can be read, and that owners can be told of failures.
 
     Raises:
-        ParameterError: It cannot, or an owner's address is in none of the allowed domains.
+        ParameterError: They cannot, or an owner's address is in none of the allowed domains.
     """
     plan = read_plan(site.parameters)
+    is_fetching(site.parameters)
     allowed = read_recipients(site.parameters).allowed_domains
     for name, group in plan.groups.items():
         if not is_allowed(group.alert_to, allowed):
@@ -107,6 +109,13 @@ def _steps(site: Site) -> Mapping[str, Step]:
     """What each step of a plan does."""
     arrived: dict[Path, list[Arrival]] = {}  # by folder: several groups may look into the same one
 
+    fetched: dict[Path, StepResult] = {}
+
+    def fetch(_: Window, group: Group) -> StepResult:
+        if group.incoming not in fetched:
+            fetched[group.incoming] = _fetch(group, site)
+        return fetched[group.incoming]
+
     def ingest(_: Window, group: Group) -> StepResult:
         arrivals = arrived.setdefault(group.incoming, [])
         arrivals += take_incoming(Folders(group.incoming, site.store))
@@ -115,10 +124,27 @@ def _steps(site: Site) -> Mapping[str, Step]:
         return StepResult(failures, ends_window=any(arrival.is_export for arrival in refused))
 
     return {
+        "fetch": fetch,
         "ingest": ingest,
         "run": lambda window, group: StepResult(_run(window, group, site)),
         "send": lambda window, group: StepResult(_send(window, group, site)),
     }
+
+
+def _fetch(group: Group, site: Site) -> StepResult:
+    """Fetch new exports for every tenant that fetch.yml names, if any; return what failed.
+
+    The steps after it are done if anything came: one tenant does not stop the others.
+    """
+    if not is_fetching(site.parameters):
+        return StepResult()
+    from insights_lib.fetch.fetch import FetchRequest, fetch_all  # noqa: PLC0415 - and MSAL
+
+    plan, request = read_fetch_plan(site.parameters), FetchRequest(to=group.incoming)
+    results = [*fetch_all(plan, request, lambda _: None, _CLOCK)]
+    failures = tuple(str(result) for result in results if result.failed)
+    came = any(result.file for result in results)
+    return StepResult(failures, ends_window=bool(failures) and not came)
 
 
 def _run(window: Window, group: Group, site: Site) -> tuple[str, ...]:

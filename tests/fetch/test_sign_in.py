@@ -163,6 +163,20 @@ def test_a_refusal_says_what_to_do(at: Office, code: int, word: str, what: str) 
     assert str(refused.value).endswith(f"(AADSTS{code}).")
 
 
+def test_a_sign_in_that_fails_leaves_the_one_before(at: Office) -> None:
+    at.center.entra.refusals = [(50076, "access_denied")]
+    with pytest.raises(SignInError, match="wants a sign-in with MFA"):
+        at.log_in()
+    assert at.token(renew=True) in at.center.entra.valid
+
+
+def test_where_the_tenant_is_asked_is_found_out_once(at: Office) -> None:
+    at.center.looks = 5
+    at.center.entra.metadata_asked = 0
+    at.fetch("Profile")
+    assert at.center.entra.metadata_asked == 1
+
+
 def test_without_a_sign_in_one_is_asked_for(at: Office, tmp_path: Path) -> None:
     (tmp_path / TOKENS).unlink()
     with pytest.raises(SignInError, match="run insights login --tenant contoso"):

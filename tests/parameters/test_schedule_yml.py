@@ -26,7 +26,7 @@ def plan_of(folder: Path, name: str = "monthly", **changes: Any) -> Plan:
 def test_the_plan_of_the_project_is_read_as_it_stands() -> None:
     group = read_plan(Path(__file__).parents[2] / "parameters").groups["monthly"]
     assert group.partners == ()  # all of them
-    assert group.steps == ["ingest", "run", "send"]
+    assert group.steps == ["fetch", "ingest", "run", "send"]
     assert group.incoming == Path("data/incoming")
     assert (group.catch_up_hours, group.grace_hours) == (24, 6)
 
@@ -35,7 +35,7 @@ def test_what_is_not_given_has_a_usual_value(tmp_path: Path) -> None:
     group = plan_of(tmp_path).groups["monthly"]
     assert group.partners == ("1234567",)
     assert group.range == "last_12_months"
-    assert group.steps == ["ingest", "run", "send"]
+    assert group.steps == ["fetch", "ingest", "run", "send"]
 
 
 @pytest.mark.parametrize("weekday", ["0", "1-5", "*/2", "mon,3"])
@@ -65,9 +65,9 @@ def test_a_day_of_month_and_a_weekday_together_are_refused(tmp_path: Path) -> No
         ({"cron": "@daily"}, "is not a cron line"),
         ({"time_zone": "Europe/Stokholm"}, "'Europe/Stokholm'; did you mean 'Europe/Stockholm'?"),
         ({"time_zone": "../../etc/localtime"}, "no time zone is called"),
-        ({"steps": ["run", "ingest"]}, "in the order ingest, run, send, each at most once"),
-        ({"steps": ["run", "run"]}, "in the order ingest, run, send, each at most once"),
-        ({"steps": ["fetch"]}, "'ingest', 'run' or 'send'"),
+        ({"steps": ["run", "ingest"]}, "in the order fetch, ingest, run, send, each at most once"),
+        ({"steps": ["run", "run"]}, "in the order fetch, ingest, run, send, each at most once"),
+        ({"steps": ["print"]}, "'fetch', 'ingest', 'run' or 'send'"),
         ({"steps": []}, "groups.monthly.steps"),
         ({"partners": []}, "neither all nor a list of partner ids"),
         ({"partners": "everybody"}, "neither all nor a list of partner ids"),

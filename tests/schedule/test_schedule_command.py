@@ -135,6 +135,21 @@ def test_a_report_that_fails_is_told_to_its_owner_and_sent_to_nobody(
     assert recipients(server) == [OPS, OPS]
 
 
+def test_a_fetch_that_fails_is_told_to_the_owner_and_the_last_report_stays(
+    plan: Callable[..., None], once: Callable[..., Result], server: MailServer
+) -> None:
+    before = (Path("outputs/1") / RANGE / "report.html").read_bytes()
+    plan(person("anna"), steps=["fetch", "ingest", "run", "send"])
+    ids = dict.fromkeys(("tenant_id", "client_id"), "11111111-2222-3333-4444-555555555555")
+    fetching = {"tenants": {"contoso": ids}, "authority": "https://localhost:1"}
+    Path("parameters/fetch.yml").write_text(yaml.safe_dump(fetching), encoding="utf-8")
+    assert once().exit_code == 1
+    assert recipients(server) == [OPS]
+    text = " ".join(told(received(server)[0]).split())
+    assert "fetch: contoso: the sign-in service cannot be reached" in text
+    assert (Path("outputs/1") / RANGE / "report.html").read_bytes() == before
+
+
 def come_wrong() -> None:
     """An export comes in that is refused: its months cannot be read."""
     write_tsv(Path("data/incoming/SeatsSubscriptionsAndRevenue.tsv"), [seats_row("someday", "a")])

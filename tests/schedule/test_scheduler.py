@@ -26,6 +26,7 @@ GROUP = {
     "cron": "0 * * * *",
     "time_zone": "UTC",
     "catch_up_hours": 1,
+    "steps": ["ingest", "run", "send"],
     "alert_to": "ops@example.com",
     "grace_hours": 3,
 }
@@ -56,7 +57,7 @@ class Scheduler:
         return call
 
     def at(self, now: datetime) -> list[Finished]:
-        steps = {name: self.step(name) for name in ("ingest", "run", "send")}
+        steps = {name: self.step(name) for name in ("fetch", "ingest", "run", "send")}
         with recording(self.outputs) as record:
             finished = run_due(self.plan, lambda: now, steps, record)
             tell_owners(self.plan, now, self.alert, record)
@@ -114,6 +115,14 @@ def test_what_was_missed_too_long_ago_is_let_go(scheduler: Scheduler) -> None:
     scheduler.at(FIRST)
     scheduler.at(FIRST + 10 * HOUR)
     assert scheduler.called == ["g 05 05 run", "g 05 06 run", "g 05 15 run", "g 05 16 run"]
+
+
+def test_an_error_while_fetching_ends_the_window(scheduler: Scheduler) -> None:
+    scheduler.plan = plan_of(g={"steps": ["fetch", "ingest", "run", "send"]})
+    scheduler.failing["fetch"] = raising(OSError(28, "No space left"))
+    [finished] = scheduler.at(FIRST)
+    assert finished.reasons == ("fetch: [Errno 28] No space left",)
+    assert scheduler.called == ["g 05 06 fetch"]
 
 
 def test_nothing_is_run_or_sent_on_data_that_is_not_there(scheduler: Scheduler) -> None:

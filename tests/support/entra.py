@@ -34,12 +34,14 @@ class Entra:
     secret: str | None = None
     lifetime: int = 3599
     asked: list[dict[str, str]] = field(default_factory=list)
+    metadata_asked: int = 0
     valid: set[str] = field(default_factory=set)  # access tokens
     refresh: str = ""  # the one that is taken: each renewal gives another
     _codes: dict[str, dict[str, str]] = field(default_factory=dict)
     _numbers: Any = field(default_factory=lambda: count(1))
 
     def metadata(self, tenant: str) -> dict[str, str]:
+        self.metadata_asked += 1
         base = f"{self.url}/{tenant}"
         return {
             "issuer": f"{base}/v2.0",
