@@ -62,14 +62,12 @@ class Place:
         tenant: As fetch.yml calls it.
         center: The API.
         notes: What was asked for before.
-        downloads: The client for download links, which are for whoever has them.
         to: The folder of the exports.
     """
 
     tenant: str
     center: PartnerCenter
     notes: Notes
-    downloads: httpx.Client
     to: Path
 
 
@@ -215,7 +213,7 @@ class DatasetFetch:
             if not (execution and execution.link):
                 raise FetchError("Partner Center gives no link to what is completed; try again.")
             try:
-                download(self._place.downloads, execution.link, file)
+                download(execution.link, file)
                 return
             except FetchError:
                 if attempt + 1 == _DOWNLOADS:

@@ -130,11 +130,10 @@ class _TenantFetch:
         """See what is offered; yield what is not."""
         notes = self._stack.enter_context(noting(self._plan.folder, self._name))
         client = self._stack.enter_context(new_client())
-        downloads = self._stack.enter_context(new_client(redirects=True))
         sign_in = SignIn(self._name, self._plan, client)
         wire = Wire(self._name, self._plan.api, sign_in.token, client, self._clock)
         center = PartnerCenter(wire)
-        place = Place(self._name, center, notes, downloads, self._request.to)
+        place = Place(self._name, center, notes, self._request.to)
         offers = center.offers()
         for dataset in datasets:
             if offer := offers.get(dataset.name.lower()):
