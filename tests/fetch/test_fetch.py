@@ -1,18 +1,9 @@
 """Exports from a fake Partner Center: asked for, waited for, checked, put in their place."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from insights_lib.store.ingest import ingest_file
-from tests.support.fetching import Office, office
-
-
-@pytest.fixture
-def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    with office(tmp_path, monkeypatch) as one:
-        yield one
+from tests.support.fetching import Office
 
 
 def test_what_is_offered_comes_and_can_be_ingested(at: Office, tmp_path: Path) -> None:

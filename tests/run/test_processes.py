@@ -244,10 +244,11 @@ def test_a_second_try_keeps_no_other_report_from_being_told(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="environments are looked up in /proc")
-def test_no_notebook_knows_how_mail_is_sent(
+def test_no_notebook_knows_the_secrets_of_mail_and_fetch(
     own_notebooks: Path, replay: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INSIGHTS_SMTP_PASSWORD", "passw0rd-12c4")
+    monkeypatch.setenv("INSIGHTS_SECRET_CONTOSO", "s3cret-98d1")
     monkeypatch.setenv("FOR_NOTEBOOKS", "a setting of theirs")
     tell = """\
 import os
@@ -261,6 +262,8 @@ for pid in ("self", os.getppid()):
     assert "a setting of theirs" in executed
     assert "INSIGHTS_SMTP" not in executed
     assert "passw0rd-12c4" not in executed
+    assert "INSIGHTS_SECRET" not in executed
+    assert "s3cret-98d1" not in executed
 
 
 def test_a_process_that_could_not_have_warm_kernels_tries_again(
