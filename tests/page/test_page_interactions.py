@@ -381,8 +381,10 @@ def table_of(text: str) -> list[list[str]]:
     return [[re.sub(r"^(-?\d+)\.0$", r"\1", value) for value in row] for row in rows]
 
 
-def test_the_data_of_every_card_is_the_csv_of_the_report(report: Path, tab: Page) -> None:
-    for file in (report / "data").glob("*.csv"):
+def test_the_data_of_every_card_is_the_csv_of_the_report(report: Path, reader: Any) -> None:
+    for number, file in enumerate((report / "data").glob("*.csv")):
+        if number % 8 == 0:  # of one page, Chromium hands out ten files in a row
+            tab = reader.open(report)
         place = card(tab, file.stem).get_by_role("button", name="Download data")
         name, content = downloaded(tab, place)
         assert name == f"{file.stem}_1_2025-01_2025-06.csv"
