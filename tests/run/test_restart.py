@@ -103,12 +103,11 @@ def test_a_second_run_at_the_same_time_says_so_and_writes_nothing(
     command: list[str], tmp_path: Path
 ) -> None:
     outputs = tmp_path / "outputs"
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as first:
-        wait_for(lambda: list(outputs.glob(".run-*")), first)
+    with Outputs(outputs).locked():  # as a run has it for as long as it writes
         second = called(*command, expected=2)
-        first.communicate(timeout=300)
-    assert "another run is writing reports here" in second.stderr
-    assert first.returncode == 0
+        assert "another run is writing reports here" in second.stderr
+        assert states(outputs) == {}
+    called(*command)
     assert states(outputs) == dict.fromkeys("123", "complete")
 
 

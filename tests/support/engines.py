@@ -57,7 +57,20 @@ def outcome(notebook: NotebookNode, folder: Path, engine: str | None, **options:
 
 
 def _plain(cell: NotebookNode) -> dict[str, Any]:
-    return {key: value for key, value in cell.items() if key != "id"}
+    plain = {key: value for key, value in cell.items() if key != "id"}
+    return plain | {"outputs": _joined(cell.outputs)} if "outputs" in cell else plain
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Pieces of one stream as one: where it is cut depends on the time."""
+    found: list[NotebookNode] = []
+    for output in outputs:
+        last = found[-1] if found else {}
+        if output.output_type == "stream" and output.name == last.get("name"):
+            last["text"] += output.text
+        else:
+            found.append(output)
+    return found
 
 
 def same_each_time(value: Any) -> Any:
