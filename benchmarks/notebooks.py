@@ -1,8 +1,8 @@
 """How long the notebooks of a folder take with papermill's own engine, and with warm kernels.
 
 Each notebook is executed with both, in turn, several times. The processor's time is that of all
-processes that take part: papermill's, the fork server's and the kernels'. To start the fork server
-takes a while once, which is told by itself. A notebook that fails is measured like any other.
+processes that take part: papermill's, the fork server's and the kernels'. The fork
+server starts once; its time is printed apart. A notebook that fails counts as any other.
 
     python benchmarks/notebooks.py [FOLDER] [--rounds 5] [--preload pandas plotly.graph_objects]
 """
@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     files = sorted(options.folder.glob("*.ipynb"))
     if not files:
-        parser.error(f"there is no notebook in {options.folder}")
+        parser.error(f"{options.folder} holds no notebook")
     began = time.perf_counter()
     with warm_kernels(*options.preload) as server:
         if server is None:

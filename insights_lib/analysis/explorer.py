@@ -59,7 +59,7 @@ class Explorer(anywidget.AnyWidget):
         self.on_msg(self._heard)
 
     def _opened(self, partner: Partner) -> dict[str, Any]:
-        """Take a partner as the one that is shown; returns what of it the page is told."""
+        """Show this partner from now on; returns the values that the page needs."""
         rows = compact_rows(partner.data)
         data = partner.data
         # What the page asks is answered beside the notebook's own cells, in another thread.

@@ -16,7 +16,7 @@ def typed(table: pd.DataFrame, kinds: Mapping[str, Kind], months: Months) -> pd.
     """The same table with a type of pandas for each kind of column.
 
     Raises:
-        ParameterError: There is no such form of months.
+        ParameterError: The form of months is not known.
     """
     if months not in get_args(Months):
         raise ParameterError(f"months {unknown(months, get_args(Months))}.")
