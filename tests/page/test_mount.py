@@ -55,9 +55,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tab(document: Path, reader: Any) -> Page:
-    opened: Page = reader.blank(document)
-    opened.goto((document / "report.html").as_uri())
-    opened.wait_for_function("window.tests")
+    opened: Page = reader.tests(document)
     return opened
 
 

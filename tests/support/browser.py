@@ -89,6 +89,13 @@ class Reader:
         )
         return tab
 
+    def tests(self, document: Path) -> Page:
+        """A document whose own script offers `tests`, once that is there."""
+        tab = self.blank(document)
+        tab.goto((document / "report.html").as_uri())
+        tab.wait_for_function("window.tests")
+        return tab
+
 
 def ready(tab: Page) -> None:
     """Wait until the page shows what its address asks for."""
