@@ -10,7 +10,6 @@ from insights_lib.commands import options
 from insights_lib.errors import ExportError
 from insights_lib.parameters.spec import store_place
 from insights_lib.store.ingest import files_of, ingest_files
-from insights_lib.store.overview import PartnerOverview, overview
 
 
 def demo(
@@ -60,6 +59,11 @@ def partners(
     debug: options.Debug = False,
 ) -> None:
     """List the partners of the store: their months, customers, and latest export."""
+    from insights_lib.store.overview import (  # noqa: PLC0415 - and pandas, for this alone
+        PartnerOverview,
+        overview,
+    )
+
     with options.sentences(debug):
         rows = [asdict(one) for one in overview(store_place(store))]
         columns = [field.name for field in fields(PartnerOverview)]

@@ -14,9 +14,9 @@ from insights_lib.outputs import Outputs
 from insights_lib.parameters.requests import Overrides, range_of, requested_specs
 from insights_lib.parameters.spec import Filters, found_above
 from insights_lib.run.plan import PlannedReport, plan_reports
-from insights_lib.run.preview import preview_of, preview_spec
 from insights_lib.run.reports import Settings
 from insights_lib.run.run import plan_run
+from insights_lib.warm_kernels.deferred import grammar_deferred
 
 
 def run(
@@ -102,6 +102,12 @@ def preview(
     debug: options.Debug = False,
 ) -> None:
     """Show a notebook as the section of a report that it would be, or the cell that fails."""
+    with grammar_deferred():
+        from insights_lib.run.preview import (  # noqa: PLC0415 - papermill, for this alone
+            preview_of,
+            preview_spec,
+        )
+
     with options.sentences(debug):
         spec = preview_spec(found_above(parameters), partner, store)
         made = preview_of(notebook, spec, Outputs(found_above(outputs)))

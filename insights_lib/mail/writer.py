@@ -14,6 +14,7 @@ from insights_lib.mail.plan import PlannedMail
 from insights_lib.outputs import Manifest, Outputs
 from insights_lib.parameters.recipients_yml import MEGABYTE, RecipientsFile
 from insights_lib.timing import Clock
+from insights_lib.warm_kernels.deferred import grammar_deferred
 
 if TYPE_CHECKING:  # seconds of imports, for those who write a message
     from insights_lib.mail.message import Envelope
@@ -65,8 +66,9 @@ class Writer:
 
     def _build(self, people: list[PlannedMail], message_id: str) -> bytes:
         """The message, or a `MailError`: the report is not the planned one, or cannot be sent."""
-        from insights_lib.mail.content import CHARTS  # noqa: PLC0415 - as above
-        from insights_lib.mail.message import Enclosed, message_of  # noqa: PLC0415 - as above
+        with grammar_deferred():
+            from insights_lib.mail.content import CHARTS  # noqa: PLC0415 - as above
+            from insights_lib.mail.message import Enclosed, message_of  # noqa: PLC0415 - as above
 
         planned = people[0]
         try:

@@ -28,6 +28,7 @@ from insights_lib.store.ingest import ingest_file
 from insights_lib.store.staging import StagedExport, wanted_columns
 from tests.reference import lowered
 from tests.support.rows import seats_row, stored_rows, usage_row, write_csv
+from tests.support.sweeps import sweep
 
 HEAD = "Month,PGAMpnId,CustomerTpid,CustomerTenantId,CustomerName,WorkloadName,MonthlyActiveUsers"
 ANN = "2025-01,1,t1,,Ann,Exchange,5"
@@ -302,7 +303,9 @@ def test_a_good_file_is_read_exactly(content: str | bytes, tmp_path: Path, block
 
 @pytest.mark.parametrize(("rest", "blank"), ENDS.values(), ids=list(ENDS))
 @pytest.mark.parametrize("delimiter", [",", "\t", ";"], ids=["commas", "tabs", "semicolons"])
-@pytest.mark.parametrize("packed", [bytes, gzip.compress, zipped], ids=["plain", "gzip", "zip"])
+@pytest.mark.parametrize(
+    "packed", sweep([bytes, gzip.compress, zipped]), ids=["plain", "gzip", "zip"]
+)
 def test_lines_without_a_value_at_the_end_are_rejected_rows(
     packed: Any, delimiter: str, rest: str, blank: int, tmp_path: Path, block: None
 ) -> None:
@@ -581,7 +584,7 @@ SPOILT = [
 ID_COLUMNS = ("CustomerTpid", "CustomerTenantId", "SubscriptionId", "PGAMpnId", "MpnId")
 
 
-@pytest.mark.parametrize("text", SPOILT)
+@pytest.mark.parametrize("text", sweep(SPOILT, 5))
 def test_an_id_that_a_spreadsheet_has_spoilt_is_refused_with_its_line(
     text: str, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:

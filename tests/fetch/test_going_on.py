@@ -13,6 +13,7 @@ from insights_lib.errors import FetchError
 from insights_lib.fetch.notes import noting
 from tests.support.fetching import Office
 from tests.support.partner_center import Fault
+from tests.support.sweeps import sweep
 
 # Runs a fetch that kills itself at the call of a function, before or after it.
 KILLED = """
@@ -55,7 +56,9 @@ def command(at: Office, program: str, *arguments: str) -> subprocess.CompletedPr
     return subprocess.run(run, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.parametrize(("module", "name", "when"), MOMENTS, ids=lambda part: part.split(".")[-1])
+@pytest.mark.parametrize(
+    ("module", "name", "when"), sweep(MOMENTS), ids=lambda part: part.split(".")[-1]
+)
 def test_what_was_killed_is_gone_on_with(at: Office, module: str, name: str, when: str) -> None:
     at.center.looks = 0
     at.center.now = lambda: datetime.now(UTC)  # as the process sees it

@@ -18,6 +18,7 @@ from insights_lib.mail.ledger import Entry, Ledger, ledger
 from insights_lib.mail.login import Login
 from insights_lib.timing import Clock
 from tests.support.smtp_server import DROP, TAKE_AND_DROP, MailServer, ca_file, mail_server
+from tests.support.sweeps import sweep
 from tests.sweeps.deliveries import START, deliver_in_storm, message_to, settings_by
 
 ANNA, BERT, CARL = "anna@example.com", "bert@example.com", "carl@example.com"
@@ -370,7 +371,7 @@ def test_only_who_was_accepted_is_in_doubt_when_a_send_is_stopped_in_the_gap(
     assert office.states(message_to(ANNA, BERT)) == {BERT: "sent"}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", sweep([1, 2]))
 def test_in_a_storm_nothing_is_lost_nothing_comes_twice_and_the_gap_is_marked(
     seed: int, tmp_path: Path
 ) -> None:

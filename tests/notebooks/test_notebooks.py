@@ -21,6 +21,7 @@ from insights_lib.notebook import OPTIONS
 from insights_lib.parameters.spec import ReportSpec
 from insights_lib.store.ingest import files_of, ingest_file
 from insights_lib.tables import FACTS, FIGURE, TABLE, TABLES
+from tests.support.sweeps import sweep
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 # The sections with their titles: those of the dashboard in its order, then those beyond it.
@@ -315,7 +316,7 @@ def test_a_wrong_parameter_is_explained_in_one_sentence_without_a_traceback(
 # The last one: while a browser is open, asyncio cannot run the notebooks of the tests above.
 @pytest.mark.browser
 @pytest.mark.kernels
-@each_notebook
+@pytest.mark.parametrize("name", sweep(SECTIONS, 3))
 def test_a_saved_notebook_shows_its_charts_as_html_with_the_network_off(
     name: str, executed: dict[str, NotebookNode], tmp_path: Path, browser: Any
 ) -> None:

@@ -39,7 +39,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("width", "scheme"),
-    [(390, "dark"), (1280, "light"), *sweep([(390, "light"), (1280, "dark")], 0)],
+    sweep([(390, "dark"), (1280, "light"), (390, "light"), (1280, "dark")]),
 )
 def test_axe_finds_nothing(scheme: str, width: int, report: Path, reader: Any) -> None:
     tab = reader.open(report, "#sales_channel=CSP", width, color_scheme=scheme, bypass_csp=True)
@@ -59,7 +59,7 @@ def test_axe_finds_nothing(scheme: str, width: int, report: Path, reader: Any) -
     assert len(found["passes"]) > 20
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", sweep([390, 1280]))
 def test_axe_finds_nothing_in_an_open_list(width: int, report: Path, reader: Any) -> None:
     tab = reader.open(report, "#list=current&list.months=2025-06", width, bypass_csp=True)
     tab.locator("dialog[open] tbody th").first.wait_for()
@@ -119,7 +119,7 @@ def test_motion_is_left_out_for_those_who_ask_for_it(report: Path, reader: Any) 
     assert reader.open(report, reduced_motion="no-preference").evaluate(behaviour) == "smooth"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", sweep(["light", "dark"]))
 def test_paper_shows_everything_but_controls(scheme: str, report: Path, reader: Any) -> None:
     width = {"light": 1280, "dark": 390}[scheme]
     tab = reader.open(report, width=width, color_scheme=scheme)

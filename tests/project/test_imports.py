@@ -263,6 +263,15 @@ def test_importing_the_program_starts_and_touches_nothing(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_program_loads_nothing_that_only_some_commands_need() -> None:
+    """Each of these takes from a third of a second to three seconds."""
+    heavy = {"httpx", "msal", "nbformat", "nbconvert", "pandas", "papermill", "plotly"}
+    program = f"import sys, insights_lib.cli; print(*{heavy} & set(sys.modules))"
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []
+
+
 @each_module
 def test_a_module_can_be_read_in_one_sitting(module: str) -> None:
     lines = MODULES[module].read_text(encoding="utf-8").splitlines()

@@ -28,6 +28,7 @@ from tests.support.notebooks import (
     spec_of,
 )
 from tests.support.processes import descendants, gone, has_text, wait_for
+from tests.support.sweeps import sweep
 
 pytestmark = pytest.mark.kernels
 
@@ -128,7 +129,7 @@ parent = parent_of(clone)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")
 @pytest.mark.parametrize(
-    "victim", ["os.getpid()", "clone", "parent", "worker", "parent_of(worker)"]
+    "victim", sweep(["worker", "os.getpid()", "clone", "parent", "parent_of(worker)"], 2)
 )
 def test_what_was_killed_once_is_tried_again(
     victim: str, own_notebooks: Path, replay: list[str], tmp_path: Path

@@ -131,7 +131,7 @@ def test_all_features_are_the_same_with_an_ordinary_kernel(tmp_path: Path) -> No
     assert_same(tmp_path, *(cell for cells in FEATURES.values() for cell in cells))
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", sweep(ENDS, 3))
 def test_a_notebook_ends_as_with_an_ordinary_kernel(end: str, tmp_path: Path) -> None:
     cells, options = ENDS[end]
     assert_same(tmp_path, "print('first')", *cells, **options)
