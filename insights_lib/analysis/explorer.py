@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -52,14 +53,18 @@ class Explorer(anywidget.AnyWidget):
     selection = traitlets.Dict().tag(sync=True)
     picked = traitlets.Instance(pd.DataFrame, allow_none=True)
 
-    def __init__(self, partner: Partner) -> None:
-        super().__init__(
-            _esm=assets.text_of("widget.min.js"), _library=_library(), **self._opened(partner)
-        )
+    def __init__(self, opened: Callable[[], Partner]) -> None:
+        # While the partner is opened, the browser unpacks what reports are drawn with.
+        super().__init__(_esm=assets.text_of("widget.min.js"), _library=_library())
+        try:
+            self._show(opened())
+        except BaseException:
+            self.close()
+            raise
         self.on_msg(self._heard)
 
-    def _opened(self, partner: Partner) -> dict[str, Any]:
-        """Show this partner from now on; returns the values that the page needs."""
+    def _show(self, partner: Partner) -> None:
+        """Show this partner from now on."""
         rows = compact_rows(partner.data)
         data = partner.data
         # What the page asks is answered beside the notebook's own cells, in another thread.
@@ -81,7 +86,11 @@ class Explorer(anywidget.AnyWidget):
             "months": held,
             "shown": str(data.date_range).split("_"),
         }
-        return {"_content": gzip.compress(text.encode(), 1), "_asked": asked, "selection": {}}
+        with self.hold_sync():
+            self.set_trait("picked", None)
+            self.set_trait("_content", gzip.compress(text.encode(), 1))
+            self.set_trait("_asked", asked)
+            self.set_trait("selection", {})
 
     def _computed_if_not_counted(self, card: Card) -> Card:
         if is_counted(card, self._whole.data.spec.role):
@@ -138,13 +147,9 @@ class Explorer(anywidget.AnyWidget):
         asked = {"partner": partner, "partner_name": name, "date_range": date_range}
         try:
             spec = report_spec(**{**dict(old), **asked})
-            opened = self._opened(partner_of(spec))
+            self._show(partner_of(spec))
         except InsightsError as error:
             return str(error)
-        with self.hold_sync():
-            self.set_trait("picked", None)
-            for name, value in opened.items():
-                self.set_trait(name, value)
         return ""
 
     def _ipython_display_(self) -> None:
@@ -213,4 +218,6 @@ def explore(partner: str | Partner, **options: Any) -> Explorer:
         >>> x.picked.attrs["what"]
         'churned in Mar 2025, Azure'
     """
-    return Explorer(open_partner(partner, **options) if isinstance(partner, str) else partner)
+    return Explorer(
+        lambda: open_partner(partner, **options) if isinstance(partner, str) else partner
+    )

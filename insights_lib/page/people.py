@@ -89,7 +89,12 @@ def _columns(table: pd.DataFrame, key: str) -> dict[str, list[Any]]:
 
 def _numbers(column: "pd.Series[Any]") -> list[Any]:
     if column.dtype.kind in "iu" and column.notna().all():
-        whole: list[Any] = column.tolist()
-        return whole
-    numbers = (None if pd.isna(value) else float(value) for value in column)
-    return [int(n) if n is not None and n.is_integer() else n for n in numbers]
+        counts: list[Any] = column.tolist()
+        return counts
+    numbers = column.to_numpy(dtype="float64", na_value=np.nan)
+    values = numbers.astype(object)
+    whole = (numbers == np.trunc(numbers)) & (abs(numbers) < 2**53)
+    values[whole] = numbers[whole].astype("int64")
+    values[np.isnan(numbers)] = None
+    result: list[Any] = values.tolist()
+    return result

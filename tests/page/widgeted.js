@@ -60,7 +60,10 @@ window.tests = {
       selection: {},
       ...stateOf(reports[report]),
     });
-    cleanups[id] = widget.render({ model: models[id], el: document.getElementById(id) });
+    const model = models[id];
+    const one = widget();
+    one.initialize({ model });
+    cleanups[id] = one.render({ model, el: document.getElementById(id) });
   },
   change(id, report) {
     const state = stateOf(reports[report]);
