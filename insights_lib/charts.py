@@ -5,7 +5,6 @@ the reader's language. A chart may put small values together; the table holds al
 """
 
 from itertools import cycle
-from math import log10
 from typing import Any
 
 import pandas as pd
@@ -15,7 +14,6 @@ from insights_lib.customer_charts import bridge, cohorts, renewals, seats, signa
 from insights_lib.presentation import theme
 from insights_lib.presentation.figures import (
     BELOW_TABS,
-    HOVER,
     Trace,
     bar_axes,
     escaped,
@@ -26,14 +24,13 @@ from insights_lib.presentation.figures import (
     month_axes,
     month_columns,
     month_line,
-    powers_of_ten,
     ring,
     tabs_menu,
     to_list,
     to_records,
-    world_axes,
 )
 from insights_lib.presentation.language import Language
+from insights_lib.presentation.maps import countries_on_map, world_axes
 from insights_lib.tables import ALL, TABLES
 from insights_lib.timing import timed
 
@@ -104,24 +101,14 @@ def world_map(table: pd.DataFrame, language: Language) -> go.Figure:
     for row in to_records(table[table["country_code"] != ""]):
         countries.setdefault(row["country_code"], []).append(row)
     hovers = {code: _spread_of(rows, language) for code, rows in countries.items()}
-    traces = []
+    traces: list[dict[str, Any]] = []
+    tabs = {}
     for kind in SPREAD:
         counts = {c: max(row[kind] or 0 for row in rows) for c, rows in countries.items()}
-        shown = {code: count for code, count in counts.items() if count}
-        traces.append(
-            {
-                "type": "choropleth",
-                "locations": list(shown),
-                "z": [log10(count) for count in shown.values()],
-                "hovertext": [hovers[code] for code in shown],
-                "hovertemplate": HOVER,
-                "colorscale": theme.MAP_SCALE,
-                "marker": {"line": {"color": "white", "width": 0.5}},
-                "zmin": 0,
-                "colorbar": powers_of_ten(max(shown.values(), default=1), language),
-            }
-        )
-    menu = tabs_menu(traces, {language.name(kind): [i] for i, kind in enumerate(SPREAD)})
+        drawn = countries_on_map({c: n for c, n in counts.items() if n}, hovers, language)
+        tabs[language.name(kind)] = list(range(len(traces), len(traces) + len(drawn)))
+        traces += drawn
+    menu = tabs_menu(traces, tabs)
     margin = {"t": BELOW_TABS}
     return figure(traces, language, 460, geo=world_axes(), updatemenus=menu, margin=margin)
 
@@ -259,7 +246,7 @@ def active_customers(table: pd.DataFrame, language: Language) -> go.Figure:
 
 
 def _others(count: int, language: Language) -> str:
-    return language("{count} others").format(count=language.count(count))
+    return language.counted(count, language("{count} other"), language("{count} others"))
 
 
 def _spread_of(rows: list[dict[str, Any]], language: Language) -> str:

@@ -21,8 +21,9 @@ from insights_lib.disk import digest
 from insights_lib.errors import ParameterError
 from insights_lib.parameters.spec import report_spec
 from insights_lib.parameters.validation import unknown
-from insights_lib.presentation.figures import to_list, world_shapes
+from insights_lib.presentation.figures import to_list
 from insights_lib.presentation.language import Language
+from insights_lib.presentation.maps import world_shapes
 from insights_lib.presentation.offline import chart_html, drawing
 from insights_lib.store.partners import partner_ids
 from insights_lib.store.parts import Part

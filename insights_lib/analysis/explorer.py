@@ -23,7 +23,7 @@ from insights_lib.page.saved import saved_page
 from insights_lib.page.sections import Card
 from insights_lib.page.write import content, is_counted
 from insights_lib.parameters.spec import PRESETS, report_spec
-from insights_lib.presentation.figures import world_shapes
+from insights_lib.presentation.maps import world_shapes
 from insights_lib.presentation.offline import BUNDLED_TRACES
 from insights_lib.store.partners import partner_ids
 from insights_lib.store.slice import open_slice

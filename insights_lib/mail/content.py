@@ -162,7 +162,8 @@ def _with_seats(row: Row, language: Language) -> str:
     name = cut(row["customer_name"])
     if row["seats"] is None:
         return name
-    return language("{name} ({count} seats)").format(name=name, count=language.count(row["seats"]))
+    seats = language.counted(row["seats"], language("{count} seat"), language("{count} seats"))
+    return f"{name} ({seats})"
 
 
 def _table(name: str, title: str, rows: list[Row], language: Language) -> Table:

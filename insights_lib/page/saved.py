@@ -5,8 +5,8 @@ import json
 from insights_lib.page import assets
 from insights_lib.page.sections import Report
 from insights_lib.page.write import PLAIN_ROWS, template, traces, typed
-from insights_lib.presentation.figures import world_shapes
 from insights_lib.presentation.language import Language
+from insights_lib.presentation.maps import world_shapes
 from insights_lib.presentation.offline import BUNDLED_TRACES
 
 

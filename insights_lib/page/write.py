@@ -16,8 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from insights_lib.page import assets
 from insights_lib.page.sections import Card, Report
 from insights_lib.presentation import theme
-from insights_lib.presentation.figures import world_shapes
 from insights_lib.presentation.language import Language
+from insights_lib.presentation.maps import world_shapes
 from insights_lib.tables import TABLES, Kind, declarations, records
 
 PLAIN_ROWS = 20  # rows of a table that a browser sees which is too old to count

@@ -12,8 +12,6 @@ import html
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from math import log10
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -38,11 +36,6 @@ def figure(traces: Iterable[Trace], language: Language, height: int, **layout: A
     """A figure in the theme, so many pixels high and as wide as its place allows."""
     whole = {"template": theme.template(language.separators), "height": height, **layout}
     return go.Figure(data=list(traces), layout=whole)
-
-
-def world_shapes() -> str:
-    """The shapes of the countries, as the JSON text that plotly reads."""
-    return (Path(__file__).parents[1] / "page/files/world_110m.json").read_text("utf-8")
 
 
 def escaped(text: str) -> str:
@@ -185,21 +178,6 @@ def bar_axes(**x: Any) -> dict[str, Any]:
     }
 
 
-def world_axes() -> dict[str, Any]:
-    """The layout of a map of the world."""
-    return {
-        "projection": {"type": "natural earth"},
-        "fitbounds": False,
-        "lataxis": {"range": [-57, 84]},
-        "showland": True,
-        "landcolor": theme.LAND,
-        "showcountries": True,
-        "countrycolor": "white",
-        **dict.fromkeys(("showcoastlines", "showlakes", "showframe", "showocean"), False),
-        "bgcolor": "rgba(0,0,0,0)",
-    }
-
-
 def month_axes(*, slider: bool) -> dict[str, Any]:
     """The layout of columns by month; the slider zooms in on a period."""
     months: dict[str, Any] = {"type": "category", "showgrid": False}
@@ -236,17 +214,3 @@ def tabs_menu(traces: Sequence[Trace], tabs: Mapping[str, Sequence[int]]) -> lis
             ],
         }
     ]
-
-
-def powers_of_ten(most: int, language: Language) -> dict[str, Any]:
-    """The colour bar of a chart of logarithms, labelled with the counts themselves."""
-    counts = [*(10**power for power in range(int(log10(most)) + 1)), most]
-    return {
-        "tickvals": [log10(count) for count in counts],
-        "ticktext": [language.short(count) for count in counts],
-        "thickness": 8,
-        "len": 0.5,
-        "x": 0,
-        "xanchor": "left",
-        "outlinewidth": 0,
-    }

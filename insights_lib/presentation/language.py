@@ -6,6 +6,7 @@ too, for the names that read better another way.
 
 from collections.abc import Callable
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from insights_lib.tables import Kind
 
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 UNKNOWN = "–"  # what a reader sees where a number cannot be known
+_MINUS = "\N{MINUS SIGN}"
 
 
 class Language:
@@ -41,18 +43,26 @@ class Language:
         """A number in full."""
         return UNKNOWN if number is None else _decimal(number, "#,##0.##", self._babel)
 
+    def counted(self, number: int, singular: str, plural: str) -> str:
+        """The one of two texts that goes with a number, with the number in it."""
+        text = singular if self._babel.plural_form(number) == "one" else plural
+        return text.format(count=self.count(number))
+
     def short(self, number: float | None) -> str:
         """A number in short, as on the cards: 5.12K."""
         if number is None or abs(number) < 1000:
             return self.count(number)
-        return format_compact_decimal(number, locale=self._babel, fraction_digits=2)
+        text = format_compact_decimal(number, locale=self._babel, fraction_digits=2)
+        return text.replace("-", _MINUS)
 
     def percent(self, number: float | None, *, signed: bool = False) -> str:
-        """A percentage, which is of 100, with at most two decimals."""
+        """A percentage, which is of 100, with one decimal; halves go away from zero."""
         if number is None:
             return UNKNOWN
-        pattern = "+#,##0.00;-#,##0.00" if signed else "#,##0.##"
-        return f"{_decimal(number, pattern, self._babel)}\N{NO-BREAK SPACE}%"
+        # Tables hold hundredths.
+        tenths = Decimal(str(round(number, 2))).quantize(Decimal("0.1"), ROUND_HALF_UP) + 0
+        sign = "+" if signed and tenths > 0 else ""
+        return f"{sign}{_decimal(tenths, '#,##0.0', self._babel)}\N{NO-BREAK SPACE}%"
 
     def month(self, month: str | None) -> str:
         """A month `2025-01` as `Jan 2025`; what stands for several is a name, such as `later`."""
@@ -87,8 +97,9 @@ class Language:
 
 # The charts of a report write the same numbers and months many times.
 @lru_cache(maxsize=10_000)
-def _decimal(number: float, pattern: str, locale: Locale) -> str:
-    return format_decimal(number, format=pattern, locale=locale)
+def _decimal(number: float | Decimal, pattern: str, locale: Locale) -> str:
+    # English is formatted with a hyphen, which is not as wide as a plus.
+    return format_decimal(number, format=pattern, locale=locale).replace("-", _MINUS)
 
 
 @lru_cache(maxsize=1_000)

@@ -13,7 +13,7 @@ from string import Template
 from plotly.offline import get_plotlyjs
 
 # The kinds of traces in page/files/plotly/plotly.min.js; see the entry.js beside it.
-BUNDLED_TRACES = frozenset({"bar", "choropleth", "heatmap", "pie", "scatter"})
+BUNDLED_TRACES = frozenset({"bar", "choropleth", "heatmap", "pie", "scatter", "scattergeo"})
 _FILES = Path(__file__).parent / "files"
 _SMALL = Path(__file__).parents[1] / "page/files/plotly/plotly.min.js"
 

@@ -226,9 +226,16 @@ def cells_of(
     """Each number of a card's table that is not zero, with its row and column."""
     lines = card(tab, name).locator("table:not(.heat) tbody tr")
     assert lines.count() == len(rows)
+    beside = {
+        "country_code",
+        "current_pct",
+        "active_pct",
+        "new_pct",
+    }  # of the map, not in its table
     for i, row in enumerate(rows):
+        shown = [one for one in row if one not in beside]
         for column in columns:
-            place = lines.nth(i).locator("th, td").nth([*row].index(column))
+            place = lines.nth(i).locator("th, td").nth(shown.index(column))
             if row[column]:
                 yield row, column, place.locator("button.opens")
             else:

@@ -1,6 +1,9 @@
 """Fixed text, numbers and dates in each language."""
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -40,7 +43,7 @@ def fixed_texts() -> set[str]:
 @pytest.mark.parametrize("locale", [locale for locale in LOCALES if locale != "en"])
 def test_every_fixed_text_is_translated(locale: str) -> None:
     words = Language(locale)
-    same_word = {"Trend", "Excel", "Partner", "Period"}
+    same_word = {"Trend", "Excel", "Partner", "Period", "{count} signal", "{count} SKU"}
     missing = {text for text in fixed_texts() if words(text) == text} - same_word
     assert missing == set()
 
@@ -66,8 +69,8 @@ def test_every_column_and_dimension_has_a_swedish_name(store_of) -> None:  # typ
 @pytest.mark.parametrize(
     ("locale", "short", "percent", "month"),
     [
-        ("en", "5.12K", f"+14.94{SPACE}%", "Jan 2025"),
-        ("sv", f"5,12{SPACE}tn", f"+14,94{SPACE}%", "jan. 2025"),
+        ("en", "5.12K", f"+14.9{SPACE}%", "Jan 2025"),
+        ("sv", f"5,12{SPACE}tn", f"+14,9{SPACE}%", "jan. 2025"),
     ],
 )
 def test_numbers_and_months_follow_the_locale(
@@ -84,3 +87,56 @@ def test_an_unknown_number_is_a_dash() -> None:
     assert [words.count(None), words.short(None), words.percent(None), words.month(None)] == [
         "–"
     ] * 4
+
+
+def test_a_number_goes_with_its_form_of_a_text() -> None:
+    words = Language("en")
+    texts = [words.counted(n, "{count} row", "{count} rows") for n in (0, 1, 2, 1000)]
+    assert texts == ["0 rows", "1 row", "2 rows", "1,000 rows"]
+
+
+NUMBERS = [
+    0,
+    1,
+    -1,
+    0.04,
+    -0.04,
+    0.05,
+    -0.05,
+    0.15,
+    14.35,
+    -14.25,
+    99.95,
+    100,
+    1234.5,
+    -56789,
+    5_120_000,
+]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_page_writes_numbers_as_python_does(locale: str) -> None:
+    module = (PACKAGE / "page/files/script/language.js").as_uri()
+    program = f"""
+        import {{ languageOf }} from "{module}";
+        const t = languageOf("{locale}", {{}});
+        const written = {NUMBERS}.map((n) => [
+            t.exact(n), t.short(n), t.percent(n), t.percent(n, {{ signed: true }}),
+            t.counted(Math.abs(n), "one", "many"),
+        ]);
+        console.log(JSON.stringify(written));
+    """
+    node = Path(sys.executable).with_name("node")
+    command = [str(node), "--input-type=module", "--eval", program]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    words = Language(locale)
+    assert json.loads(run.stdout) == [
+        [
+            words.count(n),
+            words.short(n),
+            words.percent(n),
+            words.percent(n, signed=True),
+            words.counted(abs(n), "one", "many"),
+        ]
+        for n in NUMBERS
+    ]

@@ -175,6 +175,33 @@ def test_choosing_a_country_on_the_map_marks_its_row(tab: Page) -> None:
     assert geo(tab)[0] > 1
 
 
+def test_countries_too_small_for_a_shape_are_dots_that_can_be_chosen(
+    tmp_path: Path, reader: Any
+) -> None:
+    markets = ["Brazil", "Singapore", "Hong Kong SAR", "Malta", "Atlantis"]
+    seats = [seats_row("2025-06", str(n), CustomerMarket=name) for n, name in enumerate(markets)]
+    tab = reader.open(report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats}))
+    one = card(tab, "geographical_spread")
+    one.scroll_into_view_if_needed()
+    assert one.locator(".choroplethlayer path").count() == 1
+    dots = one.locator(".scattergeo path.point")
+    shown = (
+        "plot => plot.data[1].ids.map((id, i) => [id, plot.data[1].lon[i], plot.data[1].lat[i]])"
+    )
+    places = {code: at for code, *at in one.locator(".plot").evaluate(shown)}
+    assert places == {"SGP": [103.8, 1.4], "HKG": [114.1, 22.4], "MLT": [14.4, 35.9]}
+    box = dots.nth([*places].index("SGP")).bounding_box()
+    assert box
+    tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(one.locator("tr.chosen th")).to_have_text("Singapore")
+    scale, longitude, latitude = geo(tab)
+    assert scale > 3
+    assert [longitude, latitude] == places["SGP"]
+    head = one.locator("thead th").all_inner_texts()
+    assert head == ["Market", "Current customers", "Active customers", "New customers"]
+    assert one.locator("tr.chosen td").first.inner_text().split() == ["1", "20.0", "%"]
+
+
 def test_a_tap_on_the_map_chooses_too(report: Path, reader: Any) -> None:
     tab = reader.open(report, width=390, has_touch=True, is_mobile=True)
     tab.touchscreen.tap(*country(tab, "BRA"))
@@ -189,9 +216,9 @@ def test_hovering_over_a_country_shows_current_active_and_new_customers(tab: Pag
     lines = hover.locator("tspan").all_text_contents()
     # A quarter of 1,100; 0, 4 and 8 of the 10 who use something; a quarter of the 500 new ones.
     assert lines[-3:] == [
-        "Current customers: 275 (25\N{NO-BREAK SPACE}%)",
-        "Active customers: 3 (30\N{NO-BREAK SPACE}%)",
-        "New customers: 125 (25\N{NO-BREAK SPACE}%)",
+        "Current customers: 275 (25.0\N{NO-BREAK SPACE}%)",
+        "Active customers: 3 (30.0\N{NO-BREAK SPACE}%)",
+        "New customers: 125 (25.0\N{NO-BREAK SPACE}%)",
     ]
 
 

@@ -5,5 +5,6 @@ Plotly.register([
   require("plotly.js/lib/choropleth"),
   require("plotly.js/lib/heatmap"),
   require("plotly.js/lib/pie"),
+  require("plotly.js/lib/scattergeo"),
 ]);
 module.exports = Plotly;

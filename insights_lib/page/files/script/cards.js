@@ -8,7 +8,7 @@ import { Grid } from "./grid.js";
 import { drawCards, ProductTable } from "./kpis.js";
 import { marked } from "./language.js";
 import { CustomerList } from "./list.js";
-import { worldMap } from "./map.js";
+import { SHARES, worldMap } from "./map.js";
 import { ownFiltersNote, ownMonthsNote, SIGNALS, whyUnknown } from "./notes.js";
 import { Panel } from "./panels.js";
 
@@ -160,7 +160,7 @@ class SignalsCard extends Card {
       whyUnknown(row.signal, told, t) === null ? report.opens(this.name, row, name) : null;
     this.addGrid(this.body.appendChild(element("div", { class: "signals" })), {
       bar: "share_pct",
-      count: marked("{count} signals"),
+      count: [marked("{count} signal"), marked("{count} signals")],
       opens,
       cells: {
         signal: ({ signal }) => [
@@ -207,8 +207,18 @@ class MapCard extends ChartCard {
   }
 
   get tableOptions() {
+    const { columns } = this.report;
+    const shares = Object.entries(SHARES);
+    const names = ["customer_market", ...Object.keys(SHARES)];
     return {
-      count: marked("{count} countries / regions in total"),
+      columns: Object.fromEntries(names.map((name) => [name, columns[this.name][name]])),
+      below: Object.fromEntries(
+        shares.map(([name, share]) => [name, { name: share, kind: "percent" }]),
+      ),
+      count: [
+        marked("{count} country / region in total"),
+        marked("{count} countries / regions in total"),
+      ],
       choose: (row) => this.choose(row && keyOf(row)),
     };
   }

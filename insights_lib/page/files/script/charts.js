@@ -3,7 +3,7 @@
 // Each function takes the tables, a state {tab, hidden, period, chosen, narrow, width} and the
 // report's {t, figures, declared, mark}, and gives {tabs, tab, legend, plots, sentence, months,
 // offers}: tabs as {key, text} and the one in force, legend entries as {key, text, color}, plots as
-// {data, layout, keys, marks} for plotly. keys are what a click on each point chooses; marks are
+// {data, layout, keys, marks} for plotly. keys are what a click on each point of a trace chooses; marks are
 // what a click on each point of each trace opens, see marks.js; offers are marks of what is chosen.
 
 import { groups, labels, tabOf } from "./figures.js";
@@ -62,12 +62,13 @@ function flowSentence(rows, t) {
   const known = rows.filter(({ existing }) => existing !== null);
   if (!known.length) return t(NOTHING);
   const sums = { added: t.exact(sumOf(known, "added")), churned: t.exact(sumOf(known, "churned")) };
-  if (!sumOf(known, "added")) return t("{added} customers added and {churned} churned.", sums);
+  if (!sumOf(known, "added")) return t("Added: {added}; churned: {churned}.", sums);
   const most = known.reduce((best, row) => (row.added > best.added ? row : best));
-  return t(
-    "{added} customers added and {churned} churned; the most were added in {month}, {count}.",
-    { ...sums, month: t.month(most.month), count: t.exact(most.added) },
-  );
+  return t("Added: {added}; churned: {churned}; the most were added in {month}, {count}.", {
+    ...sums,
+    month: t.month(most.month),
+    count: t.exact(most.added),
+  });
 }
 
 /* Current customers by the values of a dimension, the largest ones; a tab per dimension. */
@@ -87,13 +88,13 @@ export function distribution(tables, state, { t, figures, declared, mark }) {
 }
 
 function leadSentence(rows, t) {
-  if (!rows.length) return t(NOTHING);
   const [first] = rows;
-  return t("{value} has the most customers, {count} ({share}), of {values} values.", {
+  if (!first?.customers) return t(NOTHING);
+  return t("{value} has the most customers, {count} ({share}), of {values}.", {
     value: first.text,
     count: t.exact(first.customers),
     share: t.percent(first.share_pct),
-    values: t.exact(rows.length),
+    values: t.counted(rows.length, t("{count} value"), t("{count} values")),
   });
 }
 
@@ -157,17 +158,17 @@ function pie(whole, legend, figures, chosen) {
     hovertemplate: "%{hovertext}<extra></extra>",
   };
   const layout = figures.layout(300, { margin: { l: 16, r: 16, t: 16, b: 16 } });
-  return { data: [data], layout, keys };
+  return { data: [data], layout, keys: [keys] };
 }
 
 function productSentence(whole, skus, chosen, t) {
   if (chosen === null || !skus.length) return leadSentence(whole, t);
   const [first] = skus;
-  return t("{product}: of {values} SKUs {value} has the most customers, {count}.", {
+  return t("{product}: of {values} {value} has the most customers, {count}.", {
     product: chosen,
     value: first.text,
     count: t.exact(first.customers),
-    values: t.exact(skus.length),
+    values: t.counted(skus.length, t("{count} SKU"), t("{count} SKUs")),
   });
 }
 

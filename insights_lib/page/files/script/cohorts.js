@@ -104,9 +104,9 @@ export class CohortTable {
   nameOf(row) {
     const { t } = this.report;
     const mark = { what: "cohort", cohort: row.cohort, since: row.months_since };
-    return t("{share}: {count} of {size} customers, {words}", {
+    return t("{share}: {count} of {size}, {words}", {
       count: t.exact(row.customers),
-      size: t.exact(this.sizes.get(row.cohort)),
+      size: t.counted(this.sizes.get(row.cohort), t("{count} customer"), t("{count} customers")),
       share: shareOf(row, t),
       words: wordsOf(mark, t),
     });
@@ -163,15 +163,16 @@ export class CohortTable {
       sum(looked.map((row) => this.sizes.get(row.cohort))),
       sum(looked.map((row) => row.customers)),
     ];
+    const news = (count) => t.counted(count, t("{count} new customer"), t("{count} new customers"));
     if (!size)
-      return t("{count} new customers; how many stay cannot be known yet.", {
-        count: t.exact(sum([...this.sizes.values()])),
+      return t("{count}; how many stay cannot be known yet.", {
+        count: news(sum([...this.sizes.values()])),
       });
-    return t("Of {count} new customers {stayed} ({share}) were current {months} months later.", {
-      count: t.exact(size),
+    return t("Of {count} {stayed} ({share}) were current {months} later.", {
+      count: news(size),
       stayed: t.exact(stayed),
       share: t.percent((100 * stayed) / size),
-      months: t.exact(since),
+      months: t.counted(since, t("{count} month"), t("{count} months")),
     });
   }
 }

@@ -172,10 +172,10 @@ function endSentence(shown, product, t) {
   const values = {
     ends: t.exact(sumOf(ahead, "subscriptions")),
     without: t.exact(sumOf(ahead, "without_auto_renew")),
-    count: t.exact(total),
+    count: t.counted(total, t("{count} subscription"), t("{count} subscriptions")),
   };
   return t(
-    "{ends} of {count} subscriptions end in the first three months shown, {without} of them without auto-renewal.",
+    "{ends} of {count} end in the first three months shown, {without} of them without auto-renewal.",
     values,
   );
 }
@@ -238,16 +238,16 @@ function idleSentence(rows, t) {
   const sold = sumOf(rows, "seats");
   if (!known.length) {
     const reason = t(NOT_EXPORTED);
-    return t("{count} seats are sold; how many are assigned is {reason}.", {
-      count: t.exact(sold),
+    return t("{count} sold; how many of them are assigned is {reason}.", {
+      count: t.counted(sold, t("{count} seat"), t("{count} seats")),
       reason,
     });
   }
   const idle = sumOf(known, "idle_seats");
   const share = sold ? (100 * idle) / sold : null;
-  return t("{idle} of {count} seats are idle ({share}).", {
+  return t("Idle are {idle} of {count} ({share}).", {
     idle: t.exact(idle),
-    count: t.exact(sold),
+    count: t.counted(sold, t("{count} seat"), t("{count} seats")),
     share: t.percent(share),
   });
 }

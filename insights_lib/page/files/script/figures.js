@@ -174,6 +174,6 @@ export class Figures {
 
   // What stands for values that are not shown one by one.
   others(count) {
-    return this.t("{count} others", { count: this.t.exact(count) });
+    return this.t.counted(count, this.t("{count} other"), this.t("{count} others"));
   }
 }

@@ -3,15 +3,17 @@
 import { button, dataText, element, focused, opener } from "./dom.js";
 import { marked, shown, UNKNOWN } from "./language.js";
 
+const ROWS = [marked("{count} row"), marked("{count} rows")];
 const ROWS_AT_FIRST = 100;
 const SEARCHED_FROM = 21; // rows from which a search box is of use
 const NUMBERS = new Set(["count", "percent", "number", "money"]);
 
 export class Grid {
   /* title: what the table shows; columns: the kind of each, by name; and perhaps cells (functions
-   * that make of a row what to show in a column instead of its text, by name), bar (the column that
-   * a bar under each row shows), choose (called with a row that the reader chooses, or null) and
-   * count (the sentence that tells how many rows there are). */
+   * that make of a row what to show in a column instead of its text, by name), below (which column
+   * is shown in small below another one, by name), bar (the column that a bar under each row shows),
+   * choose (called with a row that the reader chooses, or null) and
+   * count (the two texts that tell of one row, and of many). */
   constructor(place, t, options) {
     const { title, columns } = options;
     Object.assign(this, { t, options, columns });
@@ -97,9 +99,14 @@ export class Grid {
       const nothing = element("td", { colspan: this.names.length }, t("There is nothing to show."));
       this.body.append(element("tr", {}, nothing));
     }
-    const counts = { found: t.exact(found.length), count: t.exact(this.rows.length) };
-    const text = this.search.value ? marked("{found} of {count} rows") : this.options.count;
-    this.total.textContent = t(text ?? marked("{count} rows"), counts);
+    const count = this.rows.length;
+    const forms = this.options.count ?? ROWS;
+    this.total.textContent = this.search.value
+      ? t("{found} of {count}", {
+          found: t.exact(found.length),
+          count: t.counted(count, t("{count} row"), t("{count} rows")),
+        })
+      : t.counted(count, ...forms.map((form) => t(form)));
     this.more.hidden = visible.length === found.length;
     this.more.textContent = t("Show all {count} rows", { count: t.exact(found.length) });
   }
@@ -158,6 +165,13 @@ export class Grid {
         title: content === UNKNOWN ? this.t("not known: there is no data for it") : null,
       },
       isText ? dataText(content) : open ? opener(content, open) : content,
+      this.below(row, name),
     );
+  }
+
+  below(row, name) {
+    const other = this.options.below?.[name];
+    if (!other || row[other.name] === null) return null;
+    return element("div", { class: "below" }, shown(row[other.name], other.kind, this.t));
   }
 }

@@ -53,13 +53,9 @@ export class Head {
   outerFilters() {
     const { t, content } = this.report;
     const chips = Object.entries(content.filters).map(([facet, values]) => {
-      const text =
-        values.length === 1
-          ? cut(values[0], 60)
-          : t("{count} values", { count: t.exact(values.length) });
       const name = element("span", { class: "quiet" }, `${t.nameOf(facet)}:`);
-      const title = values.join(", ").slice(0, 500);
-      return element("li", { title }, name, " ", element("bdi", {}, text));
+      const texts = values.flatMap((value) => [", ", element("bdi", {}, cut(value, 200))]);
+      return element("li", {}, name, " ", ...texts.slice(1));
     });
     const label = t("Filters the report was made with");
     return element("ul", { class: "chips outer", "aria-label": label }, chips);

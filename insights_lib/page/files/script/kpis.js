@@ -108,7 +108,7 @@ function unknown(reason) {
 
 function badge(growth, t, upIsBad) {
   const kind = growth === 0 ? "quiet" : growth > 0 === upIsBad ? "bad" : "good";
-  const arrow = growth === 0 ? "＝" : growth > 0 ? "▲" : "▼";
+  const arrow = growth === 0 ? "=" : growth > 0 ? "▲" : "▼";
   const text = `${arrow} ${t.percent(growth, { signed: true })}`;
   return element("span", { class: `growth ${kind}` }, text);
 }

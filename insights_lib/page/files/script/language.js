@@ -2,6 +2,14 @@
 
 export const UNKNOWN = "–"; // what a reader sees where a number cannot be known
 
+const MINUS = "\u2212";
+
+// Tables hold hundredths of a percent. Halves go away from zero, as in presentation/language.py.
+function rounded(percent) {
+  const tenths = Math.round(Math.round(Math.abs(percent) * 100) / 10) / 10;
+  return percent < 0 ? 0 - tenths : tenths; // no minus before a zero
+}
+
 // A fixed text that is translated later.
 export function marked(text) {
   return text;
@@ -11,7 +19,7 @@ export function marked(text) {
  * names, numbers and months. texts holds what is written in place of the English, by the English. */
 export function languageOf(locale, texts) {
   const t = (text, values = {}) =>
-    (texts[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+    (texts[text] ?? text).replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 
   // A metric, dimension or column as a reader calls it, such as "Partner location".
   const nameOf = (identifier) => {
@@ -28,9 +36,12 @@ export function languageOf(locale, texts) {
 function formats(locale, nameOf) {
   const format = (options) => new Intl.NumberFormat(locale, options);
   const two = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+  const one = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
   const count = format({ maximumFractionDigits: 2 });
   const compact = format({ notation: "compact", maximumFractionDigits: 2 });
-  const sign = format({ ...two, signDisplay: "exceptZero" });
+  const tenths = format(one);
+  const sign = format({ ...one, signDisplay: "exceptZero" });
+  const plurals = new Intl.PluralRules(locale);
   const months = new Intl.DateTimeFormat(locale, {
     year: "numeric",
     month: "short",
@@ -40,12 +51,17 @@ function formats(locale, nameOf) {
   const days = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
   const money = format(two);
 
-  const exact = (number) => (number === null ? UNKNOWN : count.format(number));
+  // English is formatted with a hyphen, which is not as wide as a plus.
+  const written = (style, number) => style.format(number).replace("-", MINUS);
+  const exact = (number) => (number === null ? UNKNOWN : written(count, number));
   // Shortened as on the cards: 5.12K.
   const short = (number) =>
-    number === null || Math.abs(number) < 1000 ? exact(number) : compact.format(number);
+    number === null || Math.abs(number) < 1000 ? exact(number) : written(compact, number);
   const percent = (number, { signed = false } = {}) =>
-    number === null ? UNKNOWN : `${(signed ? sign : count).format(number)}\u00a0%`;
+    number === null ? UNKNOWN : `${written(signed ? sign : tenths, rounded(number))}\u00a0%`;
+  // The one of two texts that goes with a number, with the number in it.
+  const counted = (number, singular, plural) =>
+    (plurals.select(number) === "one" ? singular : plural).replace("{count}", exact(number));
   const month = (text) => {
     if (text === null) return UNKNOWN;
     return text.includes("-") ? months.format(new Date(`${text}-01T00:00:00Z`)) : nameOf(text);
@@ -63,7 +79,8 @@ function formats(locale, nameOf) {
     month,
     range,
     day,
-    money: (number) => money.format(number),
+    counted,
+    money: (number) => written(money, number),
     separators: separator("decimal") + separator("group"), // as plotly wants them
   };
 }

@@ -177,12 +177,14 @@ export class CustomerList {
     this.found = places
       .filter((place) => (!holds || holds(place)) && tests.every((test) => test(this.rows[place])))
       .map((place) => this.rows[place]);
-    const counts = { found: t.exact(this.found.length), count: t.exact(this.rows.length) };
-    const whole = this.found.length === this.rows.length;
-    this.total.textContent = t(
-      whole ? WHOLE[this.kind] : marked("{found} of {count} rows"),
-      counts,
-    );
+    const [found, count] = [this.found.length, this.rows.length];
+    this.total.textContent =
+      found === count
+        ? t.counted(count, ...WHOLE[this.kind].map((form) => t(form)))
+        : t("{found} of {count}", {
+            found: t.exact(found),
+            count: t.counted(count, t("{count} row"), t("{count} rows")),
+          });
     this.scroller.show(this.found);
   }
 
@@ -221,9 +223,12 @@ export class CustomerList {
 
 const NUMBERS = new Set(["count", "number", "money", "percent"]);
 const WHOLE = {
-  customers: marked("{count} customers"),
-  flows: marked("{count} rows, one for each customer and month"),
-  subscriptions: marked("{count} subscriptions"),
+  customers: [marked("{count} customer"), marked("{count} customers")],
+  flows: [
+    marked("{count} row, one for each customer and month"),
+    marked("{count} rows, one for each customer and month"),
+  ],
+  subscriptions: [marked("{count} subscription"), marked("{count} subscriptions")],
 };
 
 // The kinds of the columns that a kind of list has, by name.

@@ -3,12 +3,15 @@
 import { groups, label, tabOf } from "./figures.js";
 
 // What the map shows by country, and the column that holds its share.
-const SHARES = {
+export const SHARES = {
   current_customers: "current_pct",
   active_customers: "active_pct",
   new_customers: "new_pct",
 };
 const CLEAR = "rgba(0,0,0,0)";
+const APART = 0.3; // of a power of ten: nearer labels of the colour bar would run into each other
+const MIDDLE = 14; // of the latitudes that are shown
+const AROUND_A_DOT = 8; // the zoom at which a country without a shape is shown
 
 /* The world by the customers' country. */
 export function worldMap(tables, state, report) {
@@ -21,13 +24,18 @@ export function worldMap(tables, state, report) {
     rows.filter((row) => row.country_code),
     (row) => row.country_code,
   );
-  const shapes = shapesOf(countries, kind, state, report);
+  const shown = countsOf(countries, kind);
+  const [shapes, dots] = [false, true].map((isDot) =>
+    shown.filter(({ code }) => code in world.places === isDot),
+  );
+  const drawn = [{ ...shapesOf(shapes, shown, report), showscale: !state.narrow }];
+  if (dots.length) drawn.push(dotsOf(dots, shown, report));
   const place = countries.has(state.chosen) ? placeOf(world, state.chosen) : null;
-  const data = place ? [shapes, outline(state.chosen, figures)] : [shapes];
+  const data = place ? [...drawn, outline(state.chosen, report)] : drawn;
   return {
     tabs,
     tab: kind,
-    plots: [{ data, layout: mapLayout(state, place, figures), keys: shapes.locations }],
+    plots: [{ data, layout: mapLayout(state, place, figures), keys: drawn.map(({ ids }) => ids) }],
     sentence: spreadSentence(rows, kind, t),
     offers: (countries.get(state.chosen) ?? []).map((row) =>
       mark("geographical_spread", row, kind),
@@ -35,27 +43,71 @@ export function worldMap(tables, state, report) {
   };
 }
 
-function shapesOf(countries, kind, state, { t, figures }) {
-  const known = [...countries]
+function countsOf(countries, kind) {
+  return [...countries]
     .map(([code, rows]) => ({ code, rows, count: Math.max(...rows.map((row) => row[kind] ?? 0)) }))
     .filter(({ count }) => count > 0);
-  const most = known.reduce((best, { count }) => Math.max(best, count), 1);
+}
+
+const mostOf = (shown) => shown.reduce((best, { count }) => Math.max(best, count), 1);
+const colours = (figures) => [0, 0.5, 1].map((at, i) => [at, figures.color(`map-${i + 1}`)]);
+
+function textsOf(shown, t) {
   return {
-    type: "choropleth",
-    locations: known.map(({ code }) => code),
-    z: known.map(({ count }) => Math.log10(count)),
-    zmin: 0,
-    zmax: Math.log10(most) || 1,
-    colorscale: [0, 0.5, 1].map((at, i) => [at, figures.color(`map-${i + 1}`)]),
-    marker: { line: { color: figures.color("card"), width: 0.5 } },
-    colorbar: powersOfTen(most, t),
-    showscale: !state.narrow,
-    hovertext: known.map(({ rows }) => rows.map((row) => spreadOf(row, t)).join("<br>")),
+    ids: shown.map(({ code }) => code),
+    hovertext: shown.map(({ rows }) => rows.map((row) => spreadOf(row, t)).join("<br>")),
     hovertemplate: "%{hovertext}<extra></extra>",
   };
 }
 
-function outline(code, figures) {
+function shapesOf(shown, all, { t, figures }) {
+  return {
+    type: "choropleth",
+    locations: shown.map(({ code }) => code),
+    z: shown.map(({ count }) => Math.log10(count)),
+    zmin: 0,
+    zmax: Math.log10(mostOf(all)) || 1,
+    colorscale: colours(figures),
+    marker: { line: { color: figures.color("card"), width: 0.5 } },
+    colorbar: powersOfTen(mostOf(all), t),
+    ...textsOf(shown, t),
+  };
+}
+
+// Countries that are too small for a shape.
+function dotsOf(shown, all, { t, figures, world }) {
+  const line = { color: figures.color("card"), width: 1 };
+  return {
+    type: "scattergeo",
+    lon: shown.map(({ code }) => world.places[code][0]),
+    lat: shown.map(({ code }) => world.places[code][1]),
+    mode: "markers",
+    marker: {
+      size: 10,
+      color: shown.map(({ count }) => Math.log10(count)),
+      cmin: 0,
+      cmax: Math.log10(mostOf(all)) || 1,
+      colorscale: colours(figures),
+      line,
+    },
+    ...textsOf(shown, t),
+  };
+}
+
+function outline(code, { figures, world }) {
+  const line = { color: figures.color("added"), width: 3 };
+  if (world.places[code]) {
+    const [lon, lat] = world.places[code];
+    const marker = { size: 13, color: CLEAR, line };
+    return {
+      type: "scattergeo",
+      lon: [lon],
+      lat: [lat],
+      mode: "markers",
+      marker,
+      hoverinfo: "skip",
+    };
+  }
   return {
     type: "choropleth",
     locations: [code],
@@ -65,7 +117,7 @@ function outline(code, figures) {
       [0, CLEAR],
       [1, CLEAR],
     ],
-    marker: { line: { color: figures.color("added"), width: 3 } },
+    marker: { line },
     hoverinfo: "skip",
   };
 }
@@ -75,7 +127,7 @@ function mapLayout(state, place, figures) {
     dragmode: "pan",
     geo: {
       projection: { type: "natural earth", scale: place?.scale ?? 1 },
-      center: place?.center ?? { lon: 0, lat: 0 },
+      center: place?.center ?? { lon: 0, lat: MIDDLE },
       // The whole earth but for Antarctica, where there are no customers.
       lataxis: { range: place ? [-90, 90] : [-57, 84] },
       showland: true,
@@ -103,14 +155,17 @@ function powersOfTen(most, t) {
     { length: Math.floor(Math.log10(most)) + 1 },
     (_, power) => 10 ** power,
   );
-  const counts = [...powers, most];
+  const counts = [...powers.filter((power) => Math.log10(most / power) > APART), most];
   return {
+    orientation: "h",
     tickvals: counts.map(Math.log10),
     ticktext: counts.map(t.short),
     thickness: 8,
-    len: 0.5,
+    len: 0.4,
     x: 0,
     xanchor: "left",
+    y: 0,
+    yanchor: "top",
     outlinewidth: 0,
   };
 }
@@ -119,17 +174,21 @@ function spreadSentence(rows, kind, t) {
   const found = rows.filter((row) => row[kind]).sort((a, b) => b[kind] - a[kind]);
   if (!found.length) return t("There is no data for this.");
   const [first] = found;
-  return t("{kind}: {value} has the most, {count} ({share}), of {values} countries / regions.", {
+  return t("{kind}: {value} has the most, {count} ({share}), of {values}.", {
     kind: t.nameOf(kind),
     value: first.customer_market,
     count: t.exact(first[kind]),
     share: t.percent(first[SHARES[kind]]),
-    values: t.exact(found.length),
+    values: t.counted(rows.length, t("{count} country / region"), t("{count} countries / regions")),
   });
 }
 
-// The centre and the zoom at which the largest piece of land of a country fills the map.
+// The centre and the zoom at which a country is seen with its neighbours around its largest piece.
 function placeOf(world, code) {
+  if (world.places[code]) {
+    const [lon, lat] = world.places[code];
+    return { center: { lon, lat }, scale: AROUND_A_DOT };
+  }
   const country = world.objects.countries.geometries.find(({ id }) => id === code);
   if (!country) return null;
   const pieces = country.type === "Polygon" ? [country.arcs] : country.arcs;
@@ -139,7 +198,7 @@ function placeOf(world, code) {
   const fill = Math.min(360 / (box.east - box.west), 140 / (box.north - box.south));
   return {
     center: { lon: (box.east + box.west) / 2, lat: (box.north + box.south) / 2 },
-    scale: Math.max(1, Math.min(0.6 * fill, 12)),
+    scale: Math.max(1, Math.min(0.4 * fill, 12)),
   };
 }
 

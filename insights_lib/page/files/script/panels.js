@@ -185,8 +185,8 @@ export class Panel {
       if (moved > CLICK) return;
       const { keys, marks } = this.chart.plots[i];
       const [point] = points;
-      const key = keys?.[point.pointNumber ?? point.i];
-      if (key !== undefined && point.curveNumber === 0) this.pick(key);
+      const key = keys?.[point.curveNumber]?.[point.pointNumber ?? point.i];
+      if (key !== undefined) this.pick(key);
       const at = { x: from.clientX, y: from.clientY }; // the end of a touch has no place
       const mark = marks && markUnder(plot, points, marks, at);
       if (mark) this.report.open(mark);
