@@ -38,45 +38,49 @@ def countries_on_map(
         hovers: The hover text of each country.
         language: The language of the colour bar.
     """
-    scale = {"cmin": 0, "cmax": log10(max(counts.values(), default=1)) or 1}
-    shapes = [code for code in counts if code not in places()]
-    dots = [code for code in counts if code in places()]
-    traces: list[Trace] = [
-        {
-            "type": "choropleth",
-            "locations": shapes,
-            "z": [log10(counts[code]) for code in shapes],
-            "zmin": scale["cmin"],
-            "zmax": scale["cmax"],
-            "colorscale": theme.MAP_SCALE,
-            "colorbar": _powers_of_ten(max(counts.values(), default=1), language),
-            "marker": {"line": {"color": "white", "width": 0.5}},
-            "hovertext": [hovers[code] for code in shapes],
-            "hovertemplate": HOVER,
-        }
-    ]
-    if dots:
-        color = [log10(counts[code]) for code in dots]
-        line = {"color": "white", "width": 1}
-        traces.append(
-            {
-                "type": "scattergeo",
-                "lon": [places()[code][0] for code in dots],
-                "lat": [places()[code][1] for code in dots],
-                "mode": "markers",
-                "marker": {
-                    "size": 9,
-                    "color": color,
-                    "colorscale": theme.MAP_SCALE,
-                    "line": line,
-                    **scale,
-                },
-                "hovertext": [hovers[code] for code in dots],
-                "hovertemplate": HOVER,
-                "showlegend": False,
-            }
-        )
-    return traces
+    most = max(counts.values(), default=1)
+    shapes, dots = (
+        {code: count for code, count in counts.items() if (code in places()) is is_dot}
+        for is_dot in (False, True)
+    )
+    drawn = [_shapes(shapes, most, language) | _hovers(shapes, hovers)]
+    return [*drawn, _dots(dots, most) | _hovers(dots, hovers)] if dots else drawn
+
+
+def _hovers(counts: Mapping[str, int], hovers: Mapping[str, str]) -> Trace:
+    return {"hovertext": [hovers[code] for code in counts], "hovertemplate": HOVER}
+
+
+def _shapes(counts: Mapping[str, int], most: int, language: Language) -> Trace:
+    return {
+        "type": "choropleth",
+        "locations": list(counts),
+        "z": [log10(count) for count in counts.values()],
+        "zmin": 0,
+        "zmax": log10(most) or 1,
+        "colorscale": theme.MAP_SCALE,
+        "colorbar": _powers_of_ten(most, language),
+        "marker": {"line": {"color": "white", "width": 0.5}},
+    }
+
+
+def _dots(counts: Mapping[str, int], most: int) -> Trace:
+    marker = {
+        "size": 9,
+        "color": [log10(count) for count in counts.values()],
+        "cmin": 0,
+        "cmax": log10(most) or 1,
+        "colorscale": theme.MAP_SCALE,
+        "line": {"color": "white", "width": 1},
+    }
+    return {
+        "type": "scattergeo",
+        "lon": [places()[code][0] for code in counts],
+        "lat": [places()[code][1] for code in counts],
+        "mode": "markers",
+        "marker": marker,
+        "showlegend": False,
+    }
 
 
 def world_axes() -> dict[str, Any]:
