@@ -114,7 +114,7 @@ def test_a_bar_that_is_clicked_is_who_sql_says(lab: Lab, browser: Browser) -> No
     )
     card = place.locator("[data-card=adds_and_churns]")
     card.scroll_into_view_if_needed()
-    churned = card.locator(".plot .barlayer .trace").nth(2).locator(".point").nth(3)
+    churned = card.locator(".plot .barlayer .trace").nth(1).locator(".point").nth(3)
     churned.scroll_into_view_if_needed()
     box = churned.locator("path").bounding_box()
     assert box

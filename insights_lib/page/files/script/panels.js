@@ -11,6 +11,9 @@ const NARROW = 560; // pixels below which a chart leaves out what needs room
 const CONFIG = { displayModeBar: false, scrollZoom: false, showTips: false };
 const CLICK = 6; // pixels that a pointer may move for a click; more is a drag
 
+// Who came and left can hardly be seen on a stack of all who stayed, which its legend brings back.
+const HIDDEN_AT_FIRST = { adds_and_churns: ["existing"] };
+
 export class Panel {
   /* draw is a function of charts.js; chosen is called when the reader has chosen something in the
    * chart or its legend, and openTable when the chart's table is wanted. pictureButton is the button
@@ -19,7 +22,8 @@ export class Panel {
     Object.assign(this, { report, name, title, chosen, pictureButton });
     this.draw = (tables, state) => draw(tables, state, report);
     const { t } = report;
-    this.state = { tab: null, hidden: new Set(), period: null, chosen: null };
+    this.atFirst = HIDDEN_AT_FIRST[name] ?? [];
+    this.state = { tab: null, hidden: new Set(this.atFirst), period: null, chosen: null };
     const named = (text) => ({ role: "group", "aria-label": `${text}: ${title}` });
     this.tabs = element("div", { class: "tab-place" });
     this.sentence = element("p", { class: "sentence", id: report.id(`${name}-sentence`) });
@@ -61,7 +65,7 @@ export class Panel {
   }
 
   change(state) {
-    if ("tab" in state) this.state.hidden.clear();
+    if ("tab" in state) this.state.hidden = new Set(this.atFirst);
     Object.assign(this.state, state);
     this.redraw();
   }
