@@ -11,7 +11,8 @@ import sys
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
-from socket import SHUT_RDWR, socket, socketpair
+from socket import SHUT_RDWR, SO_SNDTIMEO, SOL_SOCKET, socket, socketpair
+from struct import pack
 from threading import Lock
 from typing import Any
 
@@ -71,6 +72,8 @@ class ForkServer:
         self, descriptor: int, pid: int, process: "subprocess.Popen[bytes] | None" = None
     ) -> None:
         self._connection, self._pid, self._process = Connection(descriptor), pid, process
+        with socket(fileno=os.dup(descriptor)) as ours:
+            ours.setsockopt(SOL_SOCKET, SO_SNDTIMEO, pack("ll", _PATIENCE, 0))
         self._broken: str | None = None
         self._ready = False
 
@@ -98,14 +101,17 @@ class ForkServer:
             if not self._ready:
                 self._broken = self._receive()
                 self._ready = True
-            if self._broken:
-                raise RuntimeError(self._broken)
-            self._connection.send(request)
-            for handle in handles:
-                send_handle(self._connection, handle, self._pid)
-            return self._receive()
-        except (EOFError, OSError) as error:
-            raise ForkServerDied("the fork server has died") from error
+            if not self._broken:
+                self._connection.send(request)
+                for handle in handles:
+                    send_handle(self._connection, handle, self._pid)
+                return self._receive()
+        except BaseException as error:
+            self._connection.close()  # a late answer would be taken for that to the next request
+            if isinstance(error, EOFError | OSError):
+                raise ForkServerDied("the fork server has died") from error
+            raise
+        raise RuntimeError(self._broken)
 
     def _receive(self) -> Any:
         if not self._connection.poll(_PATIENCE):  # it was stopped, perhaps

@@ -70,6 +70,30 @@ def test_a_fork_that_fails_ends_no_other(tmp_path: Path, monkeypatch: pytest.Mon
         assert server.ask("poll", server.fork("signal:pause", handles=())) is None
 
 
+def test_a_request_that_was_interrupted_leaves_no_answer_to_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(_: ForkServer) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    with closing(ForkServer()) as server:
+        first = server.fork("signal:pause", handles=())
+        monkeypatch.setattr(ForkServer, "_receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            server.ask("poll", first)
+        assert server.ask("poll", first) == -signal.SIGKILL  # with its fork server
+        assert gone(first)
+        assert server.ask("poll", server.fork("signal:pause", handles=())) is None
+
+
+def test_a_fork_that_has_no_group_yet_can_be_interrupted() -> None:
+    with closing(ForkServer()) as server:
+        fork = server.fork("signal:pause", handles=())
+        assert server.ask("interrupt", fork) is None
+        assert server.ask("end", fork) == -signal.SIGKILL
+
+
 def test_clones_that_have_ended_do_not_pile_up() -> None:
     with closing(ForkServer()) as server:
         socket, pid = server.clone()
