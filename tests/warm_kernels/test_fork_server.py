@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from insights_lib.warm_kernels import fork_server
 from insights_lib.warm_kernels.fork_server import ForkServer, can_fork
-from tests.support.processes import gone
+from tests.support.processes import completed, gone
 
 pytestmark = [
     pytest.mark.kernels,
@@ -85,6 +86,29 @@ def test_a_request_that_was_interrupted_leaves_no_answer_to_the_next_one(
         assert server.ask("poll", first) == -signal.SIGKILL  # with its fork server
         assert gone(first)
         assert server.ask("poll", server.fork("signal:pause", handles=())) is None
+
+
+IN_A_FORK = """
+import os, signal
+from insights_lib.warm_kernels.fork_server import ForkServer
+server = ForkServer()
+first = server.fork("signal:pause", handles=())
+if not (child := os.fork()):
+    assert server.ask("poll", first) == -signal.SIGKILL
+    assert server.ask("poll", server.fork("signal:pause", handles=())) is None
+    server.close()
+    os._exit(0)
+print(os.waitpid(child, 0)[1], server.ask("poll", first))
+if not (child := os.fork()):
+    signal.pause()
+server.close()
+os.kill(child, signal.SIGKILL)
+"""
+
+
+def test_a_fork_of_the_process_that_asks_has_a_fork_server_of_its_own() -> None:
+    """And keeps that of its parent from nothing."""
+    assert completed([sys.executable, "-c", IN_A_FORK], seconds=60).stdout == "0 None\n"
 
 
 def test_a_fork_that_has_no_group_yet_can_be_interrupted() -> None:
