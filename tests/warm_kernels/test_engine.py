@@ -63,6 +63,12 @@ def test_what_is_preloaded_is_there_already(tmp_path: Path) -> None:
     assert printed(tmp_path, "import sys; print('colorsys' in sys.modules)") == ["True"]
 
 
+def test_no_kernel_makes_the_grammar_of_web_addresses_to_show_a_chart(tmp_path: Path) -> None:
+    """It takes seconds; plotly imports nbformat, which imports jsonschema, which imports it."""
+    tell = "import nbformat, sys; print('rfc3987_syntax' in sys.modules)"
+    assert printed(tmp_path, tell) == ["False"]
+
+
 def test_every_notebook_has_a_process_a_group_and_a_namespace_of_its_own(tmp_path: Path) -> None:
     leave = "import os, json; secret = json.secret = 'of another partner'; os.environ['S'] = secret"
     tell = "print(os.getpid(), os.getpgid(0))"
