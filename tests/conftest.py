@@ -10,6 +10,7 @@ import pytest
 from tests.support.rows import Rows, fill_store
 
 pytest_plugins = ["tests.support.counting", "tests.support.mailing", "tests.support.notebooks"]
+collect_ignore = ["warm_kernels/notebooks"]  # papermill's and nbclient's own; see `test_suites`
 
 
 def pytest_configure() -> None:

@@ -15,6 +15,8 @@ from insights_lib.warm_kernels.fork_server import Clone, ForkServer
 from insights_lib.warm_kernels.forking import call
 from insights_lib.warm_kernels.linux import NAME, prctl
 
+_PATIENCE = 60  # seconds for a process to end that has nothing more to do
+
 
 class WorkerDied(Exception):  # noqa: N818 - it tells what has happened
     """The process that worked on this has ended without an answer; it was killed, perhaps."""
@@ -86,7 +88,10 @@ class Workers(ThreadPoolExecutor):
     def _end(self, thread: int) -> None:
         process, pipe = self._processes.pop(thread)
         pipe.close()
-        process.join()
+        process.join(_PATIENCE)
+        if process.exitcode is None:
+            process.kill()
+            process.join(_PATIENCE)
 
     def _start(self) -> tuple[Any, Connection]:
         ours, theirs = Pipe()
@@ -116,7 +121,7 @@ class _Fork:
     def kill(self) -> None:
         self._server.kill()  # none of them is killed but with all others
 
-    def join(self) -> None:
+    def join(self, _: float) -> None:
         with suppress(RuntimeError):  # one that has replaced its own process and cannot be warmed
             self.exitcode = self._server.ask("end", self._pid)
 

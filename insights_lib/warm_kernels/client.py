@@ -20,7 +20,6 @@ from insights_lib.warm_kernels.wire import BLOCK, SHELL, Unpacker, packed
 Message = dict[str, Any]
 # Seconds for a kernel to tidy up, as an ordinary one has; and for one that was interrupted.
 PATIENCE, IMPATIENCE = 5, 1
-_NOT_SHOWN = {"status", "execute_input"}
 _BYTES = 4  # at most, for a character
 
 
@@ -70,7 +69,8 @@ class _Channel:
             SaidTooMuch: It printed and showed more than it may.
         """
         try:
-            message = await asyncio.wait_for(self.waiting.get(), timeout)
+            async with asyncio.timeout(timeout):
+                message = await self.waiting.get()
         except TimeoutError:
             raise Empty from None
         if message is None:
@@ -94,7 +94,7 @@ class WarmClient(KernelClient):
         connection.setblocking(False)
         self._connection, self._unpacker, self._unsent = connection, Unpacker(), bytearray()
         self._left, self._limit = most, _BYTES * most + BLOCK
-        self._ended = asyncio.Event()
+        self._started, self._ended = asyncio.Event(), asyncio.Event()
 
     @property
     def said_too_much(self) -> bool:
@@ -110,12 +110,25 @@ class WarmClient(KernelClient):
         """Whether the kernel is there."""
         return self.manager.is_alive()
 
-    async def wait_for_ready(self, **_: Any) -> None:
-        """Do nothing: requests may be sent from the beginning."""
+    def stop_channels(self) -> None:
+        """Do nothing: who has made this closes it."""
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait until the kernel takes requests, or has ended.
+
+        Raises:
+            RuntimeError: It did not in time.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self._started.wait()
+        except TimeoutError:
+            raise RuntimeError(f"the kernel did not start within {timeout} seconds") from None
 
     async def reason(self) -> Exception:
-        """Why no more messages come, when all that came are dealt with."""
-        while self._iopub_channel.waiting.qsize():
+        """Why no more messages come, when whoever listens has dealt with those that came."""
+        until = self._loop.time() + IMPATIENCE
+        while self._iopub_channel.waiting.qsize() and self._loop.time() < until:
             await asyncio.sleep(0)
         if self.said_too_much:
             return SaidTooMuch("the notebook printed and showed too much")
@@ -157,7 +170,9 @@ class WarmClient(KernelClient):
             return
         if message["msg_type"] == "stream":
             self._left -= len(message["content"]["text"])
-        elif message["msg_type"] not in _NOT_SHOWN:
+        elif message["msg_type"] == "status":
+            self._started.set()
+        elif message["msg_type"] != "execute_input":
             self._left -= sum(map(len, frames[-1 - len(message["buffers"]) :]))
         if not self.said_too_much:
             self._iopub_channel.waiting.put_nowait(message)
@@ -165,11 +180,13 @@ class WarmClient(KernelClient):
     def _stop(self) -> None:
         self._loop.remove_reader(self._connection)
         self._loop.remove_writer(self._connection)
+        self._started.set()
         self._ended.set()
 
     async def close(self, patience: float) -> None:
         """Let the kernel tidy up, for so many seconds; take no more messages after that."""
         if not self._ended.is_set():
+            self.start_channels()  # if nobody has done so, as where an option was refused
             self._connection.shutdown(SHUT_WR)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), patience)
@@ -196,3 +213,10 @@ class WarmManager:
     def interrupt_kernel(self) -> None:
         """Interrupt what it does."""
         self._server.ask("interrupt", self._pid)
+
+    def shutdown_kernel(self, **_: bool) -> None:
+        """End it."""
+        self._server.ask("end", self._pid)
+
+    def cleanup_resources(self) -> None:
+        """Do nothing: nothing is left."""

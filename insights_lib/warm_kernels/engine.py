@@ -51,7 +51,8 @@ def warm_kernels(*preload: str, clone: Clone | None = None) -> Iterator[ForkServ
     clone has to have preloaded `kernel:prepare` of this package.
     """
     before = papermill_engines.get_engine(), WarmEngine.fork_server
-    needed = dict.fromkeys((*preload, _PREPARE))
+    # plotly and others import nbformat to show something; a kernel would take seconds for that.
+    needed = dict.fromkeys((*preload, "nbformat", _PREPARE))
     WarmEngine.fork_server = ForkServer(*needed, clone=clone) if can_fork() else None
     papermill_engines.register(None, WarmEngine)
     try:

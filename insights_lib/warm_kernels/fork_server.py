@@ -11,7 +11,8 @@ import sys
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
-from socket import SHUT_RDWR, socket, socketpair
+from socket import SHUT_RDWR, SO_SNDTIMEO, SOL_SOCKET, socket, socketpair
+from struct import pack
 from threading import Lock
 from typing import Any
 
@@ -71,6 +72,9 @@ class ForkServer:
         self, descriptor: int, pid: int, process: "subprocess.Popen[bytes] | None" = None
     ) -> None:
         self._connection, self._pid, self._process = Connection(descriptor), pid, process
+        self._owner = os.getpid()
+        with socket(fileno=os.dup(descriptor)) as ours:
+            ours.setsockopt(SOL_SOCKET, SO_SNDTIMEO, pack("ll", _PATIENCE, 0))
         self._broken: str | None = None
         self._ready = False
 
@@ -89,23 +93,34 @@ class ForkServer:
         Raises:
             RuntimeError: The fork server could not preload.
         """
+        self._own()
         with self._lock, contextlib.suppress(ForkServerDied):
             return self._ask((what, pid))
         return -signal.SIGKILL
+
+    def _own(self) -> None:
+        """Start another process if this one is a fork of that which has started it."""
+        if self._owner != os.getpid():
+            self._lock = Lock()
+            self._connection.close()
+            self._start()
 
     def _ask(self, request: tuple[Any, ...], *handles: int) -> Any:
         try:
             if not self._ready:
                 self._broken = self._receive()
                 self._ready = True
-            if self._broken:
-                raise RuntimeError(self._broken)
-            self._connection.send(request)
-            for handle in handles:
-                send_handle(self._connection, handle, self._pid)
-            return self._receive()
-        except (EOFError, OSError) as error:
-            raise ForkServerDied("the fork server has died") from error
+            if not self._broken:
+                self._connection.send(request)
+                for handle in handles:
+                    send_handle(self._connection, handle, self._pid)
+                return self._receive()
+        except BaseException as error:
+            self._hang_up()  # a late answer would be taken for that to the next request
+            if isinstance(error, EOFError | OSError):
+                raise ForkServerDied("the fork server has died") from error
+            raise
+        raise RuntimeError(self._broken)
 
     def _receive(self) -> Any:
         if not self._connection.poll(_PATIENCE):  # it was stopped, perhaps
@@ -123,6 +138,7 @@ class ForkServer:
             OSError: There can be no more processes.
         """
         request = ("fork", function, arguments, len(handles))
+        self._own()
         with self._lock:
             try:
                 pid = self._ask(request, *handles)
@@ -151,7 +167,11 @@ class ForkServer:
         self._over = True
         if not self._ready:  # it has forked nothing yet, and may be importing for long
             self._kill()
-            return
+        else:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close the connection for all who have inherited it, too; then the fork server ends."""
         with contextlib.suppress(OSError), socket(fileno=os.dup(self._connection.fileno())) as ours:
             ours.shutdown(SHUT_RDWR)
 
@@ -168,6 +188,9 @@ class ForkServer:
         self._end()
 
     def _end(self) -> None:
+        if self._owner != os.getpid():
+            return
+        self._hang_up()
         self._connection.close()
         if self._process:
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -89,6 +89,8 @@ def _fork(
 ) -> int | OSError:
     """Fork a process that calls a function with handles that come over the connection."""
     handles = [recv_handle(connection) for _ in range(count)]
+    for handle in handles:  # its other end would not notice that the fork has ended
+        os.set_inheritable(handle, False)
     parent = os.getpid()
     try:
         pid = os.fork()
@@ -133,7 +135,8 @@ def _reap(forks: dict[int, int | None]) -> None:
 def _interrupt(forks: dict[int, int | None], pid: int) -> None:
     """Interrupt a fork that runs, and what it has started in its group."""
     if forks.get(pid, 0) is None:
-        os.killpg(pid, signal.SIGINT)
+        with contextlib.suppress(ProcessLookupError):  # it has no group yet
+            os.killpg(pid, signal.SIGINT)
 
 
 def _status(forks: dict[int, int | None], pid: int, *, end: bool) -> int | None:

@@ -1,17 +1,16 @@
 """The live report in a real JupyterLab, in a real browser that reaches nothing but the server."""
 
 import ast
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from insights_lib.analysis.partner import open_partner
 from tests.support.jupyterlab import Lab, OpenNotebook, jupyterlab
+from tests.support.processes import completed
 from tests.support.rows import fill_store, seats_row, usage_row
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.kernels]
@@ -232,7 +231,7 @@ def test_the_saved_notebook_is_read_without_a_kernel(lab: Lab, browser: Browser)
     kept = notebook.output(1).locator(".insights-saved")
     expect(kept).to_be_hidden()
     notebook.save()
-    notebook.tab.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    notebook.shut_down()
     notebook.tab.context.close()
     notebook = lab.open(browser, "live.ipynb")
     kept = notebook.output(1).locator(".insights-saved")
@@ -245,8 +244,7 @@ def test_the_saved_notebook_is_read_without_a_kernel(lab: Lab, browser: Browser)
 
 def read_in_html(browser: Browser, file: Path) -> None:
     """The same in what nbconvert makes of it, from disk and with the network off."""
-    command: list[Any] = [sys.executable, "-m", "nbconvert", "--to", "html", file]
-    subprocess.run(command, check=True, capture_output=True)
+    completed([sys.executable, "-m", "nbconvert", "--to", "html", file])
     tab = browser.new_context(offline=True).new_page()
     tab.goto(file.with_suffix(".html").as_uri())
     saved = tab.locator(".insights-saved")

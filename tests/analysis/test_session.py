@@ -1,6 +1,5 @@
 """What a session gets: names that are imported late, Tab, and the look of the house."""
 
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import insights_lib
 from insights_lib import compare, open_partner
 from insights_lib.analysis.completion import completions
 from insights_lib.presentation import theme
+from tests.support.processes import completed
 from tests.support.rows import fill_store, seats_row
 
 Complete = Callable[[str], list[str]]
@@ -90,5 +90,5 @@ def test_nothing_is_imported_before_it_is_used() -> None:
         "from insights_lib import open_partner; assert 'pandas' in sys.modules\n"
         "try: insights_lib.opn\nexcept AttributeError as error: print(error)"
     )
-    said = subprocess.check_output([sys.executable, "-c", asked], text=True)
+    said = completed([sys.executable, "-c", asked]).stdout
     assert said == "[]\nmodule 'insights_lib' has no attribute 'opn'\n"

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from insights_lib.run.reports import Settings
 from insights_lib.run.request import RenderResult
 from insights_lib.store.catalog import writing
 from tests.support.mailing import insights
+from tests.support.processes import completed
 from tests.support.rows import fill_store, seats_row, write_tsv
 
 OPTIONS = {
@@ -503,11 +503,8 @@ def test_a_partner_that_the_store_does_not_know_leaves_the_others_rendered(here:
     reports_file('ranges: [last_3_months]\npartners: [{id: "0"}, {id: "1"}, {id: "7654321"}]')
     (here / "program.py").write_text(PROGRAM)
     command = [sys.executable, "program.py", str(few), "run", "--jobs", "1"]
-    run = subprocess.run(
-        command, cwd=here, capture_output=True, text=True, check=False, timeout=300
-    )
+    run = completed(command, expected=1, cwd=here)
     report = here / "outputs" / "1" / "2025-01_2025-03" / "report.html"
-    assert run.returncode == 1
     assert run.stdout.splitlines() == [str(report)]
     assert report.exists()
     failed = [line for line in run.stderr.splitlines() if line.startswith("failed")]

@@ -13,6 +13,7 @@ from insights_lib.errors import FetchError
 from insights_lib.fetch.notes import noting
 from tests.support.fetching import Office
 from tests.support.partner_center import Fault
+from tests.support.processes import completed
 from tests.support.sweeps import sweep
 
 # Runs a fetch that kills itself at the call of a function, before or after it.
@@ -53,7 +54,7 @@ def command(at: Office, program: str, *arguments: str) -> subprocess.CompletedPr
     (parameters / "fetch.yml").write_text(yaml.safe_dump(at.settings))
     folders = [str(at.folder / "exports"), str(parameters)]
     run = [sys.executable, "-c", program, *arguments, *folders]
-    return subprocess.run(run, capture_output=True, text=True, timeout=120, check=False)
+    return completed(run, 120, expected=None)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def in_browser(at: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         visits[0].start()
 
     assert at.log_in(show=show).user == USER
-    visits[0].join()
+    visits[0].join(60)
 
 
 def test_a_public_client_signs_in_in_a_browser(at: Office, monkeypatch: pytest.MonkeyPatch) -> None:

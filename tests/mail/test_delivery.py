@@ -1,7 +1,6 @@
 """Messages out: each delivery once, to whom it may go, whatever fails on the way."""
 
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from insights_lib.mail.delivery import MailSettings, OutgoingMessage, deliver_me
 from insights_lib.mail.ledger import Entry, Ledger, ledger
 from insights_lib.mail.login import Login
 from insights_lib.timing import Clock
+from tests.support.processes import completed
 from tests.support.smtp_server import DROP, TAKE_AND_DROP, MailServer, ca_file, mail_server
 from tests.support.sweeps import sweep
 from tests.sweeps.deliveries import START, deliver_in_storm, message_to, settings_by
@@ -333,13 +333,8 @@ def test_what_a_killed_process_has_left_is_known_to_the_next_one(
 ) -> None:
     folder = office.book.file.parent
     given = [note, moment, str(folder), str(office.server.port)]
-    child = subprocess.run(
-        [sys.executable, "-c", DYING_SENDER, *given],
-        cwd=Path(__file__).parents[2],
-        check=False,
-        timeout=60,
-    )
-    assert child.returncode == -signal.SIGKILL
+    command = [sys.executable, "-c", DYING_SENDER, *given]
+    completed(command, 60, -signal.SIGKILL, cwd=Path(__file__).parents[2])
     assert len(office.server.received) == received
     office.now += timedelta(days=3650)  # the child has gone by the clock of the system
     results = office.states(message_to(ANNA), message_to(BERT))

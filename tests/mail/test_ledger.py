@@ -247,5 +247,5 @@ def test_of_several_that_claim_at_once_one_wins(tmp_path: Path) -> None:
         for racer in racers:
             racer.start()
         for racer in racers:
-            racer.join()
+            racer.join(60)
         assert sorted(won) == [ANNA.recipient, BERT.recipient]

@@ -4,7 +4,6 @@ import base64
 import os
 import shlex
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from insights_lib.run.plan import NOTEBOOKS
 from insights_lib.store.ingest import files_of, ingest_file
 from tests.support.browser import SCREENSHOTS
 from tests.support.jupyterlab import Lab, OpenNotebook, jupyterlab
-from tests.support.processes import has_text, wait_for
+from tests.support.processes import completed, has_text, running, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernels, pytest.mark.slow]
 
@@ -111,17 +110,15 @@ def test_the_legend_of_the_trend_is_not_under_its_tabs(lab: Lab, browser: Any) -
 def test_make_lab_opens_the_tour_at_the_root_of_the_project(tmp_path: Path) -> None:
     options = "--no-browser --allow-root --ip=127.0.0.1 --port=0"
     asked = ["make", "--dry-run", "lab", f"LAB={options}"]
-    recipe = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    making, opening = recipe.splitlines()[-2:]
+    making, opening = completed(asked, cwd=ROOT).stdout.splitlines()[-2:]
     assert making == "mkdir -p workbench"
     environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path)}
-    with (tmp_path / "log.txt").open("wb") as log:
-        command = shlex.split(opening)
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    try:
+    with (
+        (tmp_path / "log.txt").open("wb") as log,
+        running(shlex.split(opening), cwd=ROOT, env=environment, stdout=log, stderr=log) as server,
+    ):
         wait_for(lambda: any(map(has_text, tmp_path.glob("*-file-to-run-*.html"))), server)
         [page] = tmp_path.glob("*-file-to-run-*.html")
         assert "/lab/tree/notebooks/explore.ipynb?" in page.read_text(encoding="utf-8")
-    finally:
         server.terminate()
         server.wait(30)

@@ -9,6 +9,7 @@ import pytest
 
 from insights_lib.tables import FIGURE, TABLE
 from tests.support.notebooks import Run
+from tests.support.processes import completed
 from tests.support.rows import fill_store, seats_row
 
 SCRIPT = """
@@ -22,7 +23,7 @@ report.show("geographical_spread")
 
 def run_script(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return completed(command, expected=None, cwd=folder)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from insights_lib.page.assets import PAGE_FILES, plotly
 from insights_lib.page.write import PALETTES
 from insights_lib.presentation.offline import BUNDLED_TRACES
+from tests.support.processes import completed
 
 ROOT = Path(__file__).parents[2]
 BUNDLES = ("page", "widget", "saved")
@@ -22,8 +22,7 @@ def node(*arguments: str | Path) -> str:
     """What a JavaScript program prints."""
     # The Node of the environment, or in Conda's the one on the path.
     own = shutil.which("node", path=Path(sys.executable).parent) or "node"
-    run = subprocess.run([own, *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
-    return run.stdout
+    return completed([own, *arguments], cwd=ROOT).stdout
 
 
 def bundled(file: Path) -> str:

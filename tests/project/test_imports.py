@@ -2,7 +2,6 @@
 
 import ast
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from insights_lib.cli import app
+from tests.support.processes import completed
 
 PACKAGE = Path(__file__).parents[2] / "insights_lib"
 # The way of the data: a room imports from rooms left of it. A new room gets its place here first.
@@ -257,7 +257,7 @@ def test_a_module_only_imports_and_defines(module: str) -> None:
 def test_importing_the_program_starts_and_touches_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-B", "-W", "error", "-c", WATCHED_IMPORT]
     everything = [*command, *reversed(MODULES)]
-    run = subprocess.run(everything, cwd=tmp_path, capture_output=True, text=True, check=True)
+    run = completed(everything, cwd=tmp_path)
     assert run.stdout == ""
     assert run.stderr == ""
     assert list(tmp_path.iterdir()) == []
@@ -267,9 +267,7 @@ def test_the_program_loads_nothing_that_only_some_commands_need() -> None:
     """Each of these takes from a third of a second to three seconds."""
     heavy = {"httpx", "msal", "nbformat", "nbconvert", "pandas", "papermill", "plotly"}
     program = f"import sys, insights_lib.cli; print(*{heavy} & set(sys.modules))"
-    command = [sys.executable, "-c", program]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert run.stdout.split() == []
+    assert completed([sys.executable, "-c", program]).stdout.split() == []
 
 
 @each_module

@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -17,6 +16,7 @@ from packaging.utils import canonicalize_name
 from plotly.offline import get_plotlyjs_version
 
 from insights_lib.cli import app
+from tests.support.processes import completed
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = (
@@ -235,8 +235,23 @@ def test_every_mark_has_its_line_in_contributing_and_its_place_in_the_make_targe
     assert chosen == [f'"not ({" or ".join(marks)})"', '"not slow"', "slow"]
 
 
+def test_every_program_that_a_test_runs_has_a_limit() -> None:
+    """`subprocess` waits for ever for one that hangs, or for what it has left behind."""
+    waiting = {
+        f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen")
+    }
+    found = {
+        file.name
+        for file in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in waiting
+        if "timeout" not in {given.arg for given in node.keywords}
+    }
+    assert found == {"processes.py"}
+
+
 def test_make_alone_lists_every_target() -> None:
-    run = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = completed(["make"], cwd=ROOT)
     for target, purpose in make_targets().items():
         assert re.search(rf"^make {target} +{re.escape(purpose)}$", run.stdout, re.MULTILINE)
     asked_for = {"install", "report", "quick", "test", "test-slow", "lint", "lab", "lock", "bench"}

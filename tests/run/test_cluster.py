@@ -19,7 +19,7 @@ from insights_lib.run.reports import Settings, run_reports
 from insights_lib.run.request import RenderResult
 from insights_lib.tables import TABLES
 from tests.support.http_server import served
-from tests.support.processes import descendants, gone
+from tests.support.processes import descendants, gone, running
 from tests.support.rows import fill_store, seats_row
 
 pytestmark = [pytest.mark.cluster, pytest.mark.kernels, pytest.mark.slow]
@@ -34,10 +34,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
         def started(says: str, *arguments: str) -> "subprocess.Popen[str]":
             command = [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]]
-            process = stack.enter_context(
-                subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-            )
-            stack.callback(process.kill)
+            process = stack.enter_context(running(command, cwd=tmp_path, stderr=subprocess.PIPE))
             assert process.stderr
             assert any(says in line for line in process.stderr), f"{arguments[0]} did not start"
             return process

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ import pytest
 
 from insights_lib.run.pool import WorkerDied, Workers
 from insights_lib.warm_kernels.fork_server import ForkServer, can_fork
-from tests.support.processes import descendants, gone, has_text, wait_for
+from tests.support.processes import descendants, gone, has_text, running, wait_for
 
 pytestmark = pytest.mark.kernels
 Start = Callable[[int], Workers]
@@ -197,7 +196,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", program, str(Path(__file__).parents[2]), str(tmp_path / "pid")]
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen(command, env=env) as owner:
+    with running(command, env=env) as owner:
         wait_for(lambda: has_text(tmp_path / "pid"), owner)
         below = descendants(owner.pid)
         owner.send_signal(signal.SIGKILL)

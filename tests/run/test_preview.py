@@ -11,6 +11,7 @@ from insights_lib.run import plan
 from tests.project.test_guide import code_of
 from tests.support.browser import card
 from tests.support.notebooks import notebook, run, spec_of
+from tests.support.processes import completed
 from tests.support.rows import fill_store, seats_row
 from tests.support.sweeps import sweep
 
@@ -43,7 +44,7 @@ def preview(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]"
     """What the command says in a folder."""
     program = str(Path(sys.executable).with_name("insights"))
     command = [program, "preview", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return completed(command, expected=None, cwd=folder)
 
 
 def previews(project: Path) -> list[str]:

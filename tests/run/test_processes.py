@@ -27,7 +27,7 @@ from tests.support.notebooks import (
     run,
     spec_of,
 )
-from tests.support.processes import descendants, gone, has_text, wait_for
+from tests.support.processes import completed, descendants, gone, has_text, running, wait_for
 from tests.support.sweeps import sweep
 
 pytestmark = pytest.mark.kernels
@@ -106,8 +106,7 @@ def test_without_forks_ordinary_kernels_make_the_same_report(
         shutil.copy(NOTEBOOKS / f"{name}.ipynb", own_notebooks)
     warm = run(tmp_path / "warm", spec_of(tmp_path / "store")).of("1").folder
     program = [sys.executable, "-c", ORDINARY, str(own_notebooks), str(tmp_path)]
-    told = subprocess.run(program, capture_output=True, text=True, check=True, timeout=120)
-    assert json.loads(told.stdout) == {"failures": [], "ordinary kernels": 2}
+    assert json.loads(completed(program).stdout) == {"failures": [], "ordinary kernels": 2}
     assert warm
     for name in ("report.html", "data/summary.csv", "data/distribution_trend.csv"):
         assert (tmp_path / "ordinary/1" / RANGE / name).read_bytes() == (warm / name).read_bytes()
@@ -198,7 +197,7 @@ def test_what_notebooks_have_started_ends_with_a_run_that_is_stopped(
     notebook(own_notebooks, "01_starts", start)
     program = [sys.executable, "-c", MAKE, str(own_notebooks), str(tmp_path)]
     told = tmp_path / "store.started"
-    with subprocess.Popen(program, stderr=subprocess.DEVNULL) as making:
+    with running(program, stderr=subprocess.DEVNULL) as making:
         wait_for(lambda: has_text(told) and told.read_bytes().endswith(b" "), making)
         below = descendants(making.pid)
         assert int(told.read_text(encoding="ascii")) in below

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from insights_lib.outputs import Manifest, Outputs
-from tests.support.processes import descendants, gone, wait_for
+from tests.support.processes import completed, descendants, gone, running, wait_for
 from tests.support.rows import fill_store, seats_row
 from tests.support.sweeps import sweep
 
@@ -46,19 +46,13 @@ def states(outputs: Path) -> dict[str, str]:
     return {manifest.partner: manifest.status for manifest in manifests if manifest}
 
 
-def called(*command: str, expected: int = 0) -> "subprocess.CompletedProcess[str]":
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == expected, done.stderr
-    return done
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 @pytest.mark.parametrize("number", sweep([signal.SIGKILL, signal.SIGINT, signal.SIGTERM]))
 def test_a_stopped_run_leaves_nothing_and_the_same_command_does_the_rest(
     number: signal.Signals, command: list[str], scratch: Path, tmp_path: Path
 ) -> None:
     outputs = tmp_path / "outputs"
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+    with running(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as run:
         # The first report is there, and the second has begun.
         wait_for(lambda: states(outputs) and list(outputs.glob(".run-*/*/notebooks/*")), run)
         below = descendants(run.pid)
@@ -72,11 +66,11 @@ def test_a_stopped_run_leaves_nothing_and_the_same_command_does_the_rest(
     assert set(finished.values()) == {"complete"}
     assert len(finished) < 3
     if number != signal.SIGKILL:
-        assert b"the same command does the rest" in said
+        assert "the same command does the rest" in said
         assert list(outputs.glob(".run-*")) == []
     done = outputs / next(iter(finished)) / RANGE / "manifest.json"
     before = done.read_bytes()
-    rest = called(*command)
+    rest = completed(command)
     assert states(outputs) == dict.fromkeys("123", "complete")
     assert done.read_bytes() == before  # it was not rendered again
     assert list(outputs.glob(".run-*")) == []
@@ -89,10 +83,10 @@ def test_without_room_to_write_the_old_report_stays(
     most: int, command: list[str], tmp_path: Path
 ) -> None:
     """Too little for the slice, for some of the notebooks, and for the page."""
-    called(*command)
+    completed(command)
     folder = tmp_path / "outputs" / "1" / RANGE
     before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-    run = called("prlimit", f"--fsize={most}", *command, "--force", expected=1)
+    run = completed(["prlimit", f"--fsize={most}", *command, "--force"], expected=1)
     assert len(re.findall("it could not be written .*File too large", run.stderr)) == 3
     assert "Traceback" not in run.stderr
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
@@ -104,10 +98,10 @@ def test_a_second_run_at_the_same_time_says_so_and_writes_nothing(
 ) -> None:
     outputs = tmp_path / "outputs"
     with Outputs(outputs).locked():  # as a run has it for as long as it writes
-        second = called(*command, expected=2)
+        second = completed(command, expected=2)
         assert "another run is writing reports here" in second.stderr
         assert states(outputs) == {}
-    called(*command)
+    completed(command)
     assert states(outputs) == dict.fromkeys("123", "complete")
 
 
@@ -118,23 +112,23 @@ def test_status_tells_what_a_run_would_do(command: list[str], tmp_path: Path) ->
     status = [*PROGRAM, "status", *folders]
 
     def told() -> list[tuple[str, str]]:
-        found = called(*status, "--json")
+        found = completed([*status, "--json"])
         return [(one["partner"], one["state"]) for one in json.loads(found.stdout)]
 
     assert told() == [("1", "never run"), ("2", "never run")]
     one = [*PROGRAM, "run", "--partner", "1", *folders]
-    called(*one)
+    completed(one)
     assert told() == [("1", "fresh"), ("2", "never run")]
-    table = called(*status).stdout
+    table = completed(status).stdout
     assert "never run" in table
     manifest = tmp_path / "outputs" / "1" / RANGE / "manifest.json"
     before = manifest.stat().st_ino
     (tmp_path / "outputs" / ".run-killed").mkdir()
-    again = called(*one)
+    again = completed(one)
     assert not (tmp_path / "outputs" / ".run-killed").exists()
     assert again.stderr.startswith("1 fresh already; ")
     assert manifest.stat().st_ino == before
-    called(*one, "--force")
+    completed([*one, "--force"])
     assert manifest.stat().st_ino != before
     lines = (tmp_path / "outputs" / "run.log").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["status"] for line in lines] == ["complete", "complete"]

@@ -18,6 +18,7 @@ from insights_lib.parameters.schedule_yml import Group, Plan
 from insights_lib.parameters.validation import validated
 from insights_lib.schedule.scheduler import Finished, Step, StepResult, run_due, tell_owners
 from insights_lib.schedule.windows import Window, recording
+from tests.support.processes import running
 
 FIRST = datetime(2025, 6, 5, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -320,8 +321,8 @@ print("ended", flush=True)
 def test_staying_ends_cleanly_whether_idle_or_busy(number: signal.Signals, state: str) -> None:
     calls = 2 if state == "idle" else 1  # it comes again after a while
     command = [sys.executable, "-W", "error", "-c", STAYING, state, "0.1"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as process:  # type: ignore[call-overload]
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
         for _ in range(calls):
             assert process.stdout.readline() == "called\n"
         process.send_signal(number)

@@ -1,7 +1,10 @@
 """Whoever is killed while ingesting, or ingests at the same time, spoils nothing."""
 
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from insights_lib.store.catalog import writing
 from insights_lib.store.ingest import ingest_file
 from tests.support.ingesting import customers, held, parts_named, parts_on_disk, take
+from tests.support.processes import completed, running
 from tests.support.rows import seats_row, write_tsv
 
 # Ingests a file, and kills itself without any chance to clean up when it comes to a point.
@@ -50,8 +54,7 @@ ingest.ingest_file(Path(file), Path(folder))
 
 
 def killed(point: str, file: Path, store: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", DYING, point, file, store], check=False)
-    assert done.returncode == -9
+    completed([sys.executable, "-c", DYING, point, file, store], expected=-signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
@@ -121,17 +124,14 @@ ingest_file(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
-def started(file: Path, store: Path) -> subprocess.Popen[str]:
+@contextmanager
+def started(file: Path, store: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that ingests the file as soon as it is told to."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", INGEST, file, store],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
+    command = [sys.executable, "-c", INGEST, file, store]
+    with running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
 
 
 @pytest.mark.parametrize("in_use", [False, True], ids=["new store", "store in use"])
@@ -145,13 +145,11 @@ def test_processes_that_ingest_at_the_same_time_wait_for_each_other(
     files = [
         write_tsv(tmp_path / f"{m}.tsv", [seats_row(m, m), seats_row(m, "old")]) for m in months
     ]
-    processes = [started(file, store) for file in files]
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in processes:
-        process.communicate()
-    assert [process.returncode for process in processes] == [0, 0]
+    with started(files[0], store) as first, started(files[1], store) as second:
+        for process in (first, second):
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        assert [process.wait(60) for process in (first, second)] == [0, 0]
     expected = {m: [m, "old"] for m in months} | ({"2025-04": ["old"]} if in_use else {})
     assert dict(sorted(customers(store).items())) == expected

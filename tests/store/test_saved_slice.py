@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from insights_lib.page.rows import compact_rows
 from insights_lib.store import saved_slice as saved_slices
 from insights_lib.store.saved_slice import save_slice, saved_slice, use_saved_slice
 from insights_lib.store.slice import Slice
+from tests.support.processes import completed
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
 from tests.support.strategies import METRICS
 
@@ -102,10 +102,8 @@ def test_without_a_slice_or_with_a_question_mark_there_is_none(data: Slice, tmp_
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are looked up in /proc")
 def test_forks_take_the_spare_database_with_random_numbers_of_their_own() -> None:
-    run = [sys.executable, "-c", FORKS]
     env = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # as the parent of the kernels has it
-    told = subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout
-    first, *lines = told.splitlines()
+    first, *lines = completed([sys.executable, "-c", FORKS], env=env).stdout.splitlines()
     assert first == "threads 1"
     drawn = [line for line in lines if line.startswith("drawn")]
     assert len(set(drawn)) == 2
@@ -129,6 +127,6 @@ except OSError as error:
     print(error)
 """
     limited = ["prlimit", "--fsize=20000", sys.executable, "-c", program, str(tmp_path)]
-    told = subprocess.run(limited, capture_output=True, text=True, check=True).stdout.splitlines()
+    told = completed(limited).stdout.splitlines()
     assert len(told) == 1
     assert "File too large" in told[0]

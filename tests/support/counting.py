@@ -13,6 +13,7 @@ import pytest
 from insights_lib.page.rows import compact_rows
 from insights_lib.store.slice import Slice
 from insights_lib.tables import declarations
+from tests.support.processes import running
 
 Tables = dict[str, list[dict[str, Any]]]
 Mark = dict[str, Any]
@@ -57,7 +58,6 @@ def counter() -> Iterator[PageCounter]:
     """The counting of the page."""
     # The Node of the environment, or in Conda's the one on the path.
     own = shutil.which("node", path=Path(sys.executable).parent)
-    with subprocess.Popen(
-        [own or "node", str(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as node:
+    command = [own or "node", PROGRAM]
+    with running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as node:
         yield PageCounter(node)

@@ -52,5 +52,5 @@ def served(folder: Path) -> Iterator[Served]:
     finally:
         asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(timeout=30)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+        thread.join(30)
         loop.close()

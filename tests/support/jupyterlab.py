@@ -9,7 +9,6 @@ with jupyterlab(folder) as lab:
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from typing import Any
 import nbformat
 from playwright.sync_api import Browser, Locator, Page
 
-from tests.support.processes import has_text, wait_for
+from tests.support.processes import has_text, running, wait_for
 
 SECONDS = 120  # that a cell may take on a machine that has much else to do
 # What JupyterLab would ask or show over the notebook, and what would leave cells undrawn.
@@ -52,13 +51,13 @@ def jupyterlab(folder: Path) -> Iterator["Lab"]:
             *("--ip=127.0.0.1", "--port=0", "--IdentityProvider.token="),
             *("--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}"),
         ]
-        with (kept / "log.txt").open("wb") as log:
-            server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        try:
+        with (
+            (kept / "log.txt").open("wb") as log,
+            running(command, env=environment, stdout=log, stderr=log) as server,
+        ):
             wait_for(lambda: any(map(has_text, kept.glob("jpserver-*.json"))), server)
             [said] = kept.glob("jpserver-*.json")
             yield Lab(folder, json.loads(said.read_text(encoding="utf-8"))["url"])
-        finally:
             server.terminate()
             server.wait(30)
 
@@ -134,7 +133,17 @@ class OpenNotebook:
 
     def command(self, name: str) -> None:
         """Execute a command of JupyterLab, such as `docmanager:save`, to its end."""
-        self.tab.evaluate("name => jupyterapp.commands.execute(name).then(() => null)", name)
+        self._do("jupyterapp.commands.execute(given).then(() => null)", name)
+
+    def _do(self, promise: str, given: str = "") -> None:
+        """Wait for a promise in the window; `evaluate` alone would wait for one for ever."""
+        self.tab.evaluate(
+            f"""([given, ms]) => Promise.race([
+                {promise},
+                new Promise((_, late) => setTimeout(late, ms, `too late: {promise} ${{given}}`)),
+            ])""",
+            [given, 1000 * SECONDS],
+        )
 
     def run(self, cell: int) -> None:
         """Run a cell, and wait until it is done."""
@@ -159,10 +168,12 @@ class OpenNotebook:
 
     def restart(self) -> None:
         """Give the notebook a new kernel; outputs stay."""
-        self.tab.evaluate(
-            "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
-        )
+        self._do("jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
         self.wait_for_kernel()
+
+    def shut_down(self) -> None:
+        """End its kernel."""
+        self._do("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
 
     def save(self) -> nbformat.NotebookNode:
         """Save, and read what was saved."""

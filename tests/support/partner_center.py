@@ -436,5 +436,5 @@ def partner_center(folder: Path) -> Iterator[PartnerCenter]:
         yield center
     finally:
         server.shutdown()
-        thread.join()
+        thread.join(30)
         server.server_close()

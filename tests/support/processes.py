@@ -1,11 +1,41 @@
-"""Waiting for what other processes do, without a fixed time, and finding them."""
+"""Running other processes, waiting for what they do and finding them: nothing takes for ever."""
 
+import os
+import signal
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+
+@contextmanager
+def running(command: Sequence[str | Path], **options: Any) -> "Iterator[subprocess.Popen[str]]":
+    """Run a command beside a test. When the block ends, so does all that is left of its group.
+
+    `subprocess.Popen` itself would wait for it, for ever if a test fails before it ends it.
+    """
+    with subprocess.Popen(command, start_new_session=True, text=True, **options) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def completed(
+    command: Sequence[str | Path], seconds: float = 300, expected: int | None = 0, **options: Any
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end, and hold that it has the expected exit status; None for any.
+
+    It fails after some seconds, also if something that the command has left keeps its output open.
+    """
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with running(command, **pipes | options) as process:
+        out, errors = process.communicate(timeout=seconds)
+    assert expected in (None, process.returncode), errors
+    return subprocess.CompletedProcess(command, process.returncode, out, errors)
 
 
 def wait_for(

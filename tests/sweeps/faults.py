@@ -32,6 +32,7 @@ from insights_lib.outputs import Manifest, Outputs
 from insights_lib.run.plan import NOTEBOOKS
 from insights_lib.store.catalog import reading
 from insights_lib.store.ingest import files_of, ingest_file
+from tests.support.processes import completed, running
 
 # The program, with the notebooks of a folder.
 PROGRAM = [
@@ -41,6 +42,7 @@ from pathlib import Path
 from insights_lib.run import plan
 plan.NOTEBOOKS = Path(sys.argv.pop(1))
 from insights_lib.cli import app
+from tests.support.processes import completed, running
 app()""",
 ]
 # Takes what has come into a folder, which was written long ago.
@@ -99,7 +101,7 @@ def main() -> None:
             ingest_file(export, folder / "store")
         shutil.copytree(NOTEBOOKS, folder / "notebooks")
         undisturbed = folder / "undisturbed"
-        subprocess.run(command(folder, undisturbed), check=True, capture_output=True, timeout=600)
+        completed(command(folder, undisturbed), 600)
         wanted = results(undisturbed)
         for _ in range(options.rounds):
             for point in POINTS:
@@ -127,14 +129,12 @@ def fail_and_mend(
     before, source = results(outputs), section.read_text(encoding="utf-8")
     section.write_text(source.replace('"report.show(', '"1 / 0, report.show('), encoding="utf-8")
     disturb(command(folder, outputs), outputs, fault, chance)
-    failed = subprocess.run(
-        command(folder, outputs), capture_output=True, text=True, check=False, timeout=600
-    )
+    failed = completed(command(folder, outputs), 600, expected=None)
     assert failed.returncode == 1, f"{fault}: {failed.stderr}"
     assert results(outputs) == before, f"{fault}: a good report has changed"
     assert len(Outputs(outputs).failed_folders()) == len(Outputs(outputs).report_folders())
     section.write_text(source, encoding="utf-8")
-    subprocess.run(command(folder, outputs), check=True, capture_output=True, timeout=600)
+    completed(command(folder, outputs), 600)
     assert results(outputs) == before, f"{fault}: other results"
     assert not Outputs(outputs).failed_folders(), f"{fault}: a failure is left"
     shutil.rmtree(outputs)
@@ -147,7 +147,7 @@ def take_in(folder: Path, chance: random.Random) -> None:
     contents = {file.read_bytes() for file in (here / "incoming").iterdir()}
     delay, ended = 0.0, -1
     while ended:
-        with subprocess.Popen([sys.executable, "-c", TAKE, str(here)]) as taking:
+        with running([sys.executable, "-c", TAKE, str(here)]) as taking:
             with suppress(subprocess.TimeoutExpired):
                 taking.wait(timeout=delay)
             taking.kill()
@@ -184,7 +184,7 @@ def disturb(
 ) -> None:
     """Begin a run and kill one of its processes at a point, or a little later."""
     point, number, victim = fault
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+    with running(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
         while run.poll() is None and not (POINTS | FAILED_POINTS)[point](outputs):
             time.sleep(0.001)
         time.sleep(chance.uniform(0, LONGEST_DELAY))
@@ -231,9 +231,7 @@ def below(pid: int) -> list[int]:
 def check(folder: Path, outputs: Path, wanted: dict[str, object], what: str) -> None:
     """Give the same command again, and compare."""
     before = {file: file.stat().st_ino for file in outputs.glob("[!.]*/*/manifest.json")}
-    rest = subprocess.run(
-        command(folder, outputs), capture_output=True, text=True, check=False, timeout=600
-    )
+    rest = completed(command(folder, outputs), 600, expected=None)
     assert rest.returncode == 0, f"{what}: {rest.stderr}"
     assert results(outputs) == wanted, f"{what}: other results"
     assert {file: file.stat().st_ino for file in before} == before, f"{what}: made again"

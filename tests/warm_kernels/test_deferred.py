@@ -1,7 +1,8 @@
 """The grammar of web addresses: not imported with jsonschema, but there for whoever checks one."""
 
-import subprocess
 import sys
+
+from tests.support.processes import completed
 
 CHECK = """
 import sys
@@ -21,8 +22,8 @@ CONFORMS = "jsonschema.Draft202012Validator.FORMAT_CHECKER.conforms('a:b', 'iri'
 
 
 def test_checks_of_addresses_are_there_as_always() -> None:
-    subprocess.run([sys.executable, "-c", CHECK.format(inside=None)], check=True)
+    completed([sys.executable, "-c", CHECK.format(inside=None)])
 
 
 def test_a_check_before_the_import_is_over_makes_the_grammar() -> None:
-    subprocess.run([sys.executable, "-c", CHECK.format(inside=CONFORMS)], check=True)
+    completed([sys.executable, "-c", CHECK.format(inside=CONFORMS)])

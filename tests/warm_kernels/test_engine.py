@@ -16,13 +16,14 @@ import pytest
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
+from traitlets import TraitError
 
 from insights_lib.warm_kernels import engine as module
 from insights_lib.warm_kernels import fork_server
 from insights_lib.warm_kernels.client import SaidTooMuch
 from insights_lib.warm_kernels.engine import WarmEngine, warm_kernels
 from insights_lib.warm_kernels.fork_server import ForkServer
-from tests.support.processes import gone, has_text, wait_for
+from tests.support.processes import gone, has_text, running, wait_for
 
 pytestmark = [
     pytest.mark.kernels,
@@ -40,7 +41,8 @@ def notebook(file: Path, *sources: str) -> str:
 def executed(folder: Path, *sources: str, **options: Any) -> Any:
     """A notebook of these cells as it is afterwards."""
     file = notebook(folder / "in.ipynb", *sources)
-    return papermill.execute_notebook(file, None, progress_bar=False, **options)
+    limited = {"execution_timeout": 120, **options}
+    return papermill.execute_notebook(file, None, progress_bar=False, **limited)
 
 
 def printed(folder: Path, *sources: str, **options: Any) -> list[str]:
@@ -59,6 +61,12 @@ def server() -> Iterator[ForkServer]:
 
 def test_what_is_preloaded_is_there_already(tmp_path: Path) -> None:
     assert printed(tmp_path, "import sys; print('colorsys' in sys.modules)") == ["True"]
+
+
+def test_no_kernel_makes_the_grammar_of_web_addresses_to_show_a_chart(tmp_path: Path) -> None:
+    """It takes seconds; plotly imports nbformat, which imports jsonschema, which imports it."""
+    tell = "import nbformat, sys; print('rfc3987_syntax' in sys.modules)"
+    assert printed(tmp_path, tell) == ["False"]
 
 
 def test_every_notebook_has_a_process_a_group_and_a_namespace_of_its_own(tmp_path: Path) -> None:
@@ -123,6 +131,33 @@ def test_a_kernel_is_the_first_to_go_when_memory_runs_out(tmp_path: Path) -> Non
     assert printed(tmp_path, "print(open('/proc/self/oom_score_adj').read())")[0] == "1000"
 
 
+@pytest.mark.parametrize(
+    ("setup", "error", "told"),
+    [
+        ("import signal; signal.pause()", RuntimeError, "did not start within 1 seconds"),
+        ("import os; os.system('echo 1'); os.kill(os.getpid(), 9)", DeadKernelError, "Kernel died"),
+        ("print('1', flush=True); import os; os.kill(os.getpid(), 9)", DeadKernelError, "Kernel"),
+    ],
+)
+def test_a_kernel_that_does_not_start_is_not_waited_for(
+    setup: str, error: type[Exception], told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=told):
+        executed(tmp_path, "print('never')", setup=setup, start_timeout=1)
+    assert printed(tmp_path, "print('the next one works')") == ["the next one works"]
+
+
+def test_an_option_that_is_refused_is_told_of(tmp_path: Path) -> None:
+    with pytest.raises(TraitError, match="interrupt_on_timeout"):
+        executed(tmp_path, "pass", interrupt_on_timeout="perhaps")
+
+
+def test_what_a_notebook_starts_inherits_nothing_of_its_kernel(tmp_path: Path) -> None:
+    """Such as the socket, whose other end would not notice that the kernel has ended."""
+    look = "import os; print([f for f in range(3, 99) if os.path.exists(f'/proc/self/fd/{f}')"
+    assert printed(tmp_path, f"{look} and os.get_inheritable(f)])") == ["[]"]
+
+
 def test_a_cell_that_runs_too_long_is_ended(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="timed out") as raised:
         printed(tmp_path, "import os; print(os.getpid())\nwhile True: pass", execution_timeout=2)
@@ -140,7 +175,7 @@ def test_all_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> 
         "import papermill\nfrom insights_lib.warm_kernels.engine import warm_kernels\n"
         f"with warm_kernels(): papermill.execute_notebook({file!r}, None, progress_bar=False)"
     )
-    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL) as owner:
+    with running([sys.executable, "-c", program], stderr=subprocess.DEVNULL) as owner:
         wait_for(lambda: has_text(tmp_path / "pids"), owner)
         owner.send_signal(signal.SIGKILL)
     for pid in (tmp_path / "pids").read_text().split():
@@ -172,7 +207,7 @@ def test_a_notebook_that_ends_ends_nothing_of_another_one(tmp_path: Path) -> Non
     os.mkfifo(go)
     far = FAR_OFF.format(wait=WAIT, then="pass").rsplit("print(", 1)[0]
     far += "pid = far.stdout.readline().strip()"
-    wait = f"open({str(told)!r}, 'w').write(pid + ' '); open({str(go)!r}).read()"
+    wait = f"open({str(told)!r}, 'w').write(pid + ' '); open({str(go)!r}).readline()"
     with ThreadPoolExecutor(1) as beside:
         (tmp_path / "other").mkdir()
         other = beside.submit(printed, tmp_path / "other", far, wait)
@@ -180,8 +215,9 @@ def test_a_notebook_that_ends_ends_nothing_of_another_one(tmp_path: Path) -> Non
         pid = int(told.read_text(encoding="ascii"))
         printed(tmp_path, "pass")
         state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0]
-        go.write_text("go", encoding="ascii")
-        other.result(timeout=60)
+        with go.open("r+b", buffering=0) as gate:  # as a writer alone it would wait for a reader
+            gate.write(b"go\n")
+            other.result(timeout=60)
     assert state in "RS"
     assert gone(pid)
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from insights_lib.warm_kernels import fork_server
 from insights_lib.warm_kernels.fork_server import ForkServer, can_fork
-from tests.support.processes import gone
+from tests.support.processes import completed, gone
 
 pytestmark = [
     pytest.mark.kernels,
@@ -68,6 +69,53 @@ def test_a_fork_that_fails_ends_no_other(tmp_path: Path, monkeypatch: pytest.Mon
             server.fork("signal:pause", handles=())
         assert server.ask("poll", first) is None
         assert server.ask("poll", server.fork("signal:pause", handles=())) is None
+
+
+def test_a_request_that_was_interrupted_leaves_no_answer_to_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(_: ForkServer) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    with closing(ForkServer()) as server:
+        first = server.fork("signal:pause", handles=())
+        monkeypatch.setattr(ForkServer, "_receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            server.ask("poll", first)
+        assert server.ask("poll", first) == -signal.SIGKILL  # with its fork server
+        assert gone(first)
+        assert server.ask("poll", server.fork("signal:pause", handles=())) is None
+
+
+IN_A_FORK = """
+import os, signal
+from insights_lib.warm_kernels.fork_server import ForkServer
+server = ForkServer()
+first = server.fork("signal:pause", handles=())
+if not (child := os.fork()):
+    assert server.ask("poll", first) == -signal.SIGKILL
+    assert server.ask("poll", server.fork("signal:pause", handles=())) is None
+    server.close()
+    os._exit(0)
+print(os.waitpid(child, 0)[1], server.ask("poll", first))
+if not (child := os.fork()):
+    signal.pause()
+server.close()
+os.kill(child, signal.SIGKILL)
+"""
+
+
+def test_a_fork_of_the_process_that_asks_has_a_fork_server_of_its_own() -> None:
+    """And keeps that of its parent from nothing."""
+    assert completed([sys.executable, "-c", IN_A_FORK], seconds=60).stdout == "0 None\n"
+
+
+def test_a_fork_that_has_no_group_yet_can_be_interrupted() -> None:
+    with closing(ForkServer()) as server:
+        fork = server.fork("signal:pause", handles=())
+        assert server.ask("interrupt", fork) is None
+        assert server.ask("end", fork) == -signal.SIGKILL
 
 
 def test_clones_that_have_ended_do_not_pile_up() -> None:
