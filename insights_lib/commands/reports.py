@@ -62,7 +62,7 @@ def run(
         with following(len(planned.wanted), jobs, quiet) as on_report:
             summary = planned.do(on_report)
         options.show_lines(summary.pages())
-        options.show_lines([*summary.notes(), summary], to=options.errors)
+        options.show_lines(summary.lines(), to=options.errors)
         if profiled:
             options.show(summary.stages(), summary.STAGE_COLUMNS, to=options.errors)
         options.exit_unless(not summary.failed)

@@ -24,7 +24,8 @@ RANGES = f"{', '.join(PRESETS)}, or two months such as 2025-01_2025-12"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 # Devices of Windows, and what stands beside the partners in the folder of the reports.
 _RESERVED = re.compile(
-    r"(?i:(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(log|sqlite|lock)([.-].*)?|preview)"
+    r"(?i:(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(log|sqlite|lock)([.-].*)?|preview"
+    r"|index\.html)"
 )
 
 

@@ -144,20 +144,15 @@ def _status(folder: Path, now: Fingerprint) -> tuple[Status, str]:
         last = ""
         if manifest and manifest.status == "complete" and (folder / "report.html").is_file():
             last = f"; the last good report is of {manifest.finished_at:%Y-%m-%d}"
-        return "failed", f"{_failures(failed)}{last}"
+        return "failed", f"{failed.why}{last}"
     if manifest is None:
         there = (folder / "manifest.json").exists()
         return "never run", "its manifest.json is not a manifest" if there else "there is no report"
     if manifest.status == "failed":  # by an earlier version, which put it in the report's place
-        return "failed", _failures(manifest)
+        return "failed", manifest.why
     changed = [name for name, value in now.items() if manifest.fingerprint.get(name) != value]
     changed += _changed_files(folder, manifest)
     return ("stale", f"changed: {', '.join(changed)}") if changed else ("fresh", "")
-
-
-def _failures(manifest: Manifest) -> str:
-    named = (f"{failure.section}: {failure.reason}" for failure in manifest.failures)
-    return "; ".join(text.removeprefix(": ") for text in named)
 
 
 def _changed_files(folder: Path, manifest: Manifest) -> Iterator[str]:

@@ -234,6 +234,7 @@ def _manifest(report: _Report, facts: dict[str, Any], fingerprint: Fingerprint) 
             for name, reason in sorted(report.failures.items())
         ),
         partner=request.spec.partner,
+        partner_name=facts.get("partner_name", ""),
         first=first,
         last=last,
         parameters=request.notebook_parameters,
