@@ -141,6 +141,8 @@ class Manifest(BaseModel):
         fingerprint: A digest of each thing that the report was made of; see `run.plan`.
         tables_sha256: A digest of its tables, null if it failed.
         report_sha256: The SHA-256 of its page, null if it failed.
+        also: The SHA-256 of each file beside its page, such as `report.pdf`.
+        unmade: Why a file beside its page could not be made.
         seconds: How long each section took, and the data and the page.
     """
 
@@ -160,6 +162,8 @@ class Manifest(BaseModel):
     fingerprint: dict[str, str]
     tables_sha256: str | None = None
     report_sha256: str | None = None
+    also: dict[str, str] = {}
+    unmade: dict[str, str] = {}
     seconds: dict[str, float] = {}
     stages: dict[str, float] = {}
     started_at: AwareDatetime

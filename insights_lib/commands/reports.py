@@ -35,6 +35,9 @@ def run(
         str | None, typer.Option(help="report_viewer or executive_report_viewer.")
     ] = None,
     locale: Annotated[str | None, typer.Option(help="en or sv.")] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(help="pdf or xlsx, beside the page; repeats.")
+    ] = None,
     store: options.StoreToRead = str(options.STORE),
     outputs: options.Outputs = options.OUTPUTS,
     parameters: options.Parameters = options.PARAMETERS,
@@ -54,7 +57,15 @@ def run(
         # not what the people of recipients.yml get
         by_hand = bool(months or filters or locale or role)
         asked = Overrides(
-            tuple(partner or ()), months, as_of, filters, locale, role, store, not by_hand
+            tuple(partner or ()),
+            months,
+            as_of,
+            filters,
+            locale,
+            role,
+            store,
+            tuple(also or ()),
+            with_variants=not by_hand,
         )
         settings = Settings(Outputs(outputs.absolute()), jobs, dask=dask)
         planned = plan_run(parameters, asked, settings, force)
@@ -65,7 +76,7 @@ def run(
         options.show_lines(summary.lines(), to=options.errors)
         if profiled:
             options.show(summary.stages(), summary.STAGE_COLUMNS, to=options.errors)
-        options.exit_unless(not summary.failed)
+        options.exit_unless(summary.complete)
 
 
 def status(

@@ -102,6 +102,11 @@ class RunSummary:
         """How many reports failed."""
         return sum(not result.complete for result in self.results)
 
+    @property
+    def complete(self) -> bool:
+        """Whether all was made, also what is beside the pages."""
+        return not any(result.failures or result.unmade for result in self.results)
+
     def pages(self) -> list[Path]:
         """The pages of the reports that are there now."""
         folders = [one.folder for one in self.fresh]
