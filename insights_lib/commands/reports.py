@@ -1,6 +1,7 @@
 """`insights run`, `status` and `preview`: the reports, their status, and what one could show."""
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -56,17 +57,8 @@ def run(
         filters = Filters.parse(filter_) if filter_ else None
         # not what the people of recipients.yml get
         by_hand = bool(months or filters or locale or role)
-        asked = Overrides(
-            tuple(partner or ()),
-            months,
-            as_of,
-            filters,
-            locale,
-            role,
-            store,
-            tuple(also or ()),
-            with_variants=not by_hand,
-        )
+        asked = Overrides(tuple(partner or ()), months, as_of, filters, locale, role, store)
+        asked = replace(asked, also=tuple(also or ()), with_variants=not by_hand)
         settings = Settings(Outputs(outputs.absolute()), jobs, dask=dask)
         planned = plan_run(parameters, asked, settings, force)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does

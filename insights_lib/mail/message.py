@@ -100,13 +100,16 @@ def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
         named = {"cid": f"<{cids[chart]}>", "filename": f"{chart}.png"}
         # Without the disposition, mail programs list it beside the report.
         html_part.add_related(picture.png, "image", "png", disposition="inline", **named)  # type: ignore[union-attr]
+    _attach(message, enclosed, file_name)
+    return message
+
+
+def _attach(message: EmailMessage, enclosed: Enclosed, file_name: str) -> None:
     if enclosed.page is not None and not enclosed.link:
         message.add_attachment(enclosed.page, "text", "html", filename=f"{file_name}.html")
     for kind, content in enclosed.files.items():
-        message.add_attachment(
-            content, "application", SUBTYPES[kind], filename=f"{file_name}.{kind}"
-        )
-    return message
+        name = f"{file_name}.{kind}"
+        message.add_attachment(content, "application", SUBTYPES[kind], filename=name)
 
 
 def _address(message: EmailMessage, envelope: Envelope) -> None:
