@@ -38,6 +38,7 @@ class Outputs:
         self.linked = self.folder / "_linked"  # what messages link to; the only folder to serve
         self.dry_run = self.folder / "_dry-run"  # the messages of the last dry run
         self.previews = self.folder / "preview"  # what single notebooks look like as sections
+        self.index = self.folder / "index.html"  # all partners at a glance
         self._mailing = self.folder / ".mailing.lock"
         self._forgetting = self.folder / ".forgetting.lock"
 
@@ -49,6 +50,10 @@ class Outputs:
     def report_folders(self) -> list[Path]:
         """The folders of reports with a manifest, sorted: of ordinary ones, and of variants."""
         return self._with_manifest("*")
+
+    def ordinary_folders(self) -> list[Path]:
+        """The folders of ordinary reports with a manifest, sorted."""
+        return sorted(file.parent for file in self.folder.glob("[!.]*/*_*/manifest.json"))
 
     def failed_folders(self) -> list[Path]:
         """The folders of the runs that failed; see `failed_folder`."""
@@ -125,6 +130,7 @@ class Manifest(BaseModel):
     """What a report was made of, and what became of it: `manifest.json`.
 
     Attributes:
+        partner_name: What the report calls the partner; empty in manifests of earlier versions.
         first: The first month, as `2025-01`.
         last: The last month.
         parameters: What the notebooks were given.
@@ -135,6 +141,8 @@ class Manifest(BaseModel):
         fingerprint: A digest of each thing that the report was made of; see `run.plan`.
         tables_sha256: A digest of its tables, null if it failed.
         report_sha256: The SHA-256 of its page, null if it failed.
+        also: The SHA-256 of each file beside its page, such as `report.pdf`.
+        unmade: Why a file beside its page could not be made.
         seconds: How long each section took, and the data and the page.
     """
 
@@ -143,6 +151,7 @@ class Manifest(BaseModel):
     status: Literal["complete", "failed"]
     failures: tuple[Failure, ...] = ()
     partner: str
+    partner_name: str = ""
     first: str
     last: str
     parameters: dict[str, Any]
@@ -153,6 +162,8 @@ class Manifest(BaseModel):
     fingerprint: dict[str, str]
     tables_sha256: str | None = None
     report_sha256: str | None = None
+    also: dict[str, str] = {}
+    unmade: dict[str, str] = {}
     seconds: dict[str, float] = {}
     stages: dict[str, float] = {}
     started_at: AwareDatetime
@@ -162,6 +173,12 @@ class Manifest(BaseModel):
     def months(self) -> str:
         """The months of the report, as `2025-01_2025-12`."""
         return f"{self.first}_{self.last}"
+
+    @property
+    def why(self) -> str:
+        """Why it failed, in a line; empty if it did not."""
+        named = (f"{failure.section}: {failure.reason}" for failure in self.failures)
+        return "; ".join(text.removeprefix(": ") for text in named)
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:

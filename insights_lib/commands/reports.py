@@ -1,6 +1,7 @@
 """`insights run`, `status` and `preview`: the reports, their status, and what one could show."""
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,9 @@ def run(
         str | None, typer.Option(help="report_viewer or executive_report_viewer.")
     ] = None,
     locale: Annotated[str | None, typer.Option(help="en or sv.")] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(help="pdf or xlsx, beside the page; repeats.")
+    ] = None,
     store: options.StoreToRead = str(options.STORE),
     outputs: options.Outputs = options.OUTPUTS,
     parameters: options.Parameters = options.PARAMETERS,
@@ -53,19 +57,18 @@ def run(
         filters = Filters.parse(filter_) if filter_ else None
         # not what the people of recipients.yml get
         by_hand = bool(months or filters or locale or role)
-        asked = Overrides(
-            tuple(partner or ()), months, as_of, filters, locale, role, store, not by_hand
-        )
+        asked = Overrides(tuple(partner or ()), months, as_of, filters, locale, role, store)
+        asked = replace(asked, also=tuple(also or ()), with_variants=not by_hand)
         settings = Settings(Outputs(outputs.absolute()), jobs, dask=dask)
         planned = plan_run(parameters, asked, settings, force)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
         with following(len(planned.wanted), jobs, quiet) as on_report:
             summary = planned.do(on_report)
         options.show_lines(summary.pages())
-        options.show_lines([*summary.notes(), summary], to=options.errors)
+        options.show_lines(summary.lines(), to=options.errors)
         if profiled:
             options.show(summary.stages(), summary.STAGE_COLUMNS, to=options.errors)
-        options.exit_unless(not summary.failed)
+        options.exit_unless(summary.complete)
 
 
 def status(

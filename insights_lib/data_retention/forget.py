@@ -16,6 +16,7 @@ import duckdb
 
 from insights_lib.errors import StoreError
 from insights_lib.outputs import Outputs
+from insights_lib.run.index import refresh_index
 from insights_lib.store.catalog import export_name, move_into_store, reading, writing
 from insights_lib.store.parts import counts_by_month
 from insights_lib.store.sql import lower_case, sql_path
@@ -94,6 +95,7 @@ def forget(key: str, store: Path, outputs: Outputs) -> Forgotten:
                 gone = [*_contents(*forgotten.reports), *failed, *forgotten.linked]
                 for number, entry in enumerate(gone):
                     entry.rename(work / str(number))
+                refresh_index(outputs)
                 for file in files:
                     _rewrite(db, file, key, store)
                 _strike_out(db, key)

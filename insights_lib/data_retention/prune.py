@@ -12,6 +12,7 @@ from insights_lib.disk import write_whole
 from insights_lib.mail.ledger import ledger
 from insights_lib.outputs import Manifest, Outputs
 from insights_lib.parameters.reports_yml import Retention
+from insights_lib.run.index import refresh_index
 from insights_lib.schedule.windows import recording
 
 _PATIENCE = 600  # seconds to wait for a scheduler that is at work
@@ -62,6 +63,7 @@ def prune(outputs: Outputs, retention: Retention, now: datetime | None = None) -
         for file in linked:
             file.unlink()
         log_lines = _prune_log(outputs.run_log, before)
+        refresh_index(outputs)
     before = now - timedelta(days=retention.ledger_days)
     mails = 0
     if outputs.ledger.exists():

@@ -26,6 +26,7 @@ from insights_lib.presentation.language import Language
 
 MAIL_FILES = Path(__file__).parent / "files"
 LONGEST_HTML = 90_000  # bytes; Gmail cuts off what is more than 102,000
+SUBTYPES = {"pdf": "pdf", "xlsx": "vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 SEVEN_BITS = SMTP.clone(cte_type="7bit")  # no server on the way has to know more
 
 
@@ -46,13 +47,15 @@ class Envelope:
 class Enclosed:
     """What a message brings: a report, and its page as a file or by a link to where it is served.
 
-    A table stands for each chart that is not among the pictures.
+    A table stands for each chart that is not among the pictures. The page is None where only other
+    files are wanted, which are given by their kinds, `pdf` and `xlsx`.
     """
 
     report: Report
-    page: bytes
+    page: bytes | None
     link: str | None = None
     pictures: Mapping[str, Picture] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
@@ -66,7 +69,8 @@ def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
     name = cut(facts["partner_name"], LONGEST_NAME) or facts["partner"]
     months = f"{language.month(facts['first'])} – {language.month(facts['last'])}"
     subject = clean_text(f"{envelope.mark}{name}: {language('Customers')}, {months}", "the subject")
-    file_name = f"customers-{facts['partner']}-{facts['first']}_{facts['last']}.html"
+    file_name = f"customers-{facts['partner']}-{facts['first']}_{facts['last']}"
+    attached = enclosed.page is not None and not enclosed.link
     pictures = {
         chart: replace(picture, sentence=cut(picture.sentence, LONGEST_LINE))
         for chart, picture in enclosed.pictures.items()
@@ -82,7 +86,8 @@ def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
         "filters": cut(" · ".join(filters), LONGEST_LINE),
         "contents": contents_of(enclosed.report, language),
         "link": enclosed.link,
-        "file_name": file_name,
+        "file_name": f"{file_name}.html" if attached else None,
+        "other_files": [f"{file_name}.{kind}" for kind in enclosed.files],
     }
     message = EmailMessage(SEVEN_BITS)
     _address(message, envelope)
@@ -95,9 +100,16 @@ def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
         named = {"cid": f"<{cids[chart]}>", "filename": f"{chart}.png"}
         # Without the disposition, mail programs list it beside the report.
         html_part.add_related(picture.png, "image", "png", disposition="inline", **named)  # type: ignore[union-attr]
-    if not enclosed.link:
-        message.add_attachment(enclosed.page, "text", "html", filename=file_name)
+    _attach(message, enclosed, file_name)
     return message
+
+
+def _attach(message: EmailMessage, enclosed: Enclosed, file_name: str) -> None:
+    if enclosed.page is not None and not enclosed.link:
+        message.add_attachment(enclosed.page, "text", "html", filename=f"{file_name}.html")
+    for kind, content in enclosed.files.items():
+        name = f"{file_name}.{kind}"
+        message.add_attachment(content, "application", SUBTYPES[kind], filename=name)
 
 
 def _address(message: EmailMessage, envelope: Envelope) -> None:

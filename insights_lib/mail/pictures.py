@@ -6,33 +6,24 @@ network: the page needs none.
 
 import hashlib
 import logging
-import os
-import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from shutil import which
 
-from playwright.sync_api import Browser, Error, Playwright, sync_playwright
+from playwright.sync_api import Error
 
 from insights_lib.disk import FILE_MODE, make_folder
 from insights_lib.outputs import Outputs
+from insights_lib.page.browser import OfflineBrowser
+from insights_lib.page.chromium import NO_CHROMIUM
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH = 600  # pixels of a message; pictures have twice as many, for screens that are so fine
 _HEIGHT = 900
 _PATIENCE = 30_000  # milliseconds
 _KEPT = 8  # reports whose pictures are at hand for the next message
-# Of our environment, what a browser needs; the rest may hold secrets, such as the mail login.
-_ENVIRONMENT = re.compile(
-    r"PATH|HOME|USER|TZ|LANG|LC_\w+|TMPDIR|TEMP|TMP|LD_LIBRARY_PATH|XDG_\w+|FONTCONFIG_\w+"
-    r"|PLAYWRIGHT_NODEJS_PATH|SYSTEMROOT|WINDIR|USERPROFILE|LOCALAPPDATA|APPDATA|PROGRAMFILES.*",
-    re.IGNORECASE,
-)
-_ARGUMENTS = ("--disable-gpu", "--disable-background-networking", "--disable-component-update")
 # Of a card, what a picture needs: neither what a reader would click nor what the message says.
 _STYLE = """
 .sentence, .period, .actions, .tab-place, .modebar { display: none !important }
@@ -74,9 +65,7 @@ class Pictures:
     """Takes pictures with a browser, which is started when it is first needed."""
 
     def __init__(self) -> None:
-        self._program = next(filter(None, map(which, CHROMIUM)), None)
-        self._playwright: Playwright | None = None
-        self._browser: Browser | None = None
+        self.browser = OfflineBrowser()
         self._drawn = lru_cache(_KEPT)(lambda _, file, names: self._draw(file, names))
 
     def of(self, page_file: Path, names: Iterable[str]) -> Mapping[str, Picture]:
@@ -86,13 +75,10 @@ class Pictures:
         browser once, and of one that fails for each report. The names are those of tables, and of
         the cards that show their charts.
         """
-        if self._program is None:
-            known = ", ".join(CHROMIUM)
-            _log.warning(
-                "no Chromium is on the PATH (%s), so messages have tables for charts", known
-            )
-            self._program = ""  # logged once
-        if not self._program:
+        if self.browser.program is None:
+            _log.warning("%s, so messages have tables for charts", NO_CHROMIUM)
+            self.browser.program = ""  # logged once
+        if not self.browser.program:
             return {}
         content = hashlib.sha256(page_file.read_bytes()).digest()
         return self._drawn(content, page_file, tuple(names))
@@ -103,29 +89,18 @@ class Pictures:
         except (Error, OSError) as error:
             reason = str(error).splitlines()[0]
             _log.warning("%s: no pictures, so its message has tables (%s)", page_file, reason)
-            self._close_browser()
+            self.browser.end()
             return {}
 
     def close(self) -> None:
         """End the browser, if it was ever started."""
-        self._close_browser()
-        if self._playwright is not None:
-            self._playwright.stop()
+        self.browser.close()
 
     def _taken(self, page_file: Path, names: Iterable[str]) -> Iterator[Picture]:
-        # A page's own policy would keep out the style that hides its controls.
-        with self._started().new_context(
-            offline=True,
-            bypass_csp=True,
-            color_scheme="light",
-            reduced_motion="reduce",
-            viewport={"width": WIDTH, "height": _HEIGHT},
-            device_scale_factor=2,
-        ) as context:
-            page = context.new_page()
-            page.set_default_timeout(_PATIENCE)
-            page.goto(page_file.absolute().as_uri())
-            page.wait_for_selector(".insights[data-ready]", state="attached")
+        size = {"width": WIDTH, "height": _HEIGHT}
+        with self.browser.opened(
+            page_file, _PATIENCE, viewport=size, device_scale_factor=2
+        ) as page:
             page.add_style_tag(content=_STYLE)
             for name in names:
                 card = page.locator(f'[data-card="{name}"]')
@@ -136,37 +111,3 @@ class Pictures:
                 png = panel.screenshot(animations="disabled")
                 width, height = struct.unpack(">II", png[16:24])
                 yield Picture(name, sentence.strip(), png, width // 2, height // 2)
-
-    def _close_browser(self) -> None:
-        """Let the next report have a new browser, whatever this one is waiting for."""
-        if self._browser is not None:
-            with suppress(Error):
-                self._browser.close()
-        self._browser = None
-
-    def _started(self) -> Browser:
-        if self._playwright is None:
-            with _little_environment():
-                self._playwright = sync_playwright().start()
-        if self._browser is None or not self._browser.is_connected():
-            sandbox = ("--no-sandbox",) if os.name == "posix" and os.geteuid() == 0 else ()
-            self._browser = self._playwright.chromium.launch(
-                executable_path=self._program, args=[*_ARGUMENTS, *sandbox]
-            )
-        return self._browser
-
-
-@contextmanager
-def _little_environment() -> Iterator[None]:
-    """Let a program that is started meanwhile, and those that it starts, have what they need.
-
-    Playwright takes no environment for its Node, which hands its own on to the browser.
-    """
-    whole = dict(os.environ)
-    for name in whole:
-        if not _ENVIRONMENT.fullmatch(name):
-            del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.update(whole)

@@ -49,7 +49,8 @@ class PlannedMail:
     def message_key(self) -> tuple[str, str, str, str, str]:
         """What those have in common who can share a message."""
         spec = self.spec
-        return (spec.partner, spec.date_range, spec.locale, spec.variant, self.person.how)
+        how = " ".join([self.person.how, *sorted(set(self.person.attach))])
+        return (spec.partner, spec.date_range, spec.locale, spec.variant, how)
 
 
 def mail_plan(

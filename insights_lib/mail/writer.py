@@ -77,11 +77,14 @@ class Writer:
             drawn = self.pictures.of(planned.folder / "report.html", CHARTS)
             publish = partial(self._publish, planned, message_id, page)
             link = publish() if planned.person.how == "link" else None
-            enclosed = Enclosed(report, page, link, drawn)
+            attach = planned.person.attach
+            files = {kind: checked_file(planned, kind) for kind in planned.person.files}
+            enclosed = Enclosed(report, page if "html" in attach else None, link, drawn, files)
             envelope = self._envelope(people, message_id)
             message = message_of(envelope, enclosed).as_bytes()
             if len(message) > self.recipients.largest_message_mb * MEGABYTE and not link:
-                message = message_of(envelope, replace(enclosed, link=publish())).as_bytes()
+                enclosed = replace(enclosed, link=publish(), files={})
+                message = message_of(envelope, enclosed).as_bytes()
             if Manifest.read(planned.folder) == before:
                 return message
         except InsightsError:
@@ -154,6 +157,25 @@ def checked_page(planned: PlannedMail) -> bytes:
     }
     _refuse_others(planned, checks)
     return page
+
+
+def checked_file(planned: PlannedMail, kind: str) -> bytes:
+    """A file beside a page, as it was made with it.
+
+    Raises:
+        MailError: It could not be made, or is another one.
+    """
+    manifest, name = Manifest.read(planned.folder), f"report.{kind}"
+    try:
+        content = (planned.folder / name).read_bytes()
+    except OSError:
+        content = b""
+    if manifest is None or hashlib.sha256(content).hexdigest() != manifest.also.get(name):
+        reason = manifest.unmade.get(name, "it is not as it was made") if manifest else ""
+        raise MailError(
+            f"{planned.folder}: {name} is not sent ({reason}); `insights run` makes it again."
+        )
+    return content
 
 
 def checked_report(planned: PlannedMail) -> "tuple[Report, bytes]":

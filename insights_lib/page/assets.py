@@ -6,12 +6,18 @@ import hashlib
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from insights_lib.presentation import colors
 from insights_lib.presentation.offline import plotly_source
 
 PAGE_FILES = Path(__file__).parent / "files"
+# Run before anything is shown: whether this browser can unpack the rows.
+GATE = 'if ("DecompressionStream" in window) document.documentElement.className = "live";'
+PALETTES = {"light": colors.LIGHT, "dark": colors.DARK}
 
 # What plotly.js would share with the whole document, and what each has for itself instead.
 _SHARED = {
@@ -28,6 +34,19 @@ _SHARED = {
 def text_of(name: str) -> str:
     """A file of the page."""
     return (PAGE_FILES / name).read_text(encoding="utf-8")
+
+
+@cache
+def template(name: str) -> Any:
+    """A template of the page's files, which escapes what it is given."""
+    environment = Environment(
+        loader=FileSystemLoader(PAGE_FILES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
 
 
 @cache
@@ -52,6 +71,11 @@ def plotly(kinds: frozenset[str]) -> str:
 def packed(text: str, level: int = 6) -> str:
     """A text as base64 of gzip, which can stand anywhere in HTML. Equal texts pack the same."""
     return base64.b64encode(gzip.compress(text.encode(), level, mtime=0)).decode()
+
+
+def unpacked(text: str) -> str:
+    """The text that was packed; see `packed`."""
+    return gzip.decompress(base64.b64decode(text)).decode()
 
 
 @cache

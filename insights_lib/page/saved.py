@@ -4,7 +4,7 @@ import json
 
 from insights_lib.page import assets
 from insights_lib.page.sections import Report
-from insights_lib.page.write import PLAIN_ROWS, template, traces, typed
+from insights_lib.page.write import PLAIN_ROWS, traces, typed
 from insights_lib.presentation.language import Language
 from insights_lib.presentation.maps import world_shapes
 from insights_lib.presentation.offline import BUNDLED_TRACES
@@ -23,7 +23,7 @@ def saved_page(report: Report, language: Language) -> str:
     cards = [card for section in report.sections for card in section.cards]
     drawn = {card.name: card.figure for card in cards if card.figure and card.name != "summary"}
     figures = {name: figure for name, figure in drawn.items() if traces([figure]) <= BUNDLED_TRACES}
-    page: str = template("saved.html.j2").render(
+    page: str = assets.template("saved.html.j2").render(
         facts=report.facts,
         sections=report.sections,
         language=language,

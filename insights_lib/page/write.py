@@ -6,24 +6,18 @@ follow the reader's filters. Browsers that cannot unpack them see the notebooks'
 
 import json
 from collections.abc import Iterable
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from insights_lib.page import assets
+from insights_lib.page.assets import PALETTES, template
 from insights_lib.page.sections import Card, Report
-from insights_lib.presentation import theme
 from insights_lib.presentation.language import Language
 from insights_lib.presentation.maps import world_shapes
 from insights_lib.tables import TABLES, Kind, declarations, records
 
 PLAIN_ROWS = 20  # rows of a table that a browser sees which is too old to count
-PALETTES = {"light": theme.LIGHT, "dark": theme.DARK}
-# Run before anything is shown: whether this browser can unpack the rows.
-_GATE = 'if ("DecompressionStream" in window) document.documentElement.className = "live";'
 
 
 def write_page(report: Report, rows: dict[str, Any], file: Path) -> None:
@@ -50,8 +44,8 @@ def write_page(report: Report, rows: dict[str, Any], file: Path) -> None:
         ],
         latest=_latest(report),
         language=language,
-        policy=assets.content_security_policy([_GATE, script, plotly]),
-        gate=assets.markup(_GATE),
+        policy=assets.content_security_policy([assets.GATE, script, plotly]),
+        gate=assets.markup(assets.GATE),
         script=assets.markup(script),
         style=assets.markup(assets.text_of("page.min.css")),
         palettes=PALETTES,
@@ -132,16 +126,3 @@ def typed(name: str, table: dict[str, Any]) -> dict[str, Any]:
 def traces(figures: Iterable[dict[str, Any]]) -> frozenset[str]:
     """The kinds of traces in figures as JSON holds them."""
     return frozenset(trace.get("type", "scatter") for figure in figures for trace in figure["data"])
-
-
-@cache
-def template(name: str) -> Any:
-    """A template of the page's files, which escapes what it is given."""
-    environment = Environment(
-        loader=FileSystemLoader(assets.PAGE_FILES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name)

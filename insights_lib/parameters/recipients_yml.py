@@ -74,8 +74,16 @@ class Person(Strict):
     filters: FilterLists = Field(default={})  # within those of the partner
     locations: Annotated[tuple[str, ...], BeforeValidator(_places)]  # empty where the file says all
     how: Literal["attached", "link"] = "attached"
+    attach: Annotated[  # html: the interactive page, where how is attached
+        tuple[Literal["html", "pdf", "xlsx"], ...], Field(min_length=1, strict=False)
+    ] = ("html",)
     message: Literal["own", "copy"] = "own"  # a copy of the first one with the same report
     updates: bool = False  # whether to send a report again when the data of its months has changed
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What they get beside the page, or in place of it."""
+        return tuple(kind for kind in self.attach if kind != "html")
 
 
 class RecipientsFile(Strict):

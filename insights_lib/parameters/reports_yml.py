@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from insights_lib.errors import ParameterError
-from insights_lib.parameters.spec import Filters, Locale, PartnerId, RangeText, Role
+from insights_lib.parameters.spec import Also, Filters, Locale, PartnerId, RangeText, Role
 from insights_lib.parameters.validation import Strict, read_yaml, unknown, validated
 from insights_lib.tables import FACETS
 
@@ -54,6 +54,7 @@ class ReportsFile(Strict):
     filters: FilterLists = Field(default={})
     locale: Locale = "en"
     role: Role = "report_viewer"
+    also: list[Also] = Field(default=[])
     sections: list[str] = Field(default=[])
     active_states: list[str] = Field(default=["Active"], min_length=1)
     section_timeout_seconds: int = Field(default=600, gt=0)

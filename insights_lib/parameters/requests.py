@@ -1,7 +1,7 @@
 """The reports that parameter files and commands ask for."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class Overrides:
     locale: str | None = None
     role: str | None = None
     store: Path | str = Path("data/store")
+    also: tuple[str, ...] = ()  # on top of what the file asks for
     with_variants: bool = True  # the reports of recipients.yml, too
 
 
@@ -55,6 +56,7 @@ def report_specs(file: ReportsFile, overrides: Overrides) -> list[ReportSpec]:
                 locale=overrides.locale or partner.locale or file.locale,
                 role=overrides.role or partner.role or file.role,
                 sections=tuple(file.sections),
+                also=_in_order([*file.also, *overrides.also]),
                 active_states=file.active_states,
                 store=overrides.store,
             )
@@ -71,7 +73,19 @@ def specs_for(
     Raises:
         ParameterError: A recipient would get nothing, or a parameter is wrong.
     """
-    return list(dict.fromkeys(spec for _, spec in wanted_specs(recipients, file, overrides)))
+    return _each_once(spec for _, spec in wanted_specs(recipients, file, overrides))
+
+
+def _each_once(specs: Iterable[ReportSpec]) -> list[ReportSpec]:
+    """Each report once, with all that somebody wants beside its page."""
+    wanted: dict[ReportSpec, list[str]] = {}
+    for spec in specs:
+        wanted.setdefault(spec.model_copy(update={"also": ()}), []).extend(spec.also)
+    return [spec.model_copy(update={"also": _in_order(also)}) for spec, also in wanted.items()]
+
+
+def _in_order(also: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(also)))
 
 
 def wanted_specs(
@@ -94,6 +108,7 @@ def _spec_for(partner: str, person: Person, file: ReportsFile, overrides: Overri
     alone = replace(overrides, partners=(partner,), filters=None, locale=None, role=None)
     if person.range:
         alone = replace(alone, date_range=person.range)
+    alone = replace(alone, also=(*overrides.also, *person.files))
     ordinary = report_specs(file, alone)[0]
     who = f"partner {partner}, {person.address}"
     filters = _narrowed(ordinary.filters, Filters.parse(filter_texts(person.filters)), who)
@@ -150,9 +165,7 @@ def requested_specs(parameters: Path, overrides: Overrides) -> list[ReportSpec]:
     file = reports_file(parameters, overrides)
     specs = report_specs(file, overrides)
     if overrides.with_variants and (parameters / "recipients.yml").exists():
-        known = set(specs)
-        also = specs_for(read_recipients(parameters), file, overrides)
-        specs += [spec for spec in also if spec not in known]
+        specs = _each_once([*specs, *specs_for(read_recipients(parameters), file, overrides)])
     return specs
 
 

@@ -18,13 +18,15 @@ from insights_lib.tables import FACETS
 
 PRESETS = {"last_3_months": 3, "last_6_months": 6, "last_12_months": 12}
 LOCALES = ("en", "sv")
+ALSO = ("pdf", "xlsx")  # what can be beside the page of a report
 ROLES = ("executive_report_viewer", "report_viewer")
 LONGEST_RANGE = 60  # months
 RANGES = f"{', '.join(PRESETS)}, or two months such as 2025-01_2025-12"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 # Devices of Windows, and what stands beside the partners in the folder of the reports.
 _RESERVED = re.compile(
-    r"(?i:(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(log|sqlite|lock)([.-].*)?|preview)"
+    r"(?i:(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(log|sqlite|lock)([.-].*)?|preview"
+    r"|index\.html)"
 )
 
 
@@ -144,6 +146,8 @@ _NO_ROLE = f"role {{!r}} is not known; known are {' and '.join(ROLES)}"
 PartnerId = Annotated[str, only(is_safe_name, _NO_ID)]
 Locale = Annotated[str, only(lambda text: text in LOCALES, _NO_LOCALE)]
 Role = Annotated[str, only(lambda text: text in ROLES, _NO_ROLE)]
+_NO_ALSO = f"also {{!r}} is none of: {', '.join(ALSO)}"
+Also = Annotated[str, only(lambda text: text in ALSO, _NO_ALSO)]
 RangeText = Annotated[str, AfterValidator(_known_range)]
 
 
@@ -211,6 +215,7 @@ class ReportSpec(Strict):
         active_states: Subscription states that make a row active, compared without case.
         store: A folder, looked for here and in the folders above, or a URL `s3://bucket/store`.
         sections: The notebooks that make the report, such as `08_customers`; empty = all.
+        also: What is written beside the page: `pdf`, `xlsx`.
         variant: Names a report with other filters, language or role; empty for the ordinary one.
     """
 
@@ -226,6 +231,7 @@ class ReportSpec(Strict):
         default=Path("data/store"), validate_default=True
     )
     sections: tuple[str, ...] = ()
+    also: tuple[Also, ...] = ()
     variant: str = Field(default="", pattern="^[0-9a-f]*$")
 
 

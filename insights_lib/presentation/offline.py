@@ -10,8 +10,6 @@ from functools import cache
 from pathlib import Path
 from string import Template
 
-from plotly.offline import get_plotlyjs
-
 # The kinds of traces in page/files/plotly/plotly.min.js; see the entry.js beside it.
 BUNDLED_TRACES = frozenset({"bar", "choropleth", "heatmap", "pie", "scatter", "scattergeo"})
 _FILES = Path(__file__).parent / "files"
@@ -26,6 +24,8 @@ def plotly_source(kinds: frozenset[str]) -> str:
     """
     if kinds <= BUNDLED_TRACES:
         return f"{_SMALL.read_text('utf-8')}\nmodule.exports = Plotly;"
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415 - seconds, for few pages
+
     return str(get_plotlyjs())
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 from insights_lib.disk import digest
 from insights_lib.errors import ParameterError, ReportError, StoreError, reason_of
 from insights_lib.outputs import Manifest, Outputs, failed_folder
+from insights_lib.page.chromium import NO_CHROMIUM, chromium
 from insights_lib.page.notebooks import NOTEBOOKS, section_files
 from insights_lib.parameters.spec import DateRange, ReportSpec
 from insights_lib.parameters.validation import unknown
@@ -128,7 +129,7 @@ def _planned(
         months = parts.resolve(spec)
         folder = outputs.report_folder(spec.partner, months, spec.variant)
         now = fingerprint(spec, parts, months, sections)
-        status, reason = _status(folder, now)
+        status, reason = _status(folder, now, spec.also)
     except StoreError as error:
         return PlannedReport(spec, "failed", str(error))
     except Exception as error:  # noqa: BLE001 - this partner alone has failed
@@ -137,27 +138,23 @@ def _planned(
     return PlannedReport(spec, status, reason, months, folder, parts, sections, now)
 
 
-def _status(folder: Path, now: Fingerprint) -> tuple[Status, str]:
+def _status(folder: Path, now: Fingerprint, also: Iterable[str]) -> tuple[Status, str]:
     """The status of the report in a folder, and the reason for it."""
     manifest = Manifest.read(folder)
     if failed := Manifest.read(failed_folder(folder)):
         last = ""
         if manifest and manifest.status == "complete" and (folder / "report.html").is_file():
             last = f"; the last good report is of {manifest.finished_at:%Y-%m-%d}"
-        return "failed", f"{_failures(failed)}{last}"
+        return "failed", f"{failed.why}{last}"
     if manifest is None:
         there = (folder / "manifest.json").exists()
         return "never run", "its manifest.json is not a manifest" if there else "there is no report"
     if manifest.status == "failed":  # by an earlier version, which put it in the report's place
-        return "failed", _failures(manifest)
+        return "failed", manifest.why
     changed = [name for name, value in now.items() if manifest.fingerprint.get(name) != value]
     changed += _changed_files(folder, manifest)
+    changed += _missing_files(folder, manifest, also)
     return ("stale", f"changed: {', '.join(changed)}") if changed else ("fresh", "")
-
-
-def _failures(manifest: Manifest) -> str:
-    named = (f"{failure.section}: {failure.reason}" for failure in manifest.failures)
-    return "; ".join(text.removeprefix(": ") for text in named)
 
 
 def _changed_files(folder: Path, manifest: Manifest) -> Iterator[str]:
@@ -169,6 +166,15 @@ def _changed_files(folder: Path, manifest: Manifest) -> Iterator[str]:
         yield "report.html"
     elif not (folder / "notebooks").is_dir() or not (folder / "data").is_dir():
         yield "notebooks or tables, which are gone"
+
+
+def _missing_files(folder: Path, manifest: Manifest, also: Iterable[str]) -> Iterator[str]:
+    """What is asked for beside the page and is not there, but could be."""
+    for kind in also:
+        name = f"report.{kind}"
+        reason = manifest.unmade.get(name, "it was not asked for")
+        if not (folder / name).is_file() and (NO_CHROMIUM not in reason or chromium()):
+            yield f"{name}, which is not there ({reason})"
 
 
 def fingerprint(

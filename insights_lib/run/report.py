@@ -32,6 +32,7 @@ from insights_lib.page.rows import compact_rows
 from insights_lib.page.sections import report_of, write_tables
 from insights_lib.page.write import write_page
 from insights_lib.presentation.language import Language
+from insights_lib.run.also import write_also
 from insights_lib.run.place import put_in_place
 from insights_lib.run.plan import Fingerprint, data_digest, software, versions
 from insights_lib.run.request import PRELOAD, RenderRequest, RenderResult
@@ -59,6 +60,7 @@ class _Report:
     failures: dict[str, str] = field(default_factory=dict)
     tracebacks: dict[str, str] = field(default_factory=dict)
     tables_sha256: str | None = None
+    unmade: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -103,6 +105,7 @@ def render(request: RenderRequest) -> RenderResult:
         stages=tuple(report.stages.items()),
         warnings=tuple(facts.get("warnings", ())),
         hints=tuple(hints(request.spec, facts.get("unmatched_filters", ()))),
+        unmade=tuple(report.unmade.items()),
     )
     try:
         folder = put_in_place(request.workdir, manifest, planned.folder)
@@ -194,9 +197,11 @@ def _make_page(
         refuse_other(content.facts, data)
         report.tables_sha256 = write_tables(content, workdir / "data")
         write_page(content, compact_rows(data), workdir / "report.html")
+        report.unmade = write_also(report.request.planned.spec.also, content, workdir)
     if report.failures:
         shutil.rmtree(workdir / "data", ignore_errors=True)
-        (workdir / "report.html").unlink(missing_ok=True)
+        for file in workdir.glob("report.*"):
+            file.unlink()
         return {}
     _add_up_stages(report, content.seconds)
     return content.facts
@@ -226,7 +231,8 @@ def refuse_other(facts: dict[str, Any], data: Slice) -> None:
 def _manifest(report: _Report, facts: dict[str, Any], fingerprint: Fingerprint) -> Manifest:
     request = report.request
     first, last = request.spec.date_range.split("_")
-    page = request.workdir / "report.html"
+    files = {file.name: file.read_bytes() for file in request.workdir.glob("report.*")}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     return Manifest(
         status="failed" if report.failures else "complete",
         failures=tuple(
@@ -234,6 +240,7 @@ def _manifest(report: _Report, facts: dict[str, Any], fingerprint: Fingerprint) 
             for name, reason in sorted(report.failures.items())
         ),
         partner=request.spec.partner,
+        partner_name=facts.get("partner_name", ""),
         first=first,
         last=last,
         parameters=request.notebook_parameters,
@@ -243,7 +250,9 @@ def _manifest(report: _Report, facts: dict[str, Any], fingerprint: Fingerprint) 
         software=versions(),
         fingerprint=fingerprint,
         tables_sha256=report.tables_sha256,
-        report_sha256=hashlib.sha256(page.read_bytes()).hexdigest() if page.exists() else None,
+        report_sha256=digests.pop("report.html", None),
+        also=digests,
+        unmade=report.unmade,
         seconds=dict(sorted(report.seconds.items())),
         stages=report.stages,
         started_at=report.started_at,

@@ -37,7 +37,12 @@ class RenderRequest:
     def spec(self) -> ReportSpec:
         """What the sections are asked for: the months are fixed, so that all speak of the same."""
         return self.planned.spec.model_copy(
-            update={"date_range": str(self.planned.months), "variant": "", "sections": ()}
+            update={
+                "date_range": str(self.planned.months),
+                "variant": "",
+                "sections": (),
+                "also": (),
+            }
         )
 
     @property
@@ -74,6 +79,7 @@ class RenderResult:
         warnings: What a reader should know, in the report's language.
         hints: What filters that match nothing may have meant; not for readers of the report, who
             may not know that there are such values.
+        unmade: Name and reason of what could not be made beside the page.
     """
 
     spec: ReportSpec
@@ -84,6 +90,7 @@ class RenderResult:
     stages: tuple[tuple[str, float], ...] = ()
     warnings: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
+    unmade: tuple[tuple[str, str], ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -107,11 +114,14 @@ class RenderResult:
 
     def notes(self) -> list[str]:
         """What a user should know of it: why it failed, or the warnings of its data."""
+        failed = [f"failed: {sentence}" for sentence in self.failure_sentences()]
         if self.failures:
-            return [f"failed: {sentence}" for sentence in self.failure_sentences()]
-        return [f"note: {self.name()}: {warning}" for warning in (*self.warnings, *self.hints)]
+            return failed
+        notes = (*self.warnings, *self.hints)
+        return [*failed, *(f"note: {self.name()}: {note}" for note in notes)]
 
     def failure_sentences(self) -> list[str]:
         """What failed, and why, in a sentence each."""
-        named = ((self.name(section), reason) for section, reason in self.failures)
+        named = [(self.name(section), reason) for section, reason in self.failures]
+        named += [(f"{self.name()}, {file}", reason) for file, reason in self.unmade]
         return [f"{name}: {reason.removeprefix(f'{name}: ')}" for name, reason in named]

@@ -2,11 +2,20 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from insights_lib.parameters.requests import Overrides, reports_file, requested_specs
+from insights_lib.errors import BusyError, InsightsError
+from insights_lib.parameters.requests import (
+    Overrides,
+    report_specs,
+    reports_file,
+    requested_specs,
+)
+from insights_lib.parameters.spec import ReportSpec
+from insights_lib.run.index import ended, write_index
 from insights_lib.run.plan import PlannedReport, other_notebooks, plan_reports
 from insights_lib.run.reports import Settings, run_reports
 from insights_lib.run.request import RenderResult
@@ -14,17 +23,40 @@ from insights_lib.run.request import RenderResult
 
 @dataclass(frozen=True)
 class Run:
-    """The reports to render, those that are fresh already, and how to run."""
+    """A run that can begin.
+
+    Attributes:
+        settings: How to run.
+        wanted: The reports to render.
+        fresh: Those that are fresh already.
+        others: Ordinary reports that reports.yml lists and that this run is not asked for.
+        locale: The language of the index.
+    """
 
     settings: Settings
     wanted: list[PlannedReport]
     fresh: list[PlannedReport]
+    others: tuple[ReportSpec, ...] = ()
+    locale: str = "en"
 
     def do(self, on_report: Callable[[RenderResult], None] = lambda _: None) -> "RunSummary":
         """Render what is wanted; see `run_reports`."""
         started = time.monotonic()
         results = run_reports(self.wanted, self.settings, on_report)
-        return RunSummary(self.fresh, results, time.monotonic() - started)
+        notes: list[str] = []
+        try:
+            self._write_index(results)
+        except (InsightsError, OSError) as error:  # the reports are there all the same
+            notes = [f"note: {self.settings.outputs.index} could not be written: {error}"]
+        seconds = time.monotonic() - started
+        return RunSummary(self.fresh, results, seconds, self.settings.outputs.index, notes)
+
+    def _write_index(self, results: Iterable[RenderResult]) -> None:
+        outputs = self.settings.outputs
+        after = ended([*self.wanted, *self.fresh], results)
+        # Whoever works there since these reports were made writes the index at the end.
+        with suppress(BusyError), outputs.locked():
+            write_index([*after, *plan_reports(self.others, outputs)], outputs, self.locale)
 
 
 def plan_run(
@@ -44,9 +76,15 @@ def plan_run(
         section_timeout=file.section_timeout_seconds,
         report_timeout=file.report_timeout_seconds,
     )
-    planned = plan_reports(requested_specs(parameters, overrides), settings.outputs)
+    specs = requested_specs(parameters, overrides)
+    planned = plan_reports(specs, settings.outputs)
     fresh = [one for one in planned if one.status == "fresh" and not force]
-    return Run(settings, [one for one in planned if one not in fresh], fresh)
+    wanted = [one for one in planned if one not in fresh]
+    listed = replace(overrides, partners=(), date_range=None, filters=None, locale=None, role=None)
+    others = report_specs(file, listed) if file.partners else []
+    return Run(
+        settings, wanted, fresh, tuple(one for one in others if one not in specs), file.locale
+    )
 
 
 @dataclass(frozen=True)
@@ -56,11 +94,18 @@ class RunSummary:
     fresh: list[PlannedReport]
     results: list[RenderResult]
     seconds: float
+    index: Path | None = None
+    index_notes: Sequence[str] = ()
 
     @property
     def failed(self) -> int:
         """How many reports failed."""
         return sum(not result.complete for result in self.results)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all was made, also what is beside the pages."""
+        return not any(result.failures or result.unmade for result in self.results)
 
     def pages(self) -> list[Path]:
         """The pages of the reports that are there now."""
@@ -72,7 +117,18 @@ class RunSummary:
         """What a user should know: why reports failed, warnings of their data, odd notebooks."""
         odd = "is not named like a section, such as 08_seats.ipynb, and is in no report"
         notes = [note for result in self.results for note in result.notes()]
-        return notes + [f"note: {file} {odd}" for file in other_notebooks()]
+        return [
+            *notes,
+            *self.index_notes,
+            *(f"note: {file} {odd}" for file in other_notebooks()),
+        ]
+
+    def lines(self) -> Iterator[str]:
+        """The notes, the numbers of reports, and where all partners are at a glance."""
+        yield from self.notes()
+        yield str(self)
+        if self.index and self.index.exists():
+            yield f"all partners at a glance: {self.index}"
 
     def __str__(self) -> str:
         """The numbers of reports, in a sentence."""

@@ -513,7 +513,9 @@ def test_a_partner_that_the_store_does_not_know_leaves_the_others_rendered(here:
     assert "It holds: 1." in failed[1]
     assert "Traceback" not in run.stderr
     assert "leaked" not in run.stderr
-    assert {p.name for p in (here / "outputs").iterdir()} == {".lock", "run.log", "1"}
+    made = {".lock", "run.log", "index.html", "1"}
+    assert {p.name for p in (here / "outputs").iterdir()} == made
+    assert run.stderr.splitlines()[-1].endswith(str(here / "outputs" / "index.html"))
 
 
 def test_without_a_store_nothing_is_run_and_the_sentence_says_what_to_do(here: Path) -> None:

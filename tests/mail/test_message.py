@@ -412,10 +412,10 @@ def test_the_map_has_countries_without_a_network(plain: Path, drawn: Pictures) -
 def test_a_browser_that_dies_costs_one_report_its_pictures(
     plain: Path, tmp_path: Path, drawn: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn._started().close()
+    drawn.browser._started().close()
     first = copy_of(plain / "report.html", tmp_path)
     assert list(drawn.of(first, CHARTS)) == list(CHARTS), "one that is dead already is replaced"
-    browser = drawn._started()
+    browser = drawn.browser._started()
 
     class Dies:
         def __init__(self, name: str, *_: object) -> None:
@@ -442,7 +442,7 @@ def test_pictures_are_drawn_once_for_a_page(
 ) -> None:
     drawn: list[Path] = []
     with closing(Pictures()) as taken:
-        taken._program = "chromium"
+        taken.browser.program = "chromium"
 
         def draw(page: Path, names: tuple[str, ...]) -> dict[str, Picture]:
             drawn.append(page)
@@ -521,7 +521,9 @@ def test_a_message_fits_a_phone_and_can_be_read_in_the_dark(
 ) -> None:
     for name, data in (("plain", sent), ("hostile", hostile_sent)):
         viewport = {"width": width, "height": 800}
-        context = drawn._started().new_context(viewport=viewport, color_scheme=scheme, offline=True)
+        context = drawn.browser._started().new_context(
+            viewport=viewport, color_scheme=scheme, offline=True
+        )
         tab = context.new_page()
         tab.set_content(told(parsed(data), "html"))
         assert tab.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,7 +1,10 @@
 """Roles from run to mail: for a report viewer no value of a single customer is anywhere."""
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -70,7 +73,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fill_store(Path("data"), datasets())
         boss = person("boss", role="executive_report_viewer")
         write_parameters([boss, person("viewer")])
-        done = insights("run", "--as-of", AS_OF, "--quiet")
+        done = insights("run", "--as-of", AS_OF, "--quiet", "--also", "xlsx")
         assert done.exit_code == 0, done.output
     return folder
 
@@ -94,9 +97,17 @@ def all_of(folder: Path) -> str:
         if file.is_file():
             text = file.read_bytes().decode("utf-8", errors="replace")
             texts.append(text)
+            if file.suffix == ".xlsx":
+                texts += texts_of(file.read_bytes())
             if file.name == "report.html":
                 texts.append(json.dumps(content_of(text), ensure_ascii=False))
     return "\n".join(texts)
+
+
+def texts_of(workbook: bytes) -> list[str]:
+    """Whatever stands in a workbook."""
+    with zipfile.ZipFile(io.BytesIO(workbook)) as book:
+        return [unescape(book.read(name).decode()) for name in book.namelist()]
 
 
 def found_in(text: str) -> list[str]:
@@ -158,3 +169,43 @@ def test_a_report_of_the_other_role_in_a_folder_is_not_mailed(server: MailServer
     write_parameters([person("viewer")], server.port)
     assert send().exit_code == 1
     assert server.received == []
+
+
+@pytest.mark.usefixtures("here")
+def test_a_mail_brings_what_its_person_wants_and_no_workbook_tells_a_viewer_of_a_customer(
+    server: MailServer,
+) -> None:
+    boss = person("boss", role="executive_report_viewer", attach=["xlsx"])
+    write_parameters([boss, person("viewer", attach=["html", "xlsx"])], server.port)
+    assert send().exit_code == 0
+    mails = {message["To"].addresses[0].username: message for message in received(server)}
+    name = f"customers-1-{RANGE}"
+    assert attached(mails["boss"]) == [(f"{name}.xlsx", (variant() / "report.xlsx").read_bytes())]
+    files = dict(attached(mails["viewer"]))
+    assert list(files) == [f"{name}.html", f"{name}.xlsx"]
+    assert found_in(" ".join(texts_of(files[f"{name}.xlsx"]))) == []
+    assert "Canary & <b>Sons</b>" in found_in(" ".join(texts_of(attached(mails["boss"])[0][1])))
+    for part in ("plain", "html"):
+        assert f"Also attached: {name}.xlsx" in told(mails["boss"], part)
+        assert "interactive report is attached" not in told(mails["boss"], part)
+        assert f"{name}.html" in told(mails["viewer"], part)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("attach", "content", "reason"),
+    [
+        ("pdf", None, "report.pdf, which is not there (it was not asked for)"),
+        ("xlsx", b"other", "report.xlsx is not sent (it is not as it was made)"),
+    ],
+)
+def test_a_file_that_is_not_there_or_not_as_it_was_made_keeps_its_mail_back(
+    attach: str, content: bytes | None, reason: str, server: MailServer
+) -> None:
+    write_parameters([person("viewer", attach=[attach])], server.port)
+    if content:
+        (REPORT / f"report.{attach}").write_bytes(content)
+    sent = send()
+    assert sent.exit_code == 1
+    assert reason in " ".join(sent.output.split())
+    assert received(server) == []

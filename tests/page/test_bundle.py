@@ -14,7 +14,7 @@ from insights_lib.presentation.offline import BUNDLED_TRACES
 from tests.support.processes import completed
 
 ROOT = Path(__file__).parents[2]
-BUNDLES = ("page", "widget", "saved")
+BUNDLES = ("page", "index", "widget", "saved")
 BUILT = (*(f"{name}.min.{kind}" for name in BUNDLES for kind in ("js", "css")), "LICENSES.txt")
 
 

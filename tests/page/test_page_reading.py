@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import SCREENSHOTS, card, report_of
+from tests.support.browser import SCREENSHOTS, axe_violations, card, report_of
 from tests.support.rows import seats_row, usage_row
 from tests.support.sweeps import sweep
 
 pytestmark = pytest.mark.browser
 
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
-AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 CHARTS = 9
 
 
@@ -51,12 +50,7 @@ def test_axe_finds_nothing(scheme: str, width: int, report: Path, reader: Any) -
         "all => all.slice(-2).forEach((one) => { one.open = true; })"
     )
     tab.screenshot(path=SCREENSHOTS / f"{scheme}-{width}.png", full_page=True)
-    tab.add_script_tag(path=AXE)
-    found = tab.evaluate("axe.run({ resultTypes: ['violations'] })")
-    assert [
-        (one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found["violations"]
-    ] == []
-    assert len(found["passes"]) > 20
+    assert axe_violations(tab) == []
 
 
 @pytest.mark.parametrize("width", sweep([390, 1280]))
@@ -64,9 +58,7 @@ def test_axe_finds_nothing_in_an_open_list(width: int, report: Path, reader: Any
     tab = reader.open(report, "#list=current&list.months=2025-06", width, bypass_csp=True)
     tab.locator("dialog[open] tbody th").first.wait_for()
     tab.screenshot(path=SCREENSHOTS / f"list-{width}.png")
-    tab.add_script_tag(path=AXE)
-    found = tab.evaluate("axe.run({ resultTypes: ['violations'] })")
-    assert [one["id"] for one in found["violations"]] == []
+    assert axe_violations(tab) == []
 
 
 def test_each_chart_has_a_name_and_a_sentence_of_its_data(report: Path, reader: Any) -> None:

@@ -125,6 +125,7 @@ def test_a_text_that_a_spreadsheet_would_run_gets_a_quote_before_it(
 
 def test_the_manifest_tells_what_was_asked_for_and_that_it_is_complete(complete: Run) -> None:
     manifest = complete.manifest("1")
+    assert manifest.partner_name == 'A "B" {c}'
     assert (manifest.status, manifest.failures) == ("complete", ())
     assert (manifest.first, manifest.last) == ("2025-02", "2025-04")
     store = complete.outputs.parent / "store"

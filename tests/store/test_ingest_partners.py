@@ -56,6 +56,7 @@ def test_a_partner_of_whom_nothing_is_held_is_named_with_those_that_are(tmp_path
 UNSAFE_IDS = [
     *("..", ".", "../1", "a/b", "a\\b", "/etc", ".hidden", "-rf", "a b", "a.", "a:b", "*"),
     *("ledger.sqlite", "schedule.sqlite-wal", "run.log", "Mail.LOG", "ledger.sqlite.lock"),
+    *("index.html", "Index.HTML"),
     *("con", "NUL.txt", "preview", "１", "x" * 65, "account=1", "%2e%2e"),
 ]
 SAFE_IDS = ["1", "log", "a.logs", "0012345", "A-b_c.9", "x" * 64, "console", "1.2"]

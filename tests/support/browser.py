@@ -18,6 +18,7 @@ from insights_lib.run.plan import plan_reports
 from insights_lib.run.reports import Settings, run_reports
 from tests.support.rows import fill_store
 
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = ("--disable-background-networking", "--disable-component-update", "--no-first-run")
@@ -70,16 +71,18 @@ class Reader:
     def open(self, report: Path, fragment: str = "", width: int = 1280, **context: Any) -> Page:
         """The report in a window of its own, when all of it is shown."""
         tab = self.blank(report, width, **context)
-        tab.goto((report / "report.html").as_uri() + fragment)
+        tab.goto((report / context.get("name", "report.html")).as_uri() + fragment)
         ready(tab)
         return tab
 
-    def blank(self, report: Path, width: int = 1280, **context: Any) -> Page:
+    def blank(
+        self, report: Path, width: int = 1280, name: str = "report.html", **context: Any
+    ) -> Page:
         """A window in which nothing is open yet, but for which only the report is no surprise."""
         options: dict[str, Any] = {"locale": "en-GB", "accept_downloads": True, **context}
         viewport = {"width": width, "height": 900}
         tab = self.browser.new_context(offline=True, viewport=viewport, **options).new_page()
-        own = ((report / "report.html").as_uri(), "blob:null/", "blob:file:///")
+        own = ((report / name).as_uri(), "blob:null/", "blob:file:///")
         tab.on("pageerror", lambda error: self.wrong.append(str(error)))
         tab.on("dialog", lambda dialog: (self.wrong.append(dialog.message), dialog.dismiss()))
         tab.on("console", lambda said: self.wrong.append(said.text))
@@ -95,6 +98,16 @@ class Reader:
         tab.goto((document / "report.html").as_uri())
         tab.wait_for_function("window.tests")
         return tab
+
+
+def axe_violations(tab: Page) -> list[Any]:
+    """What axe finds wrong in a page that was opened with `bypass_csp`."""
+    tab.add_script_tag(path=AXE)
+    found = tab.evaluate("axe.run({ resultTypes: ['violations'] })")
+    assert len(found["passes"]) > 20
+    return [
+        (one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found["violations"]
+    ]
 
 
 def ready(tab: Page) -> None:

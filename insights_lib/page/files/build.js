@@ -1,5 +1,5 @@
-// Builds the scripts and style sheets of script/ and style/: for the page in a file of its own, live
-// in a notebook's cell, and as the notebook keeps it; and LICENSES.txt of the packages that are in
+// Builds the scripts and style sheets of script/ and style/: for the page in a file of its own, for
+// the index of all pages, live in a notebook's cell, and as the notebook keeps it; and LICENSES.txt of the packages that are in
 // them. They go beside this file, or into the folder that is named.
 
 import { writeFileSync } from "node:fs";
@@ -14,6 +14,8 @@ const { metafile } = await build({
   entryPoints: [
     { in: "script/report.js", out: "page.min" },
     { in: "style/page.css", out: "page.min" },
+    { in: "script/index.js", out: "index.min" },
+    { in: "style/index.css", out: "index.min" },
     { in: "script/widget.js", out: "widget.min" },
     { in: "style/widget.css", out: "widget.min" },
     { in: "script/saved.js", out: "saved.min" },

@@ -94,7 +94,7 @@ function aside(name, metrics, report) {
 }
 
 // ▲ +14.94 %, green, or red where up is bad.
-function growthBadge(growth, t, upIsBad = false) {
+export function growthBadge(growth, t, upIsBad = false) {
   if (growth === null) {
     const reason = t("Growth cannot be known: a single month, or a first month of zero");
     return unknown(reason);
@@ -106,7 +106,7 @@ function unknown(reason) {
   return element("span", { class: "growth quiet", title: reason }, UNKNOWN);
 }
 
-function badge(growth, t, upIsBad) {
+export function badge(growth, t, upIsBad) {
   const kind = growth === 0 ? "quiet" : growth > 0 === upIsBad ? "bad" : "good";
   const arrow = growth === 0 ? "=" : growth > 0 ? "▲" : "▼";
   const text = `${arrow} ${t.percent(growth, { signed: true })}`;
@@ -114,7 +114,7 @@ function badge(growth, t, upIsBad) {
 }
 
 // A small area from zero up; months that are not known are gaps.
-function area(numbers) {
+export function area(numbers) {
   const top = Math.max(...numbers) || 1;
   const step = WIDTH / Math.max(numbers.length - 1, 1);
   const picture = svg("svg", {

@@ -49,6 +49,7 @@ function formats(locale, nameOf) {
   });
 
   const days = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
+  const moments = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
   const money = format(two);
 
   // English is formatted with a hyphen, which is not as wide as a plus.
@@ -81,6 +82,7 @@ function formats(locale, nameOf) {
     day,
     counted,
     money: (number) => written(money, number),
+    moment: (text) => moments.format(new Date(text)), // where the reader is
     separators: separator("decimal") + separator("group"), // as plotly wants them
   };
 }

@@ -1,5 +1,6 @@
 // Opens report.html: unpacks what it holds, and mounts the report with all of the document to itself.
 
+import { documentTheme } from "./document_theme.js";
 import { mount } from "./mount.js";
 import { libraryOf } from "./plotly.js";
 import { unpacked } from "./rows.js";
@@ -17,26 +18,6 @@ const address = {
   follow: (changed, signal) => window.addEventListener("hashchange", changed, { signal }),
 };
 
-const theme = {
-  get kept() {
-    try {
-      return localStorage.getItem("theme");
-    } catch {
-      return null; // some browsers keep nothing for files; a choice then lasts as long as the page
-    }
-  },
-  keep(name) {
-    try {
-      localStorage.setItem("theme", name);
-    } catch {
-      // as above
-    }
-  },
-  show(name) {
-    document.documentElement.dataset.theme = name;
-  },
-};
-
 async function library() {
   return libraryOf(await packed("plotly"), await packed("world"));
 }
@@ -45,7 +26,7 @@ async function start() {
   const content = JSON.parse(await packed("content"));
   const place = document.getElementById("report");
   place.replaceChildren();
-  mount(place, content, { library, address, theme });
+  mount(place, content, { library, address, theme: documentTheme });
 }
 
 if ("DecompressionStream" in window) start();
