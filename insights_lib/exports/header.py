@@ -19,7 +19,12 @@ from insights_lib.exports.datasets import (
 LONGEST = 1 << 15  # bytes of a header; more than that is looked at
 MOST_COLUMNS = 500  # ten times what any export has
 _SHOWN = 5  # columns in a message
-_SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
+_SEPARATORS = {
+    "\t": ", separated by tabs,",
+    ",": ", separated by commas,",
+    ";": ", separated by semicolons,",
+    "": "",
+}
 # What Excel writes, and takes for an instruction rather than for a line of the table.
 _SEP_LINE = re.compile(r'"?sep=([,;\t])"?', re.IGNORECASE)
 
@@ -30,7 +35,7 @@ class Header:
 
     Attributes:
         names: As they stand in the file, trimmed.
-        delimiter: A tab, a comma or a semicolon.
+        delimiter: A tab, a comma or a semicolon; empty in a file that is not a text.
         line: On which line of the file they stand: 2 if the first says what separates values.
         dataset: Which dataset it is.
     """
@@ -63,17 +68,31 @@ def read_header(file: Path, start: bytes) -> Header:
     fields = (
         line.split("\t") if delimiter == "\t" else next(csv.reader([line], delimiter=delimiter), [])
     )
+    return header_of(f"{file}, line {number}", fields, delimiter, number)
+
+
+def header_of(where: str, fields: list[str], delimiter: str = "", line: int = 0) -> Header:
+    """The header that column names are.
+
+    Args:
+        where: The file, as a message names it.
+        fields: The names as they stand there.
+        delimiter: What separates them; empty in a file that is not a text.
+        line: On which line of the file they stand.
+
+    Raises:
+        ExportError: They are of no dataset, lack a column, or have one twice.
+    """
     names = [name.strip() for name in fields]
     if len(names) > MOST_COLUMNS:
         raise ExportError(
-            f"{file}, line {number}: has {len(names):,} columns; an export has at most "
-            f"{MOST_COLUMNS}."
+            f"{where}: has {len(names):,} columns; an export has at most {MOST_COLUMNS}."
         )
     dataset = recognise(names)
     if dataset is None:
-        raise _unknown(f"{file}, line {number}", names, delimiter)
-    _refuse_bad_columns(f"{file}, line {number}", names, dataset)
-    return Header(names, delimiter, number, dataset)
+        raise _unknown(where, names, delimiter)
+    _refuse_bad_columns(where, names, dataset)
+    return Header(names, delimiter, line, dataset)
 
 
 def _delimiter(line: str) -> str:
@@ -88,8 +107,8 @@ def _unknown(where: str, names: list[str], delimiter: str) -> NotAnExport:
     near = [f"{_short(c)!r} is like {known}" for c, known in nearest(names).items()][:_SHOWN]
     hint = f" Nearest known columns: {', '.join(near)}." if near else ""
     return NotAnExport(
-        f"{where}: the columns ({shown}{more}), separated by {_SEPARATORS[delimiter]}, are of no "
-        f"known dataset.{hint} docs/exports.md lists the columns that tell one."
+        f"{where}: the columns ({shown}{more}){_SEPARATORS[delimiter]} are of no known dataset."
+        f"{hint} docs/exports.md lists the columns that tell one."
     )
 
 

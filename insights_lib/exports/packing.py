@@ -32,7 +32,7 @@ _GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 _AS_CSV = "in Excel choose Save As and “CSV UTF-8 (Comma delimited)”, or export it again"
 _OTHER_KINDS = {
     b"\xd0\xcf\x11\xe0": f"is an old Excel workbook or another Office file; {_AS_CSV}",
-    b"PAR1": "is a Parquet file; write it as a CSV file",
+    b"PAR1": "is a packed Parquet file; unpack it",
     b"%PDF": "is a PDF file; export it again as CSV or TSV",
 }
 _WORKBOOK = f"is an Excel workbook or another Office file; {_AS_CSV}"

@@ -13,20 +13,21 @@ from itertools import islice
 from os import SEEK_END, truncate
 from pathlib import Path
 from shutil import copyfile
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, ClassVar, TextIO
 
 from insights_lib.errors import ExportError
 from insights_lib.exports.datasets import notes_on_absence
 from insights_lib.exports.header import Header, read_header
 from insights_lib.exports.integrity import LONGEST_RECORD, LineCounter
 from insights_lib.exports.packing import Source, sources
+from insights_lib.exports.parquet import ParquetExport, ParquetSource, is_parquet
 
 BLOCK = 4 << 20
 
 
 @dataclass(frozen=True)
-class Export:
-    """An export file that passed every check.
+class TextExport:
+    """An export as a text that passed every check.
 
     Attributes:
         file: The file as the user named it.
@@ -37,6 +38,7 @@ class Export:
         rows: How many rows follow the header.
         blank_lines: Which lines hold nothing but delimiters, all of them at the end.
         notes: What the user should know although nothing is wrong.
+        unit: What its rows are counted in, in messages.
     """
 
     file: Path
@@ -47,6 +49,7 @@ class Export:
     rows: int
     blank_lines: Sequence[int]
     notes: tuple[str, ...]
+    unit: ClassVar[str] = "line"
 
     def lines_of(self, rows: list[int]) -> list[int]:
         """The lines of the file on which the rows of these numbers (from 0) begin."""
@@ -77,7 +80,10 @@ class Export:
         return ExportError(f"{self.file}, line {line}: {what}. Export it again.")
 
 
-def check(file: Path) -> list[Source]:
+Export = TextExport | ParquetExport
+
+
+def check(file: Path) -> Sequence[Source | ParquetSource]:
     """Look at the start of a file, which tells at once whether it can be an export.
 
     Returns:
@@ -86,14 +92,18 @@ def check(file: Path) -> list[Source]:
     Raises:
         ExportError: It is not an export; the sentence tells line and reason.
     """
+    if is_parquet(file):
+        whole = ParquetSource(file)
+        whole.read()
+        return [whole]
     found = sources(file)
     for source in found:
         read_header(source.file, source.start())
     return found
 
 
-def read_export(source: Source, workdir: Path) -> Export:
-    """Check an export from its first byte to its last.
+def read_export(source: Source | ParquetSource, workdir: Path) -> Export:
+    """Check an export from its first byte to its last; of Parquet, all but the values.
 
     Args:
         source: Where it is.
@@ -102,6 +112,8 @@ def read_export(source: Source, workdir: Path) -> Export:
     Raises:
         ExportError: It is not an export, or damaged; the sentence tells line and reason.
     """
+    if isinstance(source, ParquetSource):
+        return source.read()
     header = read_header(source.file, source.start())
     text = source.text(workdir)
     with source.readable():
@@ -130,14 +142,14 @@ def _end_of_rows(text: Path, delimiter: str) -> tuple[int, int]:
         return end, blank + (end < size and source.read(1) != b"\n")
 
 
-def _count(file: Path, text: Path, header: Header, blank: int) -> Export:
+def _count(file: Path, text: Path, header: Header, blank: int) -> TextExport:
     count = LineCounter(file, header.delimiter.encode(), header.line - 1)
     with text.open("rb") as source:
         for _ in range(header.line - 1):
             source.readline()
         for block in _blocks(file, source, header.line - 1):
             count.add(block)
-    export = Export(
+    export = TextExport(
         file=file,
         text=text,
         header=header,

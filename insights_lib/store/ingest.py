@@ -14,6 +14,7 @@ import duckdb
 from insights_lib.errors import ExportError
 from insights_lib.exports.datasets import PROFILE, absent_dimensions
 from insights_lib.exports.packing import Source
+from insights_lib.exports.parquet import ParquetExport, ParquetSource, is_parquet_folder
 from insights_lib.exports.reader import check, read_export
 from insights_lib.store import values
 from insights_lib.store.accounts import accounts_of, take_accounts
@@ -49,6 +50,7 @@ class Ingested:
         rows_kept: Rows that are in the store now.
         rejects: Line and reason of the rejected rows, at most the first 1,000.
         notes: What the user should know although nothing is wrong, such as what it replaces.
+        unit: What the lines are: those of a text, or rows.
     """
 
     file: Path
@@ -59,6 +61,7 @@ class Ingested:
     rows_kept: int
     rejects: tuple[tuple[int, str], ...]
     notes: tuple[str, ...]
+    unit: str
 
     @property
     def rows_rejected(self) -> int:
@@ -73,7 +76,7 @@ class Ingested:
             f"{self.rows_kept:,} kept, {self.rows_rejected:,} rejected"
         )
         for line, reason in self.rejects[:_REJECTS_SHOWN]:
-            yield f"  line {line} rejected: {reason}"
+            yield f"  {self.unit} {line} rejected: {reason}"
         if self.rows_rejected > _REJECTS_SHOWN:
             yield f"  and {self.rows_rejected - _REJECTS_SHOWN:,} more; see the store's log"
         for note in self.notes[:_NOTES_SHOWN]:
@@ -83,6 +86,8 @@ class Ingested:
 def files_of(paths: Iterable[Path]) -> list[Path]:
     """The files that paths stand for: a folder means every file in it, in name order.
 
+    A folder of Parquet files that is one export stands for itself.
+
     Raises:
         ExportError: A path does not exist, or a folder holds no file.
     """
@@ -90,7 +95,9 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise ExportError(f"{path}: no such file or folder.")
-        inside = sorted(f for f in path.iterdir() if f.is_file()) if path.is_dir() else [path]
+        inside = [path]
+        if path.is_dir() and not is_parquet_folder(path):
+            inside = sorted(f for f in path.iterdir() if f.is_file() or is_parquet_folder(f))
         visible = [f for f in inside if not f.name.startswith(".") or f == path]
         if not visible:
             raise ExportError(f"{path}: the folder holds no file; put exports there.")
@@ -136,9 +143,10 @@ def ingest_file(file: Path, store: Path) -> list[Ingested]:
 
 
 def look_at(file: Path) -> Look:
-    """What changes when a file does, or when another takes its place."""
-    found = file.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    """What changes when a file or folder does, or when another takes its place."""
+    found = [one.stat() for one in (file, *(file.rglob("*") if file.is_dir() else ()))]
+    size, changed = sum(one.st_size for one in found), max(one.st_mtime_ns for one in found)
+    return found[0].st_ino, size, changed
 
 
 def _ingest(
@@ -163,13 +171,15 @@ def _ingest(
     return results
 
 
-def _take(batch: Batch, source: Source, look: Look, workdir: Path) -> Ingested:
+def _take(batch: Batch, source: Source | ParquetSource, look: Look, workdir: Path) -> Ingested:
     export = read_export(source, workdir)
     settings = {"memory_limit": "1GB", "temp_directory": str(workdir / "spill")}
     with duckdb.connect(config={**settings}) as engine:
         staged = StagedExport(export, engine, workdir)
         if look_at(source.path) != look:
             raise ExportError(f"{source.file}: was being written; ingest it when that has ended.")
+        if isinstance(export, ParquetExport):
+            values.refuse_damaged_texts(staged)
         values.refuse_spoilt_ids(staged)
         values.refuse_unsafe_accounts(staged)
         if export.header.dataset.name == PROFILE:
@@ -231,6 +241,7 @@ def _logged(
         rows_kept=export.rows - rejected,
         rejects=tuple(staged.rejects(reason)),
         notes=export.notes,
+        unit=export.unit,
     )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     counts = (result.rows_in, result.rows_kept, result.rows_rejected)

@@ -13,7 +13,8 @@ import duckdb
 from insights_lib.errors import ExportError
 from insights_lib.exports import datasets
 from insights_lib.exports.datasets import CUSTOMERS, PROFILE, SUBSCRIPTION_DATASETS, find
-from insights_lib.exports.reader import Export
+from insights_lib.exports.parquet import ParquetExport
+from insights_lib.exports.reader import Export, TextExport
 from insights_lib.store.sql import sql_path
 
 # Everything that str.strip takes away at the ends; the plain trim of SQL knows blanks only.
@@ -78,29 +79,20 @@ class StagedExport:
             raise export.misshapen()
 
     def _write(self, parquet: Path) -> None:
-        header = self.export.header
-        columns = {f"c{i}": "VARCHAR" for i in range(len(header.names))}
+        names = self.export.header.names
         wanted = wanted_columns(self.export)
-        positions = {name: find(header.names, spellings) for name, spellings in wanted.items()}
+        positions = {name: find(names, spellings) for name, spellings in wanted.items()}
+        used = {i for i in positions.values() if i is not None}
+        source, parameters = _source(self.export, used)
         trimmed = ", ".join(
             f'{"NULL::VARCHAR" if i is None else _trimmed(f"c{i}")} AS "{name}"'
             for name, i in positions.items()
         )
         known = ", ".join(f'{_known(name)} AS "{name}"' for name in positions)
-        quote = '"' if self.export.quoted else ""
         self.engine.execute(
-            f"""COPY (
-                    SELECT {known} FROM (SELECT {trimmed} FROM read_csv(
-                        $text, columns = {columns}, header = true, delim = $delimiter,
-                        skip = {header.line - 1}, quote = '{quote}', escape = '{quote}',
-                        auto_detect = false, strict_mode = true, hive_partitioning = false,
-                        compression = 'none', parallel = {not self.export.multiline}))
-                ) TO $parquet (FORMAT parquet)""",
-            {
-                "text": glob_escape(str(self.export.text)),
-                "delimiter": header.delimiter,
-                "parquet": str(parquet),
-            },
+            f"""COPY (SELECT {known} FROM (SELECT {trimmed} FROM {source}))
+                TO $parquet (FORMAT parquet)""",
+            {**parameters, "parquet": str(parquet)},
         )
 
     def map_values(self, table: str, values: Mapping[str, object], sql_type: str) -> None:
@@ -124,7 +116,7 @@ class StagedExport:
     def refusal(self, row: int, what: str) -> ExportError:
         """An error that names the line of a row."""
         line = self.export.lines_of([row])[0]
-        return ExportError(f"{self.export.file}, line {line}: {what}")
+        return ExportError(f"{self.export.file}, {self.export.unit} {line}: {what}")
 
     def rejects(self, reason: str) -> list[tuple[int, str]]:
         """Line and reason of rejected rows, the first 1,000 of them; lines without any value last.
@@ -140,6 +132,27 @@ class StagedExport:
         rejects = [(line, str(why)) for line, (_, why) in zip(lines, found, strict=True)]
         blank = self.export.blank_lines[: _REJECTS_LISTED - len(rejects)]
         return rejects + [(line, "no value in the whole line") for line in blank]
+
+
+def _source(export: Export, used: set[int]) -> tuple[str, dict[str, object]]:
+    """The SQL that reads the columns used of an export, as texts `c0`, `c1` …; its parameters."""
+    if isinstance(export, ParquetExport):
+        texts = ", ".join(f"{export.text_of(i)} AS c{i}" for i in sorted(used))
+        return f"(SELECT {texts} FROM {export.table})", {}
+    return _csv(export), {
+        "text": glob_escape(str(export.text)),
+        "delimiter": export.header.delimiter,
+    }
+
+
+def _csv(export: TextExport) -> str:
+    columns = {f"c{i}": "VARCHAR" for i in range(len(export.header.names))}
+    quote = '"' if export.quoted else ""
+    return f"""read_csv(
+        $text, columns = {columns}, header = true, delim = $delimiter,
+        skip = {export.header.line - 1}, quote = '{quote}', escape = '{quote}',
+        auto_detect = false, strict_mode = true, hive_partitioning = false,
+        compression = 'none', parallel = {not export.multiline})"""
 
 
 def _trimmed(column: str) -> str:

@@ -4,6 +4,7 @@ Each function looks at the table `staged`.
 """
 
 from insights_lib.exports.datasets import EMS, OFFICE, is_ems_workload
+from insights_lib.exports.integrity import LONGEST_RECORD
 from insights_lib.parameters.spec import is_safe_name
 from insights_lib.store.sql import sql_text
 from insights_lib.store.staging import StagedExport, wanted_columns
@@ -78,3 +79,21 @@ def refuse_unsafe_accounts(staged: StagedExport) -> None:
                 f"the partner id {account!r} cannot name a folder; letters, digits, '-', '_' "
                 "and '.' are allowed, at most 64 of them.",
             )
+
+
+def refuse_damaged_texts(staged: StagedExport) -> None:
+    """Refuse values that no export as a text could have: NUL bytes, and more than a row may have.
+
+    Raises:
+        ExportError: There is such a value.
+    """
+    for name in wanted_columns(staged.export):
+        damaged = staged.rows(
+            f"""SELECT file_row_number, strlen("{name}") FROM staged
+                WHERE strlen("{name}") > {LONGEST_RECORD} OR contains("{name}", chr(0))
+                ORDER BY 1 LIMIT 1"""
+        )
+        for row, size in damaged:
+            long = f"has {size:,} bytes; at most {LONGEST_RECORD >> 20} MiB are taken."
+            what = long if size > LONGEST_RECORD else "holds a NUL byte; the data is damaged."
+            raise staged.refusal(row, f"{staged.column_name(name)} {what}")
