@@ -2,7 +2,7 @@
 
 import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -184,9 +184,15 @@ def _counted(
                 escape = '"', auto_detect = false, strict_mode = false,
                 buffer_size = {_BUFFER}) GROUP BY 1 LIMIT 10000"""
         ).fetchall()
-        months = []
-        for text, _ in found:
-            with suppress(ValueError):
-                months.append(parse_month(text or ""))
-        return sum(rows for _, rows in found), (min(months), max(months)) if months else None
+        months = months_among(text for text, _ in found)
+        return sum(rows for _, rows in found), (months[0], months[-1]) if months else None
     return None, None
+
+
+def months_among(texts: Iterable[str | None]) -> list[date]:
+    """The months that some texts name, in their order; what names none is for ingest to refuse."""
+    months = []
+    for text in texts:
+        with suppress(ValueError):
+            months.append(parse_month(text or ""))
+    return sorted(months)

@@ -1,4 +1,4 @@
-"""Fetching for all tenants: each in turn, again and again, until all is here or time is up."""
+"""Fetching from all databases and for all tenants: the latter in turn, until all is here."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -43,18 +43,41 @@ class FetchRequest:
 def fetch_all(
     plan: FetchPlan, request: FetchRequest, follow: Follow, clock: Clock
 ) -> Iterator[FetchResult]:
-    """Fetch exports for all tenants; yields what became of each dataset, as soon as it is known.
+    """Fetch exports from all databases and for all tenants.
 
-    What is under way when this is stopped or killed is gone on with by the next call.
+    What is under way for a tenant when this is stopped or killed is gone on with by the next call.
+
+    Yields:
+        What became of each dataset, as soon as it is known.
 
     Raises:
         FetchError: A dataset is asked for that does not exist.
-        ParameterError: No tenant is named.
+        ParameterError: Neither a tenant nor a database is named, or SQLAlchemy is not installed.
     """
-    if not plan.tenants:
+    if not plan.tenants and not plan.databases:
         raise ParameterError(
-            "fetch.yml: no tenant is named; docs/operators.md tells how to set one up."
+            "fetch.yml: no tenant or database is named; docs/operators.md tells how to set one up."
         )
+    datasets_named(request.datasets)
+    if plan.databases:
+        try:
+            from insights_lib.fetch.databases import (  # noqa: PLC0415 - only who has one needs it
+                fetch_databases,
+            )
+        except ImportError as error:
+            raise ParameterError(
+                "fetch.yml: databases need SQLAlchemy, which is the extra `sql` of this package; "
+                "install that."
+            ) from error
+        yield from fetch_databases(plan, request.datasets, request.to, clock)
+    if plan.tenants:
+        yield from _fetch_tenants(plan, request, follow, clock)
+
+
+def _fetch_tenants(
+    plan: FetchPlan, request: FetchRequest, follow: Follow, clock: Clock
+) -> Iterator[FetchResult]:
+    """Fetch for each tenant in turn, again and again, until all is here or time is up."""
     asked = {
         name: datasets_named(request.datasets or tenant.datasets)
         for name, tenant in plan.tenants.items()

@@ -1,4 +1,4 @@
-"""Secrets of confidential clients: read where fetch.yml says they are, shown nowhere."""
+"""Secrets of clients and databases: read where fetch.yml says they are, shown nowhere."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 
 from insights_lib.errors import ParameterError
-from insights_lib.parameters.fetch_yml import Tenant
+from insights_lib.parameters.fetch_yml import Database, Tenant
 
 # Taken out of the environment, which the browser of a sign-in would inherit.
 _taken: dict[str, str] = {}
@@ -30,13 +30,7 @@ def client_credential(tenant: Tenant) -> str | dict[str, Any] | None:
         ParameterError: It is not where fetch.yml says.
     """
     if name := tenant.secret_variable:
-        _taken[name] = os.environ.pop(name, "").strip() or _taken.get(name, "")
-        if not _taken[name]:
-            raise ParameterError(
-                f"fetch.yml: the environment variable {name} is not set; put the client secret "
-                "there, or name a secret_file."
-            )
-        return _taken[name]
+        return _of_environment(name, "put the client secret there, or name a secret_file")
     file = tenant.secret_file or tenant.certificate_file
     if file is None:
         return None
@@ -59,6 +53,29 @@ def client_credential(tenant: Tenant) -> str | dict[str, Any] | None:
             f"{file}: an RSA key without a password and its certificate are needed, both as PEM."
         )
     return {"private_key": text, "public_certificate": text}
+
+
+def login_of(database: Database) -> tuple[str, str] | None:
+    """User and password of a database; None if it asks for none, or its driver knows them.
+
+    Raises:
+        ParameterError: They are not where fetch.yml says.
+    """
+    if not (name := database.login_variable):
+        return None
+    user, colon, password = _of_environment(name, "put user:password there").partition(":")
+    if not (user and colon):
+        raise ParameterError(f"fetch.yml: the environment variable {name} is not user:password.")
+    return user, password
+
+
+def _of_environment(name: str, what_to_do: str) -> str:
+    _taken[name] = os.environ.pop(name, "").strip() or _taken.get(name, "")
+    if not _taken[name]:
+        raise ParameterError(
+            f"fetch.yml: the environment variable {name} is not set; {what_to_do}."
+        )
+    return _taken[name]
 
 
 def without_secrets(text: str) -> str:

@@ -1,13 +1,16 @@
-"""`parameters/fetch.yml`: whose exports are fetched from Partner Center, and who signs in there."""
+"""`parameters/fetch.yml`: whose exports come from Partner Center, and which from databases."""
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
 from insights_lib.errors import ParameterError
 from insights_lib.parameters.validation import Strict, only, read_yaml, validated
+
+Source = TypeVar("Source")
 
 API = "https://api.partnercenter.microsoft.com/insights/v1/mpn"
 SECRET = "INSIGHTS_SECRET_"  # noqa: S105 - how the variables begin that have a client secret
@@ -36,6 +39,10 @@ _Variable = Annotated[
         "{!r} does not begin with " + SECRET + ", by which it is kept from notebooks",
     ),
 ]
+_Table = Annotated[
+    str, only(re.compile(r"\w+(\.\w+){0,2}").fullmatch, "{!r} is not a table such as sales.seats")
+]
+_LOGIN = re.compile(r"pass|pwd|user|uid|token|secret|connect$", re.IGNORECASE)
 _Path = Annotated[Path, Field(strict=False)]
 
 
@@ -68,21 +75,68 @@ class Tenant(Strict):
         return self
 
 
-def _named(tenants: dict[str, Tenant]) -> dict[str, Tenant]:
-    for name in tenants:
+def _address_without_login(url: str) -> str:
+    """Refuse an address that has a login; the refusal does not show it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if not re.fullmatch(r"[a-z0-9]+(\+[a-z0-9_]+)?", parts.scheme) or "://" not in url:
+        raise ParameterError(
+            "is not an address of SQLAlchemy such as postgresql+psycopg://host/database"
+        )
+    query = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    if "@" in parts.netloc or any(map(_LOGIN.search, query)):
+        raise ParameterError(
+            "has a login, which no file should have; put user:password into an environment "
+            "variable, and name that in login_variable"
+        )
+    return url
+
+
+class Selection(Strict):
+    """What is selected of a database."""
+
+    table: _Table | None = None
+    query: Annotated[str, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Selection":
+        if (self.table is None) == (self.query is None):
+            raise ParameterError("needs either a table or a query")
+        return self
+
+
+class Database(Strict):
+    """A database, and what to select there for each dataset."""
+
+    url: Annotated[str, AfterValidator(_address_without_login)]
+    login_variable: _Variable | None = None  # of the environment; it has user:password
+    datasets: Annotated[dict[str, Selection], Field(min_length=1)]
+
+
+def _named(sources: dict[str, Source]) -> dict[str, Source]:
+    for name in sources:
         if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", name):
             raise ParameterError(f"{name!r} is not a name; letters, digits and '-' are allowed")
-    return tenants
+    return sources
 
 
 class FetchPlan(Strict):
-    """`parameters/fetch.yml`: the tenants by their names, and where everything is."""
+    """`parameters/fetch.yml`: tenants and databases by their names, and where everything is."""
 
-    tenants: Annotated[dict[str, Tenant], AfterValidator(_named)]
+    tenants: Annotated[dict[str, Tenant], AfterValidator(_named)] = Field(default_factory=dict)
+    databases: Annotated[dict[str, Database], AfterValidator(_named)] = Field(default_factory=dict)
     folder: _Path = Path("data/fetch")  # of sign-ins, and of what is under way
     deadline_minutes: int = Field(default=180, gt=0, le=24 * 60)  # how long a fetch waits
     api: _Address = API
     authority: _Address = AUTHORITY
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "FetchPlan":
+        if both := self.tenants.keys() & self.databases.keys():
+            raise ParameterError(f"{min(both)} is both a tenant and a database; rename one")
+        return self
 
 
 def read_fetch_plan(folder: Path) -> FetchPlan:
@@ -92,14 +146,17 @@ def read_fetch_plan(folder: Path) -> FetchPlan:
         ParameterError: The file is missing, not YAML, or wrong.
     """
     file = folder / "fetch.yml"
-    content = read_yaml(file, "it says whose exports are fetched, and begins with `tenants:`")
+    content = read_yaml(file, "it says whose exports are fetched, as `tenants:` and `databases:`")
     return validated(FetchPlan, content, str(file))
 
 
 def is_fetching(folder: Path) -> bool:
-    """Whether a parameters folder names a tenant whose exports are fetched.
+    """Whether a parameters folder names a tenant or database whose exports are fetched.
 
     Raises:
         ParameterError: There is a file for that, but it is wrong.
     """
-    return (folder / "fetch.yml").exists() and bool(read_fetch_plan(folder).tenants)
+    if not (folder / "fetch.yml").exists():
+        return False
+    plan = read_fetch_plan(folder)
+    return bool(plan.tenants or plan.databases)

@@ -32,7 +32,9 @@ def test_the_example_of_the_project_is_true(tmp_path: Path) -> None:
     (tmp_path / "fetch.yml").write_text("\n".join(example[start:]), encoding="utf-8")
     plan = read_fetch_plan(tmp_path)
     assert plan.tenants["contoso"].datasets == ["AzureUsage", "Profile"]
-    assert plan == FetchPlan(tenants=plan.tenants)  # all the rest is as without it
+    assert plan == FetchPlan(
+        tenants=plan.tenants, databases=plan.databases
+    )  # all the rest is as without it
     assert is_fetching(tmp_path)
 
 

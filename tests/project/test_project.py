@@ -110,7 +110,7 @@ def test_conda_users_get_the_same_packages_with_the_same_bounds() -> None:
 
 
 def test_who_develops_has_what_is_optional_otherwise() -> None:
-    assert set(project()["dask"]) <= set(project()["dev"])
+    assert {*project()["dask"], *project()["sql"]} <= set(project()["dev"])
 
 
 def test_every_dependency_has_a_lower_bound_and_ends_before_the_next_major_version() -> None:
