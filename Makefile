@@ -12,11 +12,14 @@ NPM := $(WITH_NODE) npm --no-fund --no-audit --loglevel=error
 PYTEST := $(BIN)/pytest -n auto --dist loadfile
 # Set PYTHON to use a certain Python: make install PYTHON=/opt/python3.13/bin/python3
 PYTHON := python3 python3.14 python3.13 python3.12 python3.11
+SUDO := sudo=; if [ "$$(id -u)" != 0 ]; then if [ -t 0 ]; then sudo=sudo; else sudo="sudo -n"; fi; fi
+APT_INSTALL := $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive \
+	apt-get install -y -qq --no-install-recommends
 # Options for JupyterLab: make lab LAB="--port 9999 --allow-root"
 LAB :=
 
 .PHONY: help install report quick test test-slow deliveries faults lint lab lock page plotly bench
-.PHONY: clean chromium demo
+.PHONY: clean chromium postgresql demo
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -33,7 +36,7 @@ quick: install node_modules/.installed ## Run what needs no browser, kernel or c
 test: install node_modules/.installed chromium ## Run all tests but the slow ones; installs a Chromium if there is none
 	@$(PYTEST) -m "not slow"
 
-test-slow: install node_modules/.installed chromium ## Run the slow tests
+test-slow: install node_modules/.installed chromium postgresql ## Run the slow tests
 	@$(PYTEST) -m slow
 
 deliveries: install ## Send 1,000 mails, with processes and a server that fail at random
@@ -118,16 +121,29 @@ chromium:
 		if command -v $$browser >/dev/null; then exit 0; fi; \
 	done; \
 	echo "No Chromium is on the PATH; installing one through the system's package manager."; \
-	sudo=; if [ "$$(id -u)" != 0 ]; then \
-		if [ -t 0 ]; then sudo=sudo; else sudo="sudo -n"; fi; \
-	fi; \
-	if command -v apt-get >/dev/null; then \
-		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive \
-			apt-get install -y -qq --no-install-recommends chromium; \
+	$(SUDO); \
+	if command -v apt-get >/dev/null; then $(APT_INSTALL) chromium; \
 	elif command -v dnf >/dev/null; then $$sudo dnf install -y chromium; \
 	elif command -v pacman >/dev/null; then $$sudo pacman -Sy --noconfirm chromium; \
 	elif command -v brew >/dev/null; then brew install --cask chromium; \
 	else false; fi || { \
 		echo "No Chromium could be installed. Install Chromium or Chrome so that the command" \
 			"chromium or google-chrome is found, then run make test again." >&2; exit 1; \
+	}
+
+# Slow tests start a server of their own; the one of the system, if its package starts one, is not
+# used.
+postgresql:
+	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+		exit 0; \
+	fi; \
+	echo "No PostgreSQL is here; installing one through the system's package manager."; \
+	$(SUDO); \
+	if command -v apt-get >/dev/null; then $(APT_INSTALL) postgresql; \
+	elif command -v dnf >/dev/null; then $$sudo dnf install -y postgresql-server; \
+	elif command -v pacman >/dev/null; then $$sudo pacman -Sy --noconfirm postgresql; \
+	elif command -v brew >/dev/null; then brew install postgresql@17; \
+	else false; fi || { \
+		echo "No PostgreSQL could be installed. Install one so that the command initdb is found," \
+			"then run make test-slow again." >&2; exit 1; \
 	}

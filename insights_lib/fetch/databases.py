@@ -42,6 +42,7 @@ _PATIENCE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "120000",
 }
+_TIMEOUT = "SET statement_timeout = '{minutes}min'"
 _LIMITS: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "200MB", "threads": 1}
 
 
@@ -126,7 +127,7 @@ def _connected(place: _Place, database: Database) -> Iterator[Connection]:
         engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=patience)
         with engine.connect() as connection:
             if url.get_backend_name() == "postgresql":
-                connection.exec_driver_sql(f"SET statement_timeout = '{place.minutes}min'")
+                connection.exec_driver_sql(_TIMEOUT.format(minutes=place.minutes))
             yield connection
     except InsightsError:
         raise
@@ -188,7 +189,7 @@ def _copy(place: _Place, result: CursorResult[Any], file: Path) -> int:
     names, count = [*result.keys()], 0
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, delimiter=_DELIMITER, lineterminator="\n")
-        for part in result.partitions():
+        for part in result.partitions(_ROWS):
             columns = [
                 _texts(name, v) for name, v in zip(names, zip(*part, strict=True), strict=True)
             ]
@@ -244,6 +245,7 @@ def _write_parquet(text: Path, header: Header, file: Path) -> None:
     quoted = ('"' + name.replace('"', '""') + '"' for name in header.names)
     values = ", ".join(f"c{i} AS {name}" for i, name in enumerate(quoted))
     with duckdb.connect(config=_LIMITS) as db:
+        db.execute("SET enable_progress_bar = false")
         db.execute(
             f"""COPY (SELECT {values} FROM read_csv({sql_path(text)}, columns = {columns},
                 header = false, delim = '{_DELIMITER}', quote = '"', escape = '"',

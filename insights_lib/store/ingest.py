@@ -175,6 +175,7 @@ def _take(batch: Batch, source: Source | ParquetSource, look: Look, workdir: Pat
     export = read_export(source, workdir)
     settings = {"memory_limit": "1GB", "temp_directory": str(workdir / "spill")}
     with duckdb.connect(config={**settings}) as engine:
+        engine.execute("SET enable_progress_bar = false")  # it would be in every log
         staged = StagedExport(export, engine, workdir)
         if look_at(source.path) != look:
             raise ExportError(f"{source.file}: was being written; ingest it when that has ended.")
