@@ -30,6 +30,7 @@ from insights_lib.run.run import plan_run
 from insights_lib.schedule.inbox import Arrival, Folders, take_incoming
 from insights_lib.schedule.scheduler import Finished, Step, StepResult, run_due, stay, tell_owners
 from insights_lib.schedule.windows import Window, due, recording
+from insights_lib.store.catalog import latest_ingest
 from insights_lib.timing import Clock
 
 _CLOCK = Clock()
@@ -134,7 +135,8 @@ def _steps(site: Site) -> Mapping[str, Step]:
 def _fetch(group: Group, site: Site) -> StepResult:
     """Fetch new exports for every tenant that fetch.yml names, if any; return what failed.
 
-    The steps after it are done if anything came: one tenant does not stop the others.
+    The steps after it are done if anything came: one tenant does not stop the others. Whoever is
+    told of the failure reads how old the data is on which reports go on to stand.
     """
     if not is_fetching(site.parameters):
         return StepResult()
@@ -144,6 +146,9 @@ def _fetch(group: Group, site: Site) -> StepResult:
     results = [*fetch_all(plan, request, lambda _: None, _CLOCK)]
     failures = tuple(str(result) for result in results if result.failed)
     came = any(result.file for result in results)
+    if failures and (latest := latest_ingest(site.store)):
+        days = (_CLOCK.now() - latest).days
+        failures += (f"reports are of exports that came on {latest:%Y-%m-%d}, {days} days ago",)
     return StepResult(failures, ends_window=bool(failures) and not came)
 
 

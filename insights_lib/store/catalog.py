@@ -14,6 +14,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from insights_lib.disk import make_file, make_folder, move_file, sync
@@ -89,6 +90,19 @@ def _reading(store: Path) -> Iterator[sqlite3.Connection]:
             f"{catalog}: cannot be read ({error}); if the file is broken, delete the store and "
             "ingest all exports again."
         ) from error
+
+
+def latest_ingest(store: Path) -> datetime | None:
+    """When an export was last taken in; None if none ever was.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    if not (store / "catalog.sqlite").exists():
+        return None
+    with reading(store) as db:
+        [(moment,)] = db.execute("SELECT max(ingested_at) FROM exports").fetchall()
+    return datetime.fromisoformat(moment) if moment else None
 
 
 def refuse_url(store: Path) -> None:

@@ -1,5 +1,6 @@
 """The step `fetch` of a schedule: before `ingest`, into the folder where that looks."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from insights_lib.parameters.validation import validated
 from insights_lib.schedule import inbox, steps
 from insights_lib.schedule.scheduler import StepResult
 from insights_lib.schedule.windows import Window
+from insights_lib.store.catalog import writing
 from tests.support.fetching import Office, office
 
 GROUP = {
@@ -87,11 +89,41 @@ def test_if_nothing_comes_nothing_is_made_of_it(
     assert do("fetch").ends_window
 
 
+def test_who_is_told_of_a_failure_reads_how_old_the_data_is(
+    at: Office, do: Callable[[str], StepResult]
+) -> None:
+    write(at)
+    do("fetch")
+    do("ingest")
+    at.tenants = {"fabrikam": {}}
+    write(at)
+    with writing(at.folder / "store") as db:
+        db.execute("UPDATE exports SET ingested_at = '2026-01-10T05:00:00+00:00'")
+    came = do("fetch").failures  # of the same schedule: it fetches once
+    assert came == ()
+    site = steps.Site(at.folder / "store", Outputs(at.folder), at.folder / "parameters", 1)
+    failures = steps._fetch(validated(Group, GROUP), site).failures
+    assert failures[-1] == "reports are of exports that came on 2026-01-10, 5 days ago"
+
+
+def test_databases_are_fetched_like_tenants(at: Office, do: Callable[[str], StepResult]) -> None:
+    with sqlite3.connect(at.folder / "lake.db") as db:
+        db.execute("CREATE TABLE profile (MPNId, PGA_MPNId, Country)")
+        db.execute("INSERT INTO profile VALUES ('11', '1', 'Sweden')")
+    db.close()
+    lake = {"url": "sqlite:///lake.db", "datasets": {"Profile": {"table": "profile"}}}
+    content = {"databases": {"lake": lake}, "folder": f"{at.folder}/fetch"}
+    (at.folder / "parameters/fetch.yml").write_text(yaml.safe_dump(content))
+    assert do("fetch") == StepResult()
+    assert do("ingest") == StepResult()
+    assert [f.name for f in Path("data/exports").iterdir()] == ["2026-01-15_Profile_lake.parquet"]
+
+
 def test_without_a_tenant_nothing_is_fetched(at: Office, do: Callable[[str], StepResult]) -> None:
     assert do("fetch") == StepResult()
     (at.folder / "parameters/fetch.yml").write_text("tenants: {}\n")
     assert do("fetch") == StepResult()
     (at.folder / "parameters/fetch.yml").write_text("tenant: {}\n")
-    with pytest.raises(ParameterError, match=r"fetch\.yml: tenants: Field required"):
+    with pytest.raises(ParameterError, match=r"fetch\.yml: 'tenant' is none of: tenants, "):
         is_fetching(at.folder / "parameters")
     assert at.center.calls == []

@@ -1,5 +1,6 @@
 """`insights schedule --once`: exports in, reports made, mail out, and failures told."""
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -147,6 +148,9 @@ def test_a_fetch_that_fails_is_told_to_the_owner_and_the_last_report_stays(
     assert recipients(server) == [OPS]
     text = " ".join(told(received(server)[0]).split())
     assert "fetch: contoso: the sign-in service cannot be reached" in text
+    assert re.search(
+        r"fetch: reports are of exports that came on \d{4}-\d\d-\d\d, -?\d+ days", text
+    )
     assert (Path("outputs/1") / RANGE / "report.html").read_bytes() == before
 
 
