@@ -2,7 +2,7 @@
 
 The fake Partner Center of the tests hands out an AzureUsage export over TLS. `fetch` downloads it
 and checks it, as `insights fetch` does; curl only downloads it. Each is a whole process of its own,
-in turn, and the ratio is formed round by round. The server's work is in neither's processor seconds.
+in turn, and the ratio is formed round by round. No processor seconds have the server's work.
 
     python benchmarks/fetch.py [--mb 1000] [--rounds 3]
 """

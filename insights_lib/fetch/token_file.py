@@ -1,11 +1,13 @@
-"""The tokens of one sign-in, in a file for its owner only."""
+"""The tokens of one sign-in: in the keyring of the system, or in a file for its owner only."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from msal import SerializableTokenCache
+from msal_extensions import build_encrypted_persistence
+from msal_extensions.persistence import BasePersistence, PersistenceNotFound
 
 from insights_lib.disk import locked, make_folder, write_private
 from insights_lib.errors import SignInError
@@ -18,11 +20,15 @@ class TokenFile(SerializableTokenCache):
 
     Every renewal brings another refresh token. Were it used before it is stored, and the machine
     stopped between, the one that is stored might not be taken any more.
+
+    They are in the keyring where one is at hand: DPAPI, the macOS Keychain, libsecret. A file that
+    was written without one is taken over.
     """
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         self._file = file
+        self._keyring: BasePersistence | None = None
 
     def add(self, event: Any, **options: Any) -> None:
         """Store a new token."""
@@ -45,13 +51,31 @@ class TokenFile(SerializableTokenCache):
         busy = SignInError(f"{self._file}: another process is signing in; try again later.")
         with locked(self._file.with_name(f".{self._file.name}.lock"), busy, _PATIENCE):
             try:
-                text = self._file.read_text(encoding="utf-8") if self._file.exists() else ""
-                self.deserialize(text)
+                self._keyring = _keyring(self._file)
+                self.deserialize(self._read())
             except (OSError, ValueError) as error:
                 raise SignInError(
                     f"{self._file}: cannot be read; delete it and run insights login."
                 ) from error
             yield
 
+    def _read(self) -> str:
+        if self._keyring:
+            with suppress(PersistenceNotFound):
+                return str(self._keyring.load())
+        return self._file.read_text(encoding="utf-8") if self._file.exists() else ""
+
     def _write(self) -> None:
-        write_private(self._file, self.serialize().encode())
+        if self._keyring:
+            self._keyring.save(self.serialize())
+            self._file.unlink(missing_ok=True)
+        else:
+            write_private(self._file, self.serialize().encode())
+
+
+def _keyring(file: Path) -> BasePersistence | None:
+    """The keyring for the tokens of a file; None where there is none, as on a server."""
+    try:
+        return build_encrypted_persistence(str(file.absolute().with_suffix(".keyring")))
+    except Exception:  # noqa: BLE001 - what it needs of each system fails in its own ways
+        return None

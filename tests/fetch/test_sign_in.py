@@ -9,17 +9,20 @@ from html import unescape
 from itertools import count
 from pathlib import Path
 from threading import Thread
+from typing import ClassVar
 
 import httpx
 import pytest
 import trustme
 from msal.oauth2cli import authcode, oauth2
+from msal_extensions.persistence import PersistenceNotFound
 
 from insights_lib.errors import ParameterError, SignInError
+from insights_lib.fetch import token_file
 from insights_lib.fetch.logins import check_logins, log_in
 from insights_lib.fetch.sign_in import identity
 from tests.support.entra import USER
-from tests.support.fetching import GUID, Office
+from tests.support.fetching import GUID, Office, office
 
 APP_KEY = "s3cret-of-the-app"
 TOKENS = "fetch/contoso.tokens.json"
@@ -271,3 +274,66 @@ def test_no_secret_is_in_any_message_or_log(
     for text in (told, notes, caplog.text, *map(str, at.followed)):
         assert not [secret for secret in (*secrets, "sig=", "Bearer") if secret in text]
     assert GUID in (tmp_path / TOKENS).read_text()
+
+
+# A keyring
+
+
+class Keyring:
+    """A keyring in memory; `build_encrypted_persistence` opens it."""
+
+    kept: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def load(self) -> str:
+        if self.name not in self.kept:
+            raise PersistenceNotFound
+        return self.kept[self.name]
+
+    def save(self, content: str) -> None:
+        self.kept[self.name] = content
+
+
+@pytest.fixture
+def keyring(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    monkeypatch.setattr(Keyring, "kept", {})
+    monkeypatch.setattr(token_file, "build_encrypted_persistence", Keyring)
+    return Keyring.kept
+
+
+def test_a_keyring_at_hand_has_the_tokens_and_no_file_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyring: dict[str, str]
+) -> None:
+    with office(tmp_path, monkeypatch) as at:
+        [kept] = keyring.values()
+        assert at.center.entra.refresh in kept
+        assert not (tmp_path / TOKENS).exists()
+        at.token(renew=True)
+        [renewed] = keyring.values()
+        assert renewed != kept
+        assert at.center.entra.refresh in renewed
+        files = [f.read_bytes() for f in tmp_path.rglob("*") if f.is_file()]
+        assert not any(at.center.entra.refresh.encode() in content for content in files)
+
+
+def test_tokens_of_a_file_move_into_a_keyring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with office(tmp_path, monkeypatch) as at:
+        assert (tmp_path / TOKENS).exists()
+        monkeypatch.setattr(Keyring, "kept", {})
+        monkeypatch.setattr(token_file, "build_encrypted_persistence", Keyring)
+        at.token(renew=True)
+        assert not (tmp_path / TOKENS).exists()
+        assert at.center.entra.refresh in "".join(Keyring.kept.values())
+
+
+def test_without_a_keyring_a_file_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: str) -> None:
+        raise RuntimeError("no session bus")
+
+    monkeypatch.setattr(token_file, "build_encrypted_persistence", broken)
+    with office(tmp_path, monkeypatch) as at:
+        assert at.center.entra.refresh in (tmp_path / TOKENS).read_text()
