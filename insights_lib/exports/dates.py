@@ -12,10 +12,10 @@ _FORMS = tuple(
     )
 )
 _TIME = re.compile(
-    r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AP]M)?(Z|[+-]\d\d:?\d\d)?", re.ASCII | re.IGNORECASE
+    r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AP]M)?(Z|[+-]\d\d(:?\d\d)?)?", re.ASCII | re.IGNORECASE
 )
 _MIDNIGHT = re.compile(
-    r"0?0:00(:00(\.0+)?)?(Z|[+-]\d\d:?\d\d)?|12:00(:00)? ?AM", re.ASCII | re.IGNORECASE
+    r"0?0:00(:00(\.0+)?)?(Z|[+-]\d\d(:?\d\d)?)?|12:00(:00)? ?AM", re.ASCII | re.IGNORECASE
 )
 _FIRST_YEAR = 1990
 MONTH_FORMS = (

@@ -42,6 +42,10 @@ _PATIENCE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "120000",
 }
+_SENT_AS_TEXTS = (
+    *("int2", "int4", "int8", "float4", "float8", "numeric"),
+    *("date", "timestamp", "timestamptz", "uuid"),
+)
 _TIMEOUT = "SET statement_timeout = '{minutes}min'"
 _LIMITS: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "200MB", "threads": 1}
 
@@ -128,6 +132,8 @@ def _connected(place: _Place, database: Database) -> Iterator[Connection]:
         with engine.connect() as connection:
             if url.get_backend_name() == "postgresql":
                 connection.exec_driver_sql(_TIMEOUT.format(minutes=place.minutes))
+            if url.get_driver_name() == "psycopg":
+                _take_texts(connection)
             yield connection
     except InsightsError:
         raise
@@ -137,6 +143,15 @@ def _connected(place: _Place, database: Database) -> Iterator[Connection]:
             said = said.replace(secret, "…")
         # Without its cause: that may have the login.
         raise FetchError(f"the database fails: {without_secrets(said).rstrip('.')}.") from None
+
+
+def _take_texts(connection: Connection) -> None:
+    """Have values of PostgreSQL as the texts that it sends: what is made of them takes longer."""
+    from psycopg.types.string import TextLoader  # noqa: PLC0415 - only who has it can need it
+
+    driver: Any = connection.connection.driver_connection
+    for name in _SENT_AS_TEXTS:
+        driver.adapters.register_loader(name, TextLoader)
 
 
 def _fetched(
@@ -149,8 +164,8 @@ def _fetched(
         raise FetchError("the query of fetch.yml selects nothing; write SELECT.")
     header = _header(dataset, [*result.keys()])
     text, file = place.work / "rows.csv", place.work / "rows.parquet"
-    rows = _copy(place, result, text)
-    _write_parquet(text, header, file)
+    rows, is_plain = _copy(place, result, text)
+    _write_parquet(text, header, file, is_plain)
     months = _months(file, header)
     span = ""
     if months:
@@ -184,9 +199,13 @@ def _header(dataset: str, names: list[str]) -> Header:
     return header
 
 
-def _copy(place: _Place, result: CursorResult[Any], file: Path) -> int:
-    """Write the rows as CSV with rare delimiters; return how many there are."""
-    names, count = [*result.keys()], 0
+def _copy(place: _Place, result: CursorResult[Any], file: Path) -> tuple[int, bool]:
+    """Write the rows as CSV with rare delimiters.
+
+    Returns:
+        How many there are, and whether all are without quotes, each on a line of its own.
+    """
+    names, count, all_plain = [*result.keys()], 0, True
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, delimiter=_DELIMITER, lineterminator="\n")
         for part in result.partitions(_ROWS):
@@ -203,10 +222,11 @@ def _copy(place: _Place, result: CursorResult[Any], file: Path) -> int:
                 out.write(f"{text}\n")
             else:  # takes eight times as long
                 writer.writerows(rows)
+                all_plain = False
             count += len(rows)
             if place.clock.now() >= place.deadline:
                 raise FetchError(f"is not here after {place.minutes} minutes; select less.")
-    return count
+    return count, all_plain
 
 
 def _texts(name: str, values: tuple[Any, ...]) -> Sequence[str]:
@@ -240,16 +260,17 @@ def _refuse_long_rows(rows: Sequence[Sequence[str]], before: int) -> None:
             )
 
 
-def _write_parquet(text: Path, header: Header, file: Path) -> None:
+def _write_parquet(text: Path, header: Header, file: Path, is_plain: bool) -> None:
     columns = {f"c{i}": "VARCHAR" for i in range(len(header.names))}
     quoted = ('"' + name.replace('"', '""') + '"' for name in header.names)
     values = ", ".join(f"c{i} AS {name}" for i, name in enumerate(quoted))
-    with duckdb.connect(config=_LIMITS) as db:
+    quote = "" if is_plain else '"'
+    with duckdb.connect(config={"memory_limit": "300MB"}) as db:
         db.execute("SET enable_progress_bar = false")
         db.execute(
             f"""COPY (SELECT {values} FROM read_csv({sql_path(text)}, columns = {columns},
-                header = false, delim = '{_DELIMITER}', quote = '"', escape = '"',
-                auto_detect = false, strict_mode = true, parallel = false,
+                header = false, delim = '{_DELIMITER}', quote = '{quote}', escape = '{quote}',
+                auto_detect = false, strict_mode = true, parallel = {is_plain},
                 max_line_size = {_LONGEST_LINE}, buffer_size = {2 * _LONGEST_LINE}))
                 TO $file (FORMAT parquet, COMPRESSION zstd)""",
             {"file": str(file)},

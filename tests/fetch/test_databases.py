@@ -212,11 +212,11 @@ def test_two_fetches_do_not_mix(lake: Lake) -> None:
 def test_a_login_comes_from_the_environment_alone(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake.more = {"login_variable": "INSIGHTS_SECRET_LAKE", "url": "sqlite://x/y.db"}
-    assert "INSIGHTS_SECRET_LAKE is not set; put user:password there." in lake.told()
-    monkeypatch.setenv("INSIGHTS_SECRET_LAKE", "sesame")
+    lake.more = {"login_variable": "INSIGHTS_SECRET_NOBODY", "url": "sqlite://x/y.db"}
+    assert "INSIGHTS_SECRET_NOBODY is not set; put user:password there." in lake.told()
+    monkeypatch.setenv("INSIGHTS_SECRET_NOBODY", "sesame")
     told = lake.told()
-    assert "INSIGHTS_SECRET_LAKE is not user:password." in told
+    assert "INSIGHTS_SECRET_NOBODY is not user:password." in told
     assert "sesame" not in told
 
 
