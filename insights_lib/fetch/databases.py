@@ -265,7 +265,8 @@ def _write_parquet(text: Path, header: Header, file: Path, is_plain: bool) -> No
     quoted = ('"' + name.replace('"', '""') + '"' for name in header.names)
     values = ", ".join(f"c{i} AS {name}" for i, name in enumerate(quoted))
     quote = "" if is_plain else '"'
-    with duckdb.connect(config={"memory_limit": "300MB"}) as db:
+    limits = {"memory_limit": "300MB", "temp_directory": str(file.parent / "spill")}
+    with duckdb.connect(config={**limits}) as db:
         db.execute("SET enable_progress_bar = false")
         db.execute(
             f"""COPY (SELECT {values} FROM read_csv({sql_path(text)}, columns = {columns},
