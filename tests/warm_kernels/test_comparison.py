@@ -7,6 +7,7 @@ from typing import Any
 import nbformat
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
@@ -143,6 +144,7 @@ def test_random_notebooks_are_the_same_with_an_ordinary_kernel(
 ) -> None:
     notebooks = st.lists(st.sampled_from(sorted(FEATURES)), min_size=1, max_size=8)
 
+    @seeded(seed)
     @settings(
         max_examples=2,
         deadline=None,
