@@ -121,6 +121,7 @@ def test_what_is_left_in_the_document_works_on_when_another_goes(tab: Page) -> N
     choose_azure(tab, "two")
     assert tab.locator(f"#two {BIG}").inner_text() == "30"
     flows = tab.locator("#two [data-card=adds_and_churns]")
+    flows.locator(".legend button", has_text="Existing").click()
     assert flows.locator(".plot").evaluate("plot => plot.data[0].y") == [None, *[30] * 5]
     tab.set_viewport_size({"width": 700, "height": 900})
     tab.evaluate("() => new Promise((resolve) => requestAnimationFrame(resolve))")
