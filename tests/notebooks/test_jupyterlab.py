@@ -109,7 +109,7 @@ def test_the_legend_of_the_trend_is_not_under_its_tabs(lab: Lab, browser: Any) -
 
 def test_make_lab_opens_the_tour_at_the_root_of_the_project(tmp_path: Path) -> None:
     options = "--no-browser --allow-root --ip=127.0.0.1 --port=0"
-    asked = ["make", "--dry-run", "lab", f"LAB={options}"]
+    asked = ["make", "--no-print-directory", "--dry-run", "lab", f"LAB={options}"]
     making, opening = completed(asked, cwd=ROOT).stdout.splitlines()[-2:]
     assert making == "mkdir -p workbench"
     environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path)}
