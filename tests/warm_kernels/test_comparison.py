@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from insights_lib.warm_kernels.engine import warm_kernels
 from insights_lib.warm_kernels.fork_server import can_fork
-from tests.support.engines import notebook_of, outcome
+from tests.support.engines import notebook_of, ordinary_outcome, outcome
 from tests.support.sweeps import sweep
 
 pytestmark = [
@@ -122,7 +122,7 @@ def _warm() -> Iterator[None]:
 
 def assert_same(folder: Path, *cells: Any, **options: Any) -> None:
     """Hold that both engines make the same of these cells."""
-    ordinary = outcome(notebook_of(*cells), folder / "ordinary", "nbclient", **options)
+    ordinary = ordinary_outcome(notebook_of(*cells), folder / "ordinary", **options)
     warm = outcome(notebook_of(*cells), folder / "warm", None, **options)
     for ours, theirs in zip(warm, ordinary, strict=True):
         assert ours == theirs
