@@ -101,7 +101,7 @@ def world_map(table: pd.DataFrame, language: Language) -> go.Figure:
     for row in to_records(table[table["country_code"] != ""]):
         countries.setdefault(row["country_code"], []).append(row)
     hovers = {code: _spread_of(rows, language) for code, rows in countries.items()}
-    traces: list[dict[str, Any]] = []
+    traces: list[Trace] = []
     tabs = {}
     for kind in SPREAD:
         counts = {c: max(row[kind] or 0 for row in rows) for c, rows in countries.items()}

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -53,14 +52,9 @@ class Explorer(anywidget.AnyWidget):
     selection = traitlets.Dict().tag(sync=True)
     picked = traitlets.Instance(pd.DataFrame, allow_none=True)
 
-    def __init__(self, opened: Callable[[], Partner]) -> None:
-        # While the partner is opened, the browser unpacks what reports are drawn with.
+    def __init__(self, partner: Partner) -> None:
         super().__init__(_esm=assets.text_of("widget.min.js"), _library=_library())
-        try:
-            self._show(opened())
-        except BaseException:
-            self.close()
-            raise
+        self._show(partner)
         self.on_msg(self._heard)
 
     def _show(self, partner: Partner) -> None:
@@ -218,6 +212,4 @@ def explore(partner: str | Partner, **options: Any) -> Explorer:
         >>> x.picked.attrs["what"]
         'churned in Mar 2025, Azure'
     """
-    return Explorer(
-        lambda: open_partner(partner, **options) if isinstance(partner, str) else partner
-    )
+    return Explorer(open_partner(partner, **options) if isinstance(partner, str) else partner)

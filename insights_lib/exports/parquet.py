@@ -44,7 +44,7 @@ class ParquetExport:
         rows: How many there are.
         notes: What the user should know although nothing is wrong.
         unit: What its rows are counted in, in messages.
-        blank_lines: None, as there are no lines.
+        blank_lines: Always empty: there are rows, and no lines.
     """
 
     file: Path
@@ -57,7 +57,7 @@ class ParquetExport:
     blank_lines: ClassVar[range] = range(0)
 
     def lines_of(self, rows: list[int]) -> list[int]:
-        """The numbers of rows, which are told from 1 on."""
+        """The numbers of rows (from 0) as messages tell them: the first row is 1."""
         return [row + 1 for row in rows]
 
     def misshapen(self) -> ExportError:

@@ -99,7 +99,7 @@ def fetch_databases(
 
 
 def _result(place: _Place, database: Database, dataset: str) -> FetchResult:
-    """Fetch one dataset; what fails is told."""
+    """Fetch one dataset. A failure becomes a result like any other."""
     by_name = {name.lower(): selection for name, selection in database.datasets.items()}
     make_folder(place.to)
     try:
@@ -171,12 +171,12 @@ def _fetched(
     if months:
         first, last = (f"{month:%Y-%m}" for month in (months[0], months[-1]))
         span = f"{first}, " if first == last else f"{first} to {last}, "
-    told = f"{span}{rows:,} rows"
+    summary = f"{span}{rows:,} rows"
     if not rows:
-        return FetchResult(place.name, dataset, f"{told}; nothing is put anywhere")
+        return FetchResult(place.name, dataset, f"{summary}; no file is written")
     target = place.to / f"{place.clock.now():%Y-%m-%d}_{dataset}_{place.name}.parquet"
     move_file(file, target)
-    return FetchResult(place.name, dataset, f"{told}, in {target}", target)
+    return FetchResult(place.name, dataset, f"{summary}, in {target}", target)
 
 
 def _statement(connection: Connection, selection: Selection) -> str:

@@ -200,7 +200,7 @@ class DatasetFetch:
             export = received(unfinished, self._wanted.columns)
             text = ", ".join(self._told(export, execution.redacted))
             if not export.rows and export.rows is not None:
-                return self._done(note, execution, scheduled, f"{text}; nothing is put anywhere")
+                return self._done(note, execution, scheduled, f"{text}; no file is written")
             file = target.with_name(target.name + export.ending)
             move_file(unfinished, file)
         finally:

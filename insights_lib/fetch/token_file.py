@@ -74,7 +74,7 @@ class TokenFile(SerializableTokenCache):
 
 
 def _keyring(file: Path) -> BasePersistence | None:
-    """The keyring for the tokens of a file; None where there is none, as on a server."""
+    """Where the system keeps the tokens safe; None without a keyring, as on a server."""
     try:
         return build_encrypted_persistence(str(file.absolute().with_suffix(".keyring")))
     except Exception:  # noqa: BLE001 - what it needs of each system fails in its own ways

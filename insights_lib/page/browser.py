@@ -44,7 +44,7 @@ class OfflineBrowser:
             context: How the window is, as Playwright calls it.
 
         Raises:
-            playwright.sync_api.Error: There is no browser, or it fails.
+            playwright.sync_api.Error: The browser does not start, or fails later.
         """
         # A page's own policy would keep out the styles that we add.
         with self._started().new_context(

@@ -114,7 +114,7 @@ def test_a_row_that_is_wrong_is_told_by_its_number(lake: Lake) -> None:
 def test_no_rows_put_nothing_anywhere(lake: Lake) -> None:
     lake.fill(ROWS)
     lake.select = {SEATS: {"query": "SELECT * FROM seats WHERE Month = ''"}}
-    assert lake.told() == f"lake {SEATS}: 0 rows; nothing is put anywhere"
+    assert lake.told() == f"lake {SEATS}: 0 rows; no file is written"
     assert lake.exports() == []
 
 

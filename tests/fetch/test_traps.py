@@ -281,7 +281,7 @@ def test_gzip_stays_gzip(at: Office, delivery: str) -> None:
 def test_a_header_alone_is_told_and_put_nowhere(at: Office) -> None:
     at.center.delivery, at.center.bad_deliveries = "header", None
     [result] = at.fetch("Profile")
-    assert result.text == "0 rows; nothing is put anywhere"
+    assert result.text == "0 rows; no file is written"
     assert not result.failed
     assert at.exports() == []
 

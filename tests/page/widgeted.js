@@ -60,10 +60,7 @@ window.tests = {
       selection: {},
       ...stateOf(reports[report]),
     });
-    const model = models[id];
-    const one = widget();
-    one.initialize({ model });
-    cleanups[id] = one.render({ model, el: document.getElementById(id) });
+    cleanups[id] = widget.render({ model: models[id], el: document.getElementById(id) });
   },
   change(id, report) {
     const state = stateOf(reports[report]);

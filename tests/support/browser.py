@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from shutil import which
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from insights_lib.outputs import Outputs
+from insights_lib.page.chromium import chromium as program
 from insights_lib.parameters.spec import ReportSpec
 from insights_lib.run.plan import plan_reports
 from insights_lib.run.reports import Settings, run_reports
@@ -20,7 +20,6 @@ from tests.support.rows import fill_store
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = ("--disable-background-networking", "--disable-component-update", "--no-first-run")
 
 
@@ -52,10 +51,9 @@ def report_of(
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    path = next(filter(None, map(which, CHROMIUM)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu", *QUIET]
+            executable_path=program(), args=["--no-sandbox", "--disable-gpu", *QUIET]
         )
         yield browser
         browser.close()

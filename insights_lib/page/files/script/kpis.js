@@ -93,7 +93,7 @@ function aside(name, metrics, report) {
   return [`${t("Last month")} `, numberOf(t.exact(last.value), open), rate];
 }
 
-// ▲ +14.94 %, green, or red where up is bad.
+// ▲ +14.9 %, green, or red where up is bad.
 export function growthBadge(growth, t, upIsBad = false) {
   if (growth === null) {
     const reason = t("Growth cannot be known: a single month, or a first month of zero");

@@ -188,13 +188,6 @@ export class CustomerList {
     this.scroller.show(this.found);
   }
 
-  // What the rows are: of flows within a single month each customer is there once.
-  get words() {
-    const isOnce =
-      this.kind === "flows" && this.rows.every(({ month }) => month === this.rows[0].month);
-    return WHOLE[isOnce ? "customers" : this.kind];
-  }
-
   // The first rows, and how many there are more.
   print() {
     this.settle();

@@ -9,27 +9,15 @@ import { libraryOf } from "./plotly.js";
 import { inflated } from "./rows.js";
 import { queryOf, selectionOf } from "./selection.js";
 
-// Of each model: what it draws with is unpacked while Python still reads what there is to draw.
-export default () => {
-  let unpacked;
-  return {
-    initialize({ model }) {
-      unpacked = unpack(model);
-    },
-    render({ model, el }) {
-      const widget = new Widget(model, el, unpacked);
-      return () => widget.destroy();
-    },
-  };
+export default {
+  render({ model, el }) {
+    const widget = new Widget(model, el);
+    return () => widget.destroy();
+  },
 };
 
-async function unpack(model) {
-  const { plotly, world, style } = JSON.parse(await inflated(model.get("_library")));
-  return { style, library: libraryOf(plotly, world) };
-}
-
 class Widget {
-  constructor(model, place, unpacked) {
+  constructor(model, place) {
     this.model = model;
     this.place = place;
     this.stop = new AbortController();
@@ -39,7 +27,7 @@ class Widget {
     this.inside = element("div");
     this.root = place.attachShadow({ mode: "open" });
     this.on("change:_content", () => this.show());
-    this.library = this.dress(unpacked);
+    this.library = this.unpack();
     this.show();
   }
 
@@ -49,10 +37,10 @@ class Widget {
     this.stop.signal.addEventListener("abort", () => this.model.off(event, listener));
   }
 
-  async dress(unpacked) {
-    const { style, library } = await unpacked;
+  async unpack() {
+    const { plotly, world, style } = JSON.parse(await inflated(this.model.get("_library")));
     if (!this.stop.signal.aborted) this.root.append(element("style", {}, style), this.inside);
-    return library;
+    return libraryOf(plotly, world);
   }
 
   // Shows what the model has now, which may be another report than before.
