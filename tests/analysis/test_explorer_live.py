@@ -185,7 +185,11 @@ def test_a_cell_that_is_run_again_leaves_nothing_behind(lab: Lab, browser: Brows
     for _ in range(2):
         notebook.run(1)
         assert big(live(notebook, 1)).inner_text() == "81"
-    assert notebook.tab.evaluate(left) == before
+    after = notebook.tab.evaluate(left)
+    assert after[:2] == before[:2]
+    # JupyterLab takes away elements of its own meanwhile.
+    assert after[2] <= before[2]
+    assert after[3] <= before[3]
 
 
 def test_a_restarted_kernel_shows_it_again(lab: Lab, browser: Browser) -> None:
