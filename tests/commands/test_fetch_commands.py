@@ -62,10 +62,11 @@ def test_a_wrong_call_is_told_with_what_is_right(at: Office) -> None:
     assert wrong.exit_code == 2
     assert "AzureUsage" in wrong.stderr
     at.tenants = {}
-    for command in ("login", "fetch"):
+    for command, kind in (("login", "tenant"), ("fetch", "tenant or database")):
         nobody = insights(at, command)
         assert nobody.exit_code == 2
-        assert "fetch.yml: no tenant is named; docs/operators.md tells how" in nobody.stderr
+        missing = f"fetch.yml: no {kind} is named; docs/operators.md tells how to set one up."
+        assert missing in nobody.stderr
 
 
 def test_without_a_terminal_waiting_is_a_line_for_each_change(
