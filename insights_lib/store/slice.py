@@ -211,10 +211,11 @@ def _create_subscriptions(database: duckdb.DuckDBPyConnection, spec: ReportSpec)
             CREATE TEMP VIEW active_rows AS SELECT * FROM sold_rows WHERE is_active;
             CREATE TEMP TABLE span_keys AS
             SELECT {columns}, bit_or(1::HUGEINT << month_index) AS month_bits,
+                max(month) FILTER (in_view) AS last_month,
                 (row_number() OVER ())::INTEGER AS span
             FROM active_rows JOIN months USING (month) GROUP BY ALL;
             CREATE TABLE subscription_spans AS
-            SELECT * REPLACE (
+            SELECT * EXCLUDE (last_month) REPLACE (
                 CASE WHEN subscription IS NOT NULL
                     THEN dense_rank() OVER (ORDER BY subscription) END AS subscription
             )
@@ -254,9 +255,9 @@ def _create_customers(database: duckdb.DuckDBPyConnection, spec: ReportSpec) -> 
     database.execute("SET VARIABLE signals = $1", [list(SIGNALS)])
     database.execute(_sql("signals"))
     if spec.role == "executive_report_viewer":
-        database.execute(_sql("customers"))
         same = (f"rows.{d} IS NOT DISTINCT FROM keys.{d}" for d in DIMENSION_COLUMNS)
         database.execute(_sql("details").replace("$same_dimensions", " AND ".join(same)))
+        database.execute(_sql("customers"))
 
 
 def _sql(name: str) -> str:

@@ -1,18 +1,14 @@
--- Customer by customer, as docs/definitions.md defines it; signals.sql goes before.
+-- Customer by customer, as docs/definitions.md defines it; signals.sql and details.sql go before.
 
--- What was billed in a month counts whatever the state of the subscription was then.
+-- A month that several spans of a subscription share stands by itself: the largest value counts.
 CREATE TEMP TABLE amounts AS
-WITH billed AS (
-    SELECT * FROM sold_rows CROSS JOIN bounds WHERE month >= first_of_range
-        AND (billed_revenue IS NOT NULL OR azure_consumed IS NOT NULL)
-),
-by_subscription AS (
-    SELECT customer, max(billed_revenue) AS billed, max(azure_consumed) AS consumed
-    FROM billed WHERE subscription IS NOT NULL
-    GROUP BY customer, month, product, sku, subscription
+WITH by_subscription AS (
+    SELECT customer, max(billed) AS billed, max(consumed) AS consumed
+    FROM details_amounts JOIN spans USING (span) WHERE month IS NOT NULL
+    GROUP BY customer, unit, month
     UNION ALL
-    SELECT customer, billed_revenue, azure_consumed
-    FROM billed WHERE subscription IS NULL AND duplicate IS NOT true
+    SELECT customer, billed, consumed
+    FROM details_amounts JOIN spans USING (span) WHERE month IS NULL
 )
 SELECT customer, sum(billed) AS billed_revenue_usd, sum(consumed) AS azure_consumed_usd
 FROM by_subscription GROUP BY customer;
@@ -24,7 +20,7 @@ CREATE TEMP MACRO joined(texts) AS
 CREATE TABLE customers AS
 WITH at_last AS (
     SELECT customer,
-        min(customer_name) AS customer_name,
+        min(name) AS customer_name,
         joined(list(customer_market)) AS customer_market,
         joined(list(customer_segment)) AS customer_segment,
         joined(list(partner_location)) AS partner_location,
@@ -33,7 +29,8 @@ WITH at_last AS (
         joined(list(product)) AS products,
         joined(list(sku)) AS skus,
         count(DISTINCT subscription) AS subscriptions
-    FROM active_rows r JOIN listed USING (customer) WHERE r.month = last_month GROUP BY customer
+    FROM spans JOIN listed USING (customer, last_month) LEFT JOIN details_names USING (span)
+    GROUP BY customer
 ),
 of_customer AS (
     SELECT customer,

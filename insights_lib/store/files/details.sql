@@ -1,7 +1,8 @@
 -- What the page needs to make the tables of customers.sql again for any selection of its reader. A
 -- filter passes or excludes a whole span; so what counts of a span is what it had in its own last
 -- month in view: that is the customer's last month, or the span does not count there.
--- signals.sql goes before, and `span_keys` is subscription_spans with subscriptions as text.
+-- signals.sql goes before, and `span_keys` is subscription_spans with subscriptions as text and the
+-- last month in view of each.
 
 -- Rows that were never active have revenue alone, in spans without a month.
 CREATE TEMP TABLE never_active AS
@@ -19,17 +20,11 @@ SELECT *, 0 AS month_bits,
     (SELECT count(*) FROM subscription_spans) + row_number() OVER () AS span
 FROM never_active;
 
--- The last month in view of each span; unit is the same for all spans of a subscription.
+-- Unit is the same for all spans of a subscription.
 CREATE TEMP TABLE spans AS
-WITH seen AS (
-    SELECT span, max(month) AS last_month
-    FROM span_keys JOIN months ON (month_bits >> month_index) & 1 = 1
-    WHERE in_view GROUP BY span
-)
-SELECT keys.*, last_month,
-    CASE WHEN subscription IS NOT NULL
-        THEN min(span) OVER (PARTITION BY customer, product, sku, subscription) END AS unit
-FROM span_keys keys LEFT JOIN seen USING (span);
+SELECT *, CASE WHEN subscription IS NOT NULL
+    THEN min(span) OVER (PARTITION BY customer, product, sku, subscription) END AS unit
+FROM span_keys;
 
 CREATE TEMP TABLE span_rows AS
 SELECT span, unit, month, is_active, month = last_month AS is_last,
@@ -66,7 +61,8 @@ SELECT span, max(seats) AS seats FROM before WHERE unit IS NOT NULL GROUP BY spa
 UNION ALL
 SELECT span, seats FROM before WHERE unit IS NULL AND duplicate IS NOT true;
 
--- Of a subscription with several spans in a month the largest value counts: such months stay by
+-- What was billed in a month counts whatever the state of the subscription was then. Of a
+-- subscription with several spans in a month the largest value counts: such months stay by
 -- themselves, all others are one sum.
 CREATE TABLE details_amounts AS
 WITH billed AS (
@@ -92,7 +88,7 @@ CREATE TABLE details_months_of_use AS
 SELECT product, count(*) AS months FROM usage_months GROUP BY product;
 CREATE TABLE details_keys AS FROM customer_keys;
 CREATE OR REPLACE TABLE subscription_spans AS
-SELECT * REPLACE (
+SELECT * EXCLUDE (last_month) REPLACE (
     CASE WHEN subscription IS NOT NULL
         THEN dense_rank() OVER (ORDER BY subscription) END AS subscription
 )

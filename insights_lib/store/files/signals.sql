@@ -1,6 +1,6 @@
 -- Signals and renewals, and the temporary tables that customers.sql needs, too: see "Customer by
 -- customer" in docs/definitions.md. Given are the variables `as_of` and `signals`, and these tables:
---   months, current, active, added, churned  as Slice describes them
+--   months, subscriptions, current, active, added, churned  as Slice describes them
 --   active_rows                          the active rows that pass F, with all that the store keeps
 --   sold_rows                            the same in any state
 --   usage_rows                           rows of usage datasets that the product filter lets pass
@@ -127,7 +127,7 @@ FROM lines GROUP BY customer, month;
 
 CREATE TEMP TABLE signalled AS
 WITH held AS (
-    SELECT DISTINCT customer, product, month FROM active_rows CROSS JOIN bounds
+    SELECT DISTINCT customer, product, month FROM subscriptions CROSS JOIN bounds
     WHERE month BETWEEN three_before AND latest
 ),
 unused AS (

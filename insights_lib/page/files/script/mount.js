@@ -50,6 +50,19 @@ function ownAddress() {
   };
 }
 
+// Of two panels, which is nearer to the top of what is in sight.
+function nearest(one, other) {
+  const [near, far] = [one, other].map(({ panel }) => Math.abs(panel.getBoundingClientRect().top));
+  return near - far;
+}
+
+// Lets the browser show what is done, and answer the reader.
+function nextTask() {
+  return new Promise((resolve) => {
+    setTimeout(resolve);
+  });
+}
+
 class Report {
   constructor(content, address, theme) {
     this.stop = new AbortController();
@@ -153,15 +166,20 @@ class Report {
     this.sight.wait(place, call);
   }
 
-  // Draws the charts once there is something to draw them with.
-  drawWith({ make, world }) {
+  // Draws the charts once there is something to draw them with, those in sight first.
+  async drawWith({ make, world }) {
     if (this.signal.aborted) return;
     this.world = world;
     this.plotly = ownPlotly(make, world, this.id("tester"));
-    this.draw();
     const redraw = () => this.redraw();
     followWidth(this, redraw);
     followPrinter(this, this.theme, redraw);
+    for (const panel of this.panels.sort(nearest)) {
+      if (panel.stale) panel.redraw();
+      await nextTask();
+      if (this.signal.aborted) return;
+    }
+    this.draw();
   }
 
   // The report is ready when all of it shows what is selected.
