@@ -21,6 +21,8 @@ from tests.support.mailing import (
 from tests.support.rows import seats_row, write_tsv
 from tests.support.smtp_server import MailServer
 
+pytestmark = pytest.mark.slow
+
 
 def more_customers(**of_row: str) -> None:
     """Ingest an export that says more of the last month, and render again."""

@@ -17,7 +17,7 @@ from tests.support.rows import Rows, seats_row, slice_of, usage_row
 from tests.support.strategies import METRICS
 from tests.support.sweeps import sweep
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 READ = ["2024-11", "2024-12", *(f"2025-{m:02d}" for m in range(1, 7))]
 MONTHS = READ[2:]

@@ -147,6 +147,7 @@ def test_names_of_5000_characters_leave_the_layout_intact(
         assert tab.locator(".page-head").evaluate("one => one.getBoundingClientRect().height") < 260
 
 
+@pytest.mark.slow
 def test_ten_thousand_categories_are_counted_listed_and_searched(many: Path, reader: Any) -> None:
     tab = reader.open(many)
     one = card(tab, "geographical_spread")

@@ -12,7 +12,7 @@ from insights_lib.analysis.explorer import Explorer, explore
 from tests.page.test_bundle import bundled
 from tests.support.rows import fill_store, seats_row, usage_row
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
 BIG = "[data-metric=current_customers] .big"

@@ -15,7 +15,7 @@ from tests.support.processes import completed
 from tests.support.rows import fill_store, seats_row
 from tests.support.sweeps import sweep
 
-pytestmark = pytest.mark.kernels
+pytestmark = [pytest.mark.kernels, pytest.mark.slow]
 
 OPEN = """\
 from insights_lib.notebook import open_report

@@ -30,7 +30,7 @@ from tests.support.notebooks import (
 from tests.support.processes import completed, descendants, gone, has_text, running, wait_for
 from tests.support.sweeps import sweep
 
-pytestmark = pytest.mark.kernels
+pytestmark = [pytest.mark.kernels, pytest.mark.slow]
 
 # Makes a report with kernels that are not forked, and tells how many of them were started.
 ORDINARY = f"""
@@ -97,7 +97,6 @@ with open(store + ".files", "a") as files:
     assert max(counts) <= counts[0] + 3  # the event loop of one report
 
 
-@pytest.mark.slow
 def test_without_forks_ordinary_kernels_make_the_same_report(
     own_notebooks: Path, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from tests.support.processes import completed, descendants, gone, running, wait_
 from tests.support.rows import fill_store, seats_row
 from tests.support.sweeps import sweep
 
-pytestmark = pytest.mark.kernels
+pytestmark = [pytest.mark.kernels, pytest.mark.slow]
 PROGRAM = [sys.executable, "-c", "from insights_lib.cli import app; app()"]
 MONTHS = [f"2025-{m:02d}" for m in range(1, 5)]
 RANGE = "2025-02_2025-04"

@@ -28,6 +28,8 @@ from tests.support.mailing import AS_OF, insights, person
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
 from tests.support.strategies import METRICS
 
+pytestmark = pytest.mark.slow
+
 RANGE = "2025-02_2025-04"
 MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04")
 NOWHERE = "http://127.0.0.1:9/store"  # nobody listens there
