@@ -241,12 +241,11 @@ def _create_usage(
             SELECT rows.* REPLACE (keys.customer AS customer)
             FROM ({" UNION ALL ".join(sources)}) rows
             JOIN customer_keys keys ON rows.customer = key WHERE {passes};
-            CREATE TABLE usage AS
-            SELECT DISTINCT month, customer, product FROM usage_rows WHERE used;
             CREATE TEMP TABLE usage_months AS
             SELECT product, month FROM (VALUES {months or "(NULL, NULL)"}) known (product, month)
             SEMI JOIN (FROM months WHERE in_range) USING (month) WHERE {passes}"""
     )
+    database.execute(_sql("usage"))
 
 
 def _create_customers(database: duckdb.DuckDBPyConnection, spec: ReportSpec) -> None:

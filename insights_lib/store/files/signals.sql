@@ -3,7 +3,7 @@
 --   months, subscriptions, current, active, added, churned  as Slice describes them
 --   active_rows                          the active rows that pass F, with all that the store keeps
 --   sold_rows                            the same in any state
---   usage_rows                           rows of usage datasets that the product filter lets pass
+--   use                                  customer, product, month of the range, amount: u(p, m)
 --   usage_months                         product, month of the range with any row of its dataset
 --   customer_keys                        customer, key
 
@@ -51,35 +51,6 @@ SELECT l.customer, l.last_month,
 FROM listed l
 CROSS JOIN bounds
 JOIN (SELECT customer, min(month) AS first_ever FROM current GROUP BY customer) USING (customer);
-
--- u(p, m), the use of a product in a month of the range.
-CREATE TEMP VIEW counted AS
-SELECT rows.* FROM usage_rows rows JOIN usage_months USING (product, month)
-WHERE duplicate IS NOT true AND amount IS NOT NULL;
-
-CREATE TEMP TABLE use AS
-WITH by_workload AS (
-    SELECT customer, product, month, sum(amount) AS amount
-    FROM counted WHERE NOT per_subscription
-    GROUP BY customer, product, month,
-        CASE WHEN product IN ('Office 365', 'Enterprise Mobility + Security')
-            THEN coalesce(workload, '') END
-),
-by_subscription AS (
-    SELECT customer, product, month, max(amount) AS amount
-    FROM (
-        SELECT *, CASE WHEN subscription IS NULL THEN row_number() OVER () END AS own
-        FROM counted WHERE per_subscription
-    )
-    GROUP BY customer, product, month, subscription, own
-)
-SELECT customer, product, month, sum(amount) AS amount
-FROM (
-    SELECT customer, product, month, max(amount) AS amount FROM by_workload
-    GROUP BY customer, product, month
-    UNION ALL FROM by_subscription
-)
-GROUP BY customer, product, month;
 
 -- What the use of each product says: its change over the last six months of its data, whether there
 -- was any in the range and in the last two months, and the last month with any.
