@@ -76,9 +76,10 @@ def content(report: Report, rows: dict[str, Any], language: Language) -> dict[st
         rows: The rows behind it, see `rows.compact_rows`.
         language: The language of its texts.
     """
-    facts = ("partner", "partner_name", "locale", "role", "as_of", "filters", "warnings")
+    facts = ("partner", "partner_name", "locale", "role", "as_of", "filters")
+    lacks = ("absent_dimensions", "unmatched_filters")
     return {
-        **{name: report.facts[name] for name in facts},
+        **{name: report.facts[name] for name in (*facts, *lacks)},
         "texts": language.texts,
         "palettes": PALETTES,
         "declared": declarations(),

@@ -4,6 +4,7 @@ import { comparisons, growthBadge, meaningOf, netChange } from "./compared.js";
 import { element, opener, svg, tip } from "./dom.js";
 import { Grid } from "./grid.js";
 import { marked } from "./language.js";
+import { isRestated } from "./unfinished.js";
 
 const [WIDTH, HEIGHT] = [120, 36];
 const WHAT = marked("What is this?");
@@ -31,6 +32,7 @@ export function drawCards(place, tables, report) {
   const { t } = report;
   const { summary, summary_trend: trend } = tables;
   const metrics = Object.fromEntries(summary.map((row) => [row.metric, row]));
+  const settled = trend.filter(({ month }) => !isRestated(month, report.asOf)).length;
   const cards = Object.entries(MEANINGS).map(([name, meaning]) => {
     const { value } = metrics[name];
     const exact = value === null ? t("not known: there is no data for it") : t.exact(value);
@@ -45,7 +47,10 @@ export function drawCards(place, tables, report) {
       element("p", { class: "big", title: exact }, numberOf(t.short(value), open)),
       comparisons(name, tables, report),
       element("p", { class: "quiet aside" }, aside(name, metrics, report)),
-      area(trend.map((row) => row[name])),
+      area(
+        trend.map((row) => row[name]),
+        settled,
+      ),
     );
   });
   place.replaceChildren(...cards);
@@ -63,15 +68,18 @@ function aside(name, metrics, report) {
     const net = metrics.net_customers_added;
     return [`${t("Net")} ${t.exact(net.value)} `, netChange(net, t)];
   }
-  if (name !== "customers_churned") return t.month(month);
+  if (name !== "customers_churned") {
+    const change = isRestated(month, report.asOf) ? ` · ${t("not final")}` : "";
+    return t.month(month) + change;
+  }
   const last = metrics.last_month_churn;
   const open = report.opens("summary", last, "value");
   const rate = ` · ${t("churn rate")} ${t.percent(metrics.churn_rate_pct.value)}`;
   return [`${t("Last month")} `, numberOf(t.exact(last.value), open), rate];
 }
 
-// A small area from zero up; months that are not known are gaps.
-export function area(numbers) {
+// A small area from zero up; months that are not known are gaps, those that are not settled are faint.
+export function area(numbers, settled = numbers.length) {
   const top = Math.max(...numbers) || 1;
   const step = WIDTH / Math.max(numbers.length - 1, 1);
   const picture = svg("svg", {
@@ -96,6 +104,10 @@ export function area(numbers) {
     else run.push([i * step, HEIGHT - 2 - ((HEIGHT - 4) * number) / top]);
   });
   close();
+  if (settled < numbers.length) {
+    const x = Math.max(settled - 1, 0) * step;
+    picture.append(svg("rect", { x, y: 0, width: WIDTH - x, height: HEIGHT }));
+  }
   return picture;
 }
 
