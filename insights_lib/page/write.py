@@ -13,6 +13,7 @@ from typing import Any
 from insights_lib.page import assets
 from insights_lib.page.assets import PALETTES, template
 from insights_lib.page.sections import Card, Report
+from insights_lib.parameters.spec import LONGEST_RANGE
 from insights_lib.presentation.language import Language
 from insights_lib.presentation.maps import world_shapes
 from insights_lib.tables import TABLES, Kind, declarations, records
@@ -83,6 +84,7 @@ def content(report: Report, rows: dict[str, Any], language: Language) -> dict[st
         "texts": language.texts,
         "palettes": PALETTES,
         "declared": declarations(),
+        "longest_range": LONGEST_RANGE,
         "sections": [
             {
                 "name": section.name,

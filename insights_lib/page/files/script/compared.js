@@ -62,7 +62,7 @@ function line(...parts) {
 
 // The month that a level is compared with, or all months that a flow is.
 function monthsBefore(name, { t, rows, filters }) {
-  const { first, last } = filters.selection;
+  const { first, last } = filters.span;
   const start = 2 * first - last - 1;
   if (!(name in LEVELS)) return filters.monthsBeforeText;
   const known = rows[LEVELS[name]];

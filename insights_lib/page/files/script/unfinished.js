@@ -16,7 +16,7 @@ export function isRestated(month, asOf) {
 
 /* What a reader should know of the months that are chosen, as sentences. */
 export function monthNotes({ rows, filters, asOf, t }) {
-  const { first, last } = filters.selection;
+  const { first, last } = filters.span;
   const { covered, has_usage: hasUsage, months } = rows;
   const reasonOf = {
     [marked("No data on subscriptions for {items}.")]: (m) => !covered[m],
@@ -49,7 +49,7 @@ function runs(months, reasonOf) {
  * columns that may still change; and beside it `unfinished`, {text, kind} of each run of them. */
 export function withUnfinished(chart, name, { rows, filters, asOf, t, figures }) {
   if (!chart.months?.length) return { ...chart, unfinished: [] };
-  const { first, last } = filters.selection;
+  const { first, last } = filters.span;
   const months = rows.months.slice(first, last + 1);
   const columns = chart.plots.flatMap(({ data }) => data.filter(({ type }) => type === "bar"));
   const why = (month, i) => {
@@ -89,7 +89,7 @@ export function unfinishedList(unfinished) {
 
 /* Why a chart has nothing to show, as far as months and filters tell; null if they do not. */
 export function whyNothing(name, { rows, filters, tables, t }) {
-  const { first, last } = filters.selection;
+  const { first, last } = filters.span;
   const isIn = (flags) => flags.slice(first, last + 1).some(Boolean);
   if (!isIn(rows.covered)) return t("There is no data on subscriptions for these months.");
   if (filters.used.length && hasNobody(tables)) return t("No customer passes the filters.");
