@@ -173,9 +173,10 @@ def subscription_rows(
 def spelt(rows: list[SubscriptionRow], months: list[str]) -> list[SubscriptionRow]:
     """Spelling and absent dimension: one spelling of each value, that of most rows of the months.
 
-    A dimension that no export of the months has is None in every row.
+    A dimension that no export of the months has is None in every row. Earlier rows
+    are spelt alike.
     """
-    read = [row for row in rows if row.month in {previous(months[0]), *months}]
+    read = [row for row in rows if row.month <= months[-1]]
     inside = [row for row in read if row.month in months]
     for dimension in DIMENSIONS:
         absent = inside != [] and all(row.values[dimension] is None for row in inside)

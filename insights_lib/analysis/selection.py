@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from insights_lib.errors import ParameterError
-from insights_lib.parameters.spec import Filters, ReportSpec
+from insights_lib.parameters.spec import DateRange, Filters, ReportSpec
 from insights_lib.parameters.validation import unknown
 from insights_lib.store.choices import nearest
 from insights_lib.tables import FACETS
@@ -20,17 +20,20 @@ class Choices:
 
     Attributes:
         values: The values of each facet.
-        months: The months of the report, as `2025-01`.
+        months: The months of the report and all before them that can be chosen, as `2025-01`.
+        first: The first month of the report.
     """
 
     values: Mapping[str, tuple[str, ...]]
     months: tuple[str, ...]
+    first: str
 
     @classmethod
     def of(cls, rows: Mapping[str, Any]) -> "Choices":
         """What can be chosen of packed rows; see `page.rows.compact_rows`."""
         values = {facet: tuple(rows["values"][facet]) for facet in FACETS}
-        return cls(values, tuple(rows["months"][rows["first"] :]))
+        # The first one is there to tell who came in the second.
+        return cls(values, tuple(rows["months"][1:]), rows["months"][rows["first"]])
 
     def checked(self, selection: object) -> Selection:
         """A selection in its full form: lists of values as the data spell them, and both months.
@@ -39,10 +42,11 @@ class Choices:
             selection: Values by facet, one or several, and perhaps `from` and `to`.
 
         Returns:
-            The facets that have values, with these; the months unless they are all.
+            The facets that have values, with these; the months unless they are the report's own.
 
         Raises:
-            ParameterError: A name, a value or a month is not one of the report's.
+            ParameterError: A name, a value or a month is not one of the report's, or there are more
+                months than a report can have.
 
         Example:
             >>> choices.checked({"product": "azure", "from": "2025-10"})
@@ -75,14 +79,17 @@ class Choices:
         )
 
     def _range(self, selection: Mapping[str, Any]) -> Selection:
-        whole = self.months[0], self.months[-1]
+        whole = self.first, self.months[-1]
         first, last = (
             self._month(name, selection.get(name) or otherwise)
             for name, otherwise in zip(_MONTHS, whole, strict=True)
         )
         if first > last:
             raise ParameterError(f"selection: from {first} is after to {last}; swap the months.")
-        return {} if (first, last) == whole else {"from": first, "to": last}
+        if (first, last) == whole:
+            return {}
+        DateRange.parse(f"{first}_{last}")  # which refuses more months than a report can have
+        return {"from": first, "to": last}
 
     def _month(self, name: str, month: object) -> str:
         if month not in self.months:

@@ -12,6 +12,7 @@ import pandas as pd
 from insights_lib.exports.countries import country_codes
 from insights_lib.exports.datasets import DIMENSION_COLUMNS
 from insights_lib.page.people import compact_people, differences
+from insights_lib.parameters.spec import DateRange
 from insights_lib.store.slice import Slice
 
 # The months of a row are bits; browsers compute with 32 of them at a time. Each window shares
@@ -24,13 +25,14 @@ def compact_rows(data: Slice) -> dict[str, Any]:
 
     Returns:
         `months`: those that were read, as `2025-01`, and `first`, where the range begins;
-        `covered`, `has_usage` and `has_ids` of each, 0 or 1; `values`: the texts of each dimension,
-        in the order of their UTF-8 bytes, none of an absent one; `countries`: the country code of
-        each market, or empty; `patterns`: sets of months as 32-bit windows, bit 0 of window k is
-        month 31k; `rows`: customer and subscription (as differences from the row before;
-        subscription 0 is unknown), a code for each dimension that is not absent, and `pattern`, the
-        code of its set of months; `usage`: customer (differences), product, pattern; `people`, for
-        executive report viewers alone: see `people.compact_people`.
+        `covered`, `has_usage` and `has_ids` of each, 0 or 1; `lacking`: of dimensions that the
+        exports of some months do not have, 1 for each of these months and 0 for others; `values`:
+        the texts of each dimension, in the order of their UTF-8 bytes, none of an absent one;
+        `countries`: the country code of each market, or empty; `patterns`: sets of months as 32-bit
+        windows, bit 0 of window k is month 31k; `rows`: customer and subscription (as differences
+        from the row before; subscription 0 is unknown), a code for each dimension that is not
+        absent, and `pattern`, the code of its set of months; `usage`: customer (differences),
+        product, pattern; `people`, for executive report viewers alone: see `compact_people`.
     """
     windows = range(0, max(len(data.query("FROM months")) - 1, 1), WINDOW)
     rows = data.query(
@@ -45,7 +47,7 @@ def compact_rows(data: Slice) -> dict[str, Any]:
     rows, usage, number = _renumbered(rows, usage)
     present = [name for name in DIMENSION_COLUMNS if name in rows]
     packed = {
-        **_months(data),
+        **_months(data, present),
         "values": values,
         "countries": country_codes(values["customer_market"]),
         "patterns": patterns,
@@ -65,7 +67,7 @@ def compact_rows(data: Slice) -> dict[str, Any]:
     return packed
 
 
-def _months(data: Slice) -> dict[str, Any]:
+def _months(data: Slice, dimensions: list[str]) -> dict[str, Any]:
     months = data.query(
         "SELECT * REPLACE (strftime(month, '%Y-%m') AS month) FROM months ORDER BY month_index"
     )
@@ -74,7 +76,15 @@ def _months(data: Slice) -> dict[str, Any]:
         "months": months["month"].tolist(),
         "first": int(months["in_range"].argmax()),
         **{flag: months[flag].astype(int).tolist() for flag in flags},
+        "lacking": _lacking(data, months["month"].tolist(), dimensions),
     }
+
+
+def _lacking(data: Slice, months: list[str], dimensions: list[str]) -> dict[str, list[int]]:
+    ranges = [DateRange.parse(f"{month}_{month}") for month in months]
+    absent = [data.parts.absent_dimensions(month) for month in ranges]
+    flags = {name: [int(name in names) for names in absent] for name in dimensions}
+    return {name: of_months for name, of_months in flags.items() if any(of_months)}
 
 
 def _encoded(rows: pd.DataFrame, usage: pd.DataFrame, products: list[str]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from typing import Any
 from insights_lib.page import assets
 from insights_lib.page.assets import PALETTES, template
 from insights_lib.page.sections import Card, Report
+from insights_lib.parameters.spec import LONGEST_RANGE
 from insights_lib.presentation.language import Language
 from insights_lib.presentation.maps import world_shapes
 from insights_lib.tables import TABLES, Kind, declarations, records
@@ -76,12 +77,14 @@ def content(report: Report, rows: dict[str, Any], language: Language) -> dict[st
         rows: The rows behind it, see `rows.compact_rows`.
         language: The language of its texts.
     """
-    facts = ("partner", "partner_name", "locale", "role", "as_of", "filters", "warnings")
+    facts = ("partner", "partner_name", "locale", "role", "as_of", "filters")
+    lacks = ("absent_dimensions", "unmatched_filters")
     return {
-        **{name: report.facts[name] for name in facts},
+        **{name: report.facts[name] for name in (*facts, *lacks)},
         "texts": language.texts,
         "palettes": PALETTES,
         "declared": declarations(),
+        "longest_range": LONGEST_RANGE,
         "sections": [
             {
                 "name": section.name,

@@ -22,7 +22,7 @@ from insights_lib.exports.datasets import (
 )
 from insights_lib.parameters.spec import DateRange, Filters, ReportSpec, month_after
 from insights_lib.store.kept import SUBSCRIPTION_COLUMNS, USAGE_COLUMNS
-from insights_lib.store.partners import PartnerParts, partner_parts
+from insights_lib.store.partners import MOST_MONTHS, PartnerParts, partner_parts
 from insights_lib.store.parts import Part, rows_of
 from insights_lib.store.remote import at_hand
 from insights_lib.store.spelling import respelt
@@ -38,10 +38,9 @@ class Slice:
     The database holds, with customers and subscriptions as numbers that mean nothing outside it:
 
     - `months`: month, month_index (from 0), in_range, in_view (the range and the month before it),
-      covered (the partner has subscription rows),
-      has_usage (covered, and it has rows of a usage dataset), has_ids (covered, with subscription
-      ids), has_flows (covered like the month before it); one row per month from the first that
-      was read to the last of the range, and all of it before any filter.
+      covered (the partner has subscription rows), has_usage (covered, and it has rows of a usage
+      dataset), has_ids (covered, with subscription ids), has_flows (covered like the month before
+      it); all before any filter, from the month before the first with data to the last asked for.
     - `subscription_spans`: customer, subscription and the dimensions of the active rows that pass
       the filters, and in which months there is such a row: bit `month_index` of `month_bits`. A
       missing dimension value is `Unknown`; an absent dimension is null in every row. Values that
@@ -165,7 +164,10 @@ def _create_months(
         "has_ids": {part.month for part in subscriptions if part.subscription_ids},
         "has_flows": {month for month in covered if month_after(month, -1) in covered},
     }
-    first = min({date_range.month_before, *(part.month for part in (*subscriptions, *usage))})
+    # From the month before the first with data: a reader of the page can choose that one, too.
+    earliest = min((part.month for part in (*subscriptions, *usage)), default=date_range.first)
+    before = max(month_after(earliest, -1), month_after(date_range.last, 1 - MOST_MONTHS))
+    first = min(date_range.month_before, before)
     months = pd.DataFrame({"month": DateRange(first=first, last=date_range.last).months()})
     months["month_index"] = range(len(months))
     months["in_range"] = months["month"] >= date_range.first

@@ -9,14 +9,15 @@ from insights_lib.errors import ParameterError
 from insights_lib.parameters.spec import report_spec
 from insights_lib.tables import FACETS
 
-MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04")
+FIRST = "2025-01"  # of the report's own months
+MONTHS = ("2024-11", "2024-12", "2025-01", "2025-02", "2025-03", "2025-04")
 VALUES = {
     **dict.fromkeys(FACETS, ()),
     "product": ("Azure", "Office 365", "Power BI"),
     "customer_market": ("Åland", "Norway", "Sweden"),
     "sales_channel": tuple(f"Channel {n}" for n in range(9)),
 }
-CHOICES = Choices(VALUES, MONTHS)
+CHOICES = Choices(VALUES, MONTHS, FIRST)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,7 @@ CHOICES = Choices(VALUES, MONTHS)
         ({"from": "2025-02"}, {"from": "2025-02", "to": "2025-04"}),
         ({"to": "2025-01"}, {"from": "2025-01", "to": "2025-01"}),
         ({"from": "2025-01", "to": "2025-04"}, {}),
+        ({"from": "2024-11"}, {"from": "2024-11", "to": "2025-04"}),
         ({"to": None, "product": "Power BI"}, {"product": ["Power BI"]}),
     ],
 )
@@ -52,8 +54,8 @@ def test_a_selection_takes_its_full_form(given: Any, full: Any) -> None:
         ({"product": 365}, "product takes a text or a list of texts."),
         ({"product": [365]}, "product takes a text or a list of texts."),
         (
-            {"from": "2024-12"},
-            "from '2024-12' is no month of the report, which has 2025-01 to 2025-04",
+            {"from": "2024-10"},
+            "from '2024-10' is no month of the report, which has 2024-11 to 2025-04",
         ),
         ({"from": 202502}, "from 202502 is no month"),
         (
@@ -69,6 +71,14 @@ def test_a_wrong_selection_is_answered_in_a_sentence(given: Any, sentence: str) 
         CHOICES.checked(given)
     assert sentence in str(error.value)
     assert len(str(error.value)) < 300
+
+
+def test_more_months_than_a_report_can_have_are_refused() -> None:
+    months = tuple(f"{year}-{m:02d}" for year in range(2018, 2025) for m in range(1, 13))
+    choices = Choices(VALUES, months, "2024-01")
+    assert choices.checked({"from": "2020-01"}) == {"from": "2020-01", "to": "2024-12"}
+    with pytest.raises(ParameterError, match="holds more than 60 months"):
+        choices.checked({"from": "2019-12"})
 
 
 def test_what_is_selected_is_a_report_of_its_own() -> None:

@@ -197,11 +197,11 @@ def test_the_page_counts_customers_like_a_run_with_the_same_filters(
 ) -> None:
     if not raw["SeatsSubscriptionsAndRevenue"]:
         return
-    months = month_span(asked.last, asked.first)
-    first, last = sorted(months[end % len(months)] for end in ends)
     with TemporaryDirectory() as folder:
         store = store_of(raw, Path(folder))
         whole = opened(store, asked, {}, asked.first, asked.last)
+        months = whole.query("SELECT strftime(month, '%Y-%m') AS m FROM months ORDER BY 1")["m"][1:]
+        first, last = sorted(months.iloc[end % len(months)] for end in ends)
         absent = (
             *whole.absent_dimensions,
             *opened(store, asked, {}, first, last).absent_dimensions,
@@ -227,6 +227,41 @@ def test_a_partner_with_a_bit_of_everything_is_counted_like_a_run(
     assert_part(counter, store, asked, both, (MONTHS[8], MONTHS[-4]))
     assert_part(counter, store, asked, {}, (MONTHS[-3], MONTHS[-3]))
     assert_part(counter, store, asked, {}, (MONTHS[-5], MONTHS[-5]))
+
+
+def test_who_left_before_the_report_has_a_name_there(tmp_path: Path, counter: PageCounter) -> None:
+    rows = [
+        seats_row("2024-03", "1", CustomerName="Early", TotalSoldSeats="9"),
+        seats_row("2024-04", "1", CustomerName="Later", TotalSoldSeats="9"),
+        *(seats_row(month, "2", TotalSoldSeats="5") for month in month_span("2024-12", "2024-03")),
+    ]
+    store = fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": rows})
+    counter.open(slice_of(store, "2024-10_2024-12"))
+    own = counter.count({}, "2024-10", "2024-12")["customers"]
+    assert [row["customer_name"] for row in own] == ["Name of 2"]
+    before = counter.count({}, "2024-03", "2024-06")["customers"]
+    told = [(row["customer_name"], row["status"], row["seats"]) for row in before]
+    # Seats are those of the report's own months, in which the other has none.
+    assert told == [("Name of 2", "existing", 5), ("Later", "churned", None)]
+
+
+def test_a_dimension_counts_in_the_months_whose_exports_have_it(
+    tmp_path: Path, counter: PageCounter
+) -> None:
+    for month in ("2024-01", "2024-02", "2024-03"):
+        row = seats_row(month, "1")
+        if month == "2024-01":
+            del row["SalesChannel"], row["SKU"]
+        ingest_file(write_tsv(tmp_path / f"{month}.tsv", [row]), tmp_path / "store")
+    counter.open(slice_of(tmp_path / "store", "2024-03_2024-03"))
+    for first, last in (("2024-01", "2024-01"), ("2024-01", "2024-02"), ("2024-02", "2024-02")):
+        data = slice_of(tmp_path / "store", f"{first}_{last}")
+        counted = counter.count({}, first, last)
+        names = ("products", "distribution", "distribution_trend", "summary_products")
+        assert_same(counted, data, names)
+        joined = ("sales_channel", "skus", "products")
+        (own,), (other,) = counted["customers"], table("customers", data)
+        assert [own[name] for name in joined] == [other[name] for name in joined]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from insights_lib.page.sections import Card, Report, Section, read_report
 from insights_lib.page.write import write_page
 from insights_lib.presentation.offline import BUNDLED_TRACES
 from insights_lib.tables import TABLES, Table
-from tests.support.browser import SCREENSHOTS, card, drawn, report_of
+from tests.support.browser import SCREENSHOTS, card, drawn, ready, report_of
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
 
 pytestmark = pytest.mark.browser
@@ -108,13 +108,12 @@ def test_the_cards_show_the_numbers_of_the_tables(plain: Path, reader: Any) -> N
     big = tab.locator("[data-metric=current_customers] .big")
     assert big.inner_text() == f"2{SPACE}tn"
     assert big.get_attribute("title") == f"2{SPACE}000"
-    growth, change = tab.locator("[data-metric=current_customers] .growth").all()
-    assert growth.inner_text() == f"▲ +100,0{SPACE}%"
+    growth, change = tab.locator("[data-metric=current_customers] .versus p").all_inner_texts()
+    assert growth == f"▲ +100,0{SPACE}% tillväxt"
     # Nothing is known of the six months before.
-    assert change.inner_text() == "–"
-    assert change.get_attribute("title").startswith("Förändringen går inte att ange")
+    assert change == "inga data för dec. 2024"
     versus = tab.locator("[data-metric=customers_added] .versus").inner_text()
-    assert versus == "– mot juli–dec. 2024"
+    assert versus == "inga fullständiga data för juli–dec. 2024"
 
 
 def test_a_flow_is_compared_with_the_period_before(tmp_path: Path, reader: Any) -> None:
@@ -129,11 +128,20 @@ def test_a_flow_is_compared_with_the_period_before(tmp_path: Path, reader: Any) 
     seats = [seats_row(month, str(n)) for month, numbers in held.items() for n in numbers]
     tab = reader.open(report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats}))
     churned = tab.locator("[data-metric=customers_churned]")
-    assert churned.locator(".versus .growth.bad").inner_text() == f"▲ +200.0{SPACE}%"
+    assert churned.locator(".versus .growth.bad").inner_text() == f"▲ +200.0{SPACE}% worse"
     assert churned.locator(".versus").inner_text().endswith("vs Jul – Dec 2024")
-    current = tab.locator("[data-metric=current_customers] .growth").all_inner_texts()
+    current = tab.locator("[data-metric=current_customers] .versus p").all_inner_texts()
     # From 5 in January, and from 5 in December.
-    assert current == [f"▼ \N{MINUS SIGN}60.0{SPACE}%", f"▼ \N{MINUS SIGN}60.0{SPACE}%"]
+    fall = f"▼ \N{MINUS SIGN}60.0{SPACE}%"
+    assert current == [f"{fall} growth", f"{fall} vs Dec 2024"]
+    # One month in which nobody came, after one in which four did; then one after such a month.
+    for month, added in (("2025-01", f"▼ \N{MINUS SIGN}100.0{SPACE}% "), ("2025-02", "0 in ")):
+        tab.goto(tab.url.partition("#")[0] + f"#from={month}&to={month}")
+        ready(tab)
+        told = tab.locator("[data-metric=customers_added] .versus").inner_text()
+        assert told.startswith(added)
+        told = tab.locator("[data-metric=current_customers] .versus p").first.inner_text()
+        assert told == "growth needs two months"
 
 
 def test_fewer_customers_are_bad_news(tmp_path: Path, reader: Any) -> None:

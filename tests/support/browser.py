@@ -29,13 +29,14 @@ def report_of(
     locale: str = "en",
     filters: Any = (),
     role: str = "executive_report_viewer",
+    as_of: date = date(2025, 8, 1),
 ) -> Path:
     """Render partner `1` for the first half of 2025 and return the report's folder."""
     store = fill_store(folder, datasets)
     spec = ReportSpec(
         partner="1",
         date_range="2025-01_2025-06",
-        as_of=date(2025, 8, 1),
+        as_of=as_of,
         locale=locale,
         filters=list(filters),
         role=role,

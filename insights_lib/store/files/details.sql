@@ -38,6 +38,17 @@ WHERE month >= least(month_before, three_before);
 CREATE TABLE details_names AS
 SELECT span, min(customer_name) AS name
 FROM span_rows WHERE is_active AND is_last GROUP BY span HAVING name IS NOT NULL;
+-- A reader can choose months before those in view: of spans that end there, the last name.
+INSERT INTO details_names
+WITH ended AS (
+    SELECT keys.* EXCLUDE last_month, max(month) AS last_month
+    FROM spans keys JOIN months ON (month_bits >> month_index) & 1 = 1
+    WHERE last_month IS NULL GROUP BY ALL
+)
+SELECT span, min(nullif(rows.customer_name, 'Unknown')) AS name
+FROM active_rows rows JOIN ended keys ON month = last_month AND rows.customer = keys.customer
+    AND rows.subscription IS NOT DISTINCT FROM keys.subscription AND $same_dimensions
+GROUP BY span HAVING name IS NOT NULL;
 
 -- As the lines of signals.sql, but one for each span.
 CREATE TABLE details_lines AS

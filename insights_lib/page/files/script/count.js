@@ -1,12 +1,14 @@
 // Counts the rows of the page by month, as docs/definitions.md defines the sets: rows and a selection
 // in, tallies of customers out. tables.js makes the tables of the report of them.
 
+import { lackingIn } from "./rows.js";
 import { bitsWhere, hasFlows, usedIn, WINDOW } from "./sets.js";
 
 // How many there are of each key in each month: the keys are codes, the months their numbers. Until it
 // is summed up it holds differences from month to month, because most stay for many months.
 class Tally {
   constructor(keys, months) {
+    this.keys = keys;
     this.months = months + 1; // the last one takes who leaves after the last month
     this.numbers = new Int32Array(keys * this.months);
   }
@@ -68,7 +70,7 @@ class MonthBits {
  * sets is what openSets gives, first and last are the months of the selection. The series are counted
  * from the month before the period before it, the rest from the month before it. */
 export function countMonths(sets, { first, last }) {
-  const { rows } = sets;
+  const rows = withoutLacking(sets.rows, { first, last });
   const months = rows.months.length;
   const tallies = [];
   const tally = (keys) => {
@@ -95,10 +97,23 @@ export function countMonths(sets, { first, last }) {
   rows.windows.forEach((_, window) => {
     const masks = masksOf(rows, window, { before, first, last });
     if (!masks.series) return;
-    countWindow(sets, { window, masks, counted });
+    countWindow({ ...sets, rows }, { window, masks, counted });
   });
   for (const one of tallies) one.sumUp();
   return counted;
+}
+
+// The rows without dimensions that the exports of the months do not have: there nothing has a value.
+function withoutLacking(rows, months) {
+  const lacking = lackingIn(rows, months);
+  if (!lacking.length) return rows;
+  const isTold = (name) => !lacking.includes(name);
+  const plans = { pairs: [], codes: new Int32Array() };
+  return {
+    ...rows,
+    dimensions: rows.dimensions.filter(isTold),
+    plans: ["product", "sku"].every(isTold) ? rows.plans : plans,
+  };
 }
 
 // The months of a window in which something is counted. Those of `rows` include the month before the

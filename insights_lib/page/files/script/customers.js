@@ -4,6 +4,7 @@
 
 import { byCodePoint, larger, orNull, plus } from "./columns.js";
 import { dayText } from "./people.js";
+import { lackingIn } from "./rows.js";
 import { holds, isAdded, isChurned, isCurrent, lastKnown } from "./sets.js";
 import { signalNames, valuesOf } from "./signals.js";
 
@@ -45,7 +46,7 @@ function listing({ sets, selection }, number) {
       customer: people.keys[number],
       customer_name: nameText(people, name),
       ...stayOf(sets, selection, { number, month, isLost }),
-      ...heldOf(sets, held),
+      ...heldOf(sets, held, lackingIn(sets.rows, selection)),
       subscriptions: latest && hasIds[latest] ? idsOf(sets.rows, held).size : null,
       ...ownOf(sets, number),
     },
@@ -114,9 +115,10 @@ function stayOf(sets, { first, last }, { number, month, isLost }) {
 }
 
 // The values that rows have, joined.
-function heldOf(sets, held) {
+function heldOf(sets, held, lacking) {
   const { codes, values } = sets.rows;
-  const joined = (dimension) => joinedValues(codes[dimension], values[dimension], held);
+  const joined = (dimension) =>
+    lacking.includes(dimension) ? null : joinedValues(codes[dimension], values[dimension], held);
   return {
     customer_market: joined("customer_market"),
     customer_segment: joined("customer_segment"),

@@ -128,6 +128,27 @@ export class Figures {
     };
   }
 
+  // The columns of some months as such that may still change.
+  hatched(trace, isHatched) {
+    if (trace.type !== "bar" || !isHatched.some(Boolean)) return trace;
+    const shape = isHatched.map((hatched) => (hatched ? "/" : ""));
+    const pattern = { shape, size: 6, solidity: 0.45, fgcolor: trace.marker.color };
+    return { ...trace, marker: { ...trace.marker, pattern: { ...pattern, fillmode: "replace" } } };
+  }
+
+  // What stands in a chart by month in place of a column that is not known.
+  band(i) {
+    return {
+      type: "rect",
+      layer: "below",
+      yref: "paper",
+      ...{ x0: i - 0.5, x1: i + 0.5, y0: 0, y1: 1 },
+      fillcolor: this.color("hairline"),
+      opacity: 0.5,
+      line: { width: 0 },
+    };
+  }
+
   // A number that the hover of each month tells, and that is not drawn.
   monthNote(months, counts, name) {
     return {

@@ -3,20 +3,20 @@
 
 import { button, cut, element, focused } from "./dom.js";
 import { monthAfter } from "./marks.js";
-import { FacetMenu, RangeMenu } from "./menus.js";
+import { FacetMenu } from "./menus.js";
+import { ordered, RangeMenu } from "./range.js";
 import { codesOf, valuesSeen } from "./rows.js";
 
 export class Filters {
   /* address keeps what is chosen, see mount.js; changed is called whenever the reader has chosen
    * something. */
-  constructor({ t, declared }, rows, address, changed) {
-    Object.assign(this, { t, rows, address, changed });
+  constructor({ t, declared, content }, rows, address, changed) {
+    Object.assign(this, { t, rows, address, changed, longest: content.longest_range });
     this.facets = declared.facets;
     this.plurals = declared.plurals;
-    this.options = Object.fromEntries(
-      this.facets.map((facet) => [facet, valuesSeen(rows, facet).sort(t.compare)]),
-    );
-    this.months = rows.months.slice(rows.first);
+    // Months that can be chosen; the one before them is there, too. The report has its own.
+    this.months = rows.months.slice(1);
+    this.own = { from: rows.months[rows.first], to: rows.months.at(-1) };
     this.bar = element("div", { class: "filters" });
     this.chips = element("ul", { class: "chips applied", "aria-label": t("Applied filters") });
     this.read();
@@ -35,11 +35,16 @@ export class Filters {
     return this.facets.filter((facet) => this.chosen[facet].length);
   }
 
+  // The chosen months, as positions among those of the rows.
+  get span() {
+    const { months } = this.rows;
+    return { first: months.indexOf(this.from), last: months.indexOf(this.to) };
+  }
+
   // What count.js counts.
   get selection() {
     return {
-      first: this.rows.months.indexOf(this.from),
-      last: this.rows.months.indexOf(this.to),
+      ...this.span,
       facets: Object.fromEntries(
         this.used.map((facet) => [facet, codesOf(this.rows, facet, this.chosen[facet])]),
       ),
@@ -47,7 +52,7 @@ export class Filters {
   }
 
   get whole() {
-    return this.from === this.months[0] && this.to === this.months.at(-1);
+    return this.from === this.own.from && this.to === this.own.to;
   }
 
   get any() {
@@ -98,14 +103,26 @@ export class Filters {
         ],
       ]),
     );
-    const place = (name, otherwise) => {
-      const at = this.months.indexOf(asked.get(name));
-      return at < 0 ? otherwise : at;
-    };
-    const first = place("from", 0);
-    const last = place("to", this.months.length - 1);
-    this.from = this.months[Math.min(first, last)];
-    this.to = this.months[Math.max(first, last)];
+    const known = (month) => (this.months.includes(month) ? month : null);
+    const [from, to] = [known(asked.get("from")), known(asked.get("to"))];
+    // A month alone goes with the end of the report's own range, or with itself beyond that.
+    const { own } = this;
+    const end = to ?? own.to;
+    const start = from ?? (end < own.from ? end : own.from);
+    const [first, last] = [start, end].sort();
+    const range = ordered({ from: first, to: last }, this.longest, "to");
+    Object.assign(this, { from: range.from, to: range.to });
+    this.offer();
+  }
+
+  // The values that the menus offer: those of the months from the earliest that is shown on.
+  offer() {
+    const since = Math.min(this.rows.first, this.span.first);
+    if (since === this.since) return;
+    this.since = since;
+    this.options = Object.fromEntries(
+      this.facets.map((facet) => [facet, valuesSeen(this.rows, facet, since).sort(this.t.compare)]),
+    );
   }
 
   // A text as the filter offers it, whatever its case.
@@ -127,6 +144,7 @@ export class Filters {
   }
 
   apply() {
+    this.offer();
     this.drawChips();
     for (const menu of this.menus) menu.update();
     this.range.update();
@@ -145,7 +163,7 @@ export class Filters {
 
   clear() {
     const chosen = Object.fromEntries(this.facets.map((facet) => [facet, []]));
-    this.choose({ chosen, from: this.months[0], to: this.months.at(-1) });
+    this.choose({ chosen, ...this.own });
   }
 
   draw() {
@@ -163,7 +181,7 @@ export class Filters {
       this.chip(this.chipText(facet), chosen[facet].join(", "), () => this.chooseFacet(facet, [])),
     );
     if (!this.whole) {
-      const clear = () => this.choose({ from: this.months[0], to: this.months.at(-1) });
+      const clear = () => this.choose(this.own);
       made.unshift(this.chip(this.monthsText, this.monthsText, clear));
     }
     if (made.length) {

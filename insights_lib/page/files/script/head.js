@@ -1,6 +1,7 @@
 // What stands above the cards: whose report this is, its months, its filters, and its sections.
 
 import { button, cut, element } from "./dom.js";
+import { monthNotes } from "./unfinished.js";
 
 export class Head {
   /* sections are the elements of the content's sections, in the same order. */
@@ -10,7 +11,7 @@ export class Head {
     this.months = element("strong", { class: "months" });
     this.asOf = element("p", { class: "quiet as-of" });
     this.found = element("p", { class: "quiet found", role: "status" });
-    this.unmatched = element("ul", { class: "notes unmatched" });
+    this.notes = element("ul", { class: "notes" });
     const all = button(t("Download all (Excel)"), () => report.downloadAll());
     this.parts = [
       element(
@@ -37,15 +38,21 @@ export class Head {
   }
 
   filterParts() {
-    const { content, filters } = this.report;
-    const warnings = content.warnings.map((text) => element("li", {}, text));
+    const { filters } = this.report;
+    return [this.outerFilters(), filters.bar, filters.chips, this.found, this.notes];
+  }
+
+  // What a reader should know of the months and filters that are chosen, and of the exports.
+  noteTexts() {
+    const { content, filters, t } = this.report;
+    const { absent_dimensions: absent, unmatched_filters: unmatched } = content;
+    const items = absent.map(t.nameOf).join(", ");
+    const columns = t("No export of these months has a column for: {items}.", { items });
     return [
-      this.outerFilters(),
-      filters.bar,
-      filters.chips,
-      this.found,
-      element("ul", { class: "notes" }, warnings),
-      this.unmatched,
+      ...monthNotes(this.report),
+      ...(items ? [columns] : []),
+      ...unmatched.map((text) => t("No subscription matches the filter {text}.", { text })),
+      ...filters.unmatched,
     ];
   }
 
@@ -88,6 +95,6 @@ export class Head {
     this.found.textContent = filters.any
       ? t("Current customers selected: {count}", { count: t.exact(current.value) })
       : "";
-    this.unmatched.replaceChildren(...filters.unmatched.map((text) => element("li", {}, text)));
+    this.notes.replaceChildren(...this.noteTexts().map((text) => element("li", {}, text)));
   }
 }

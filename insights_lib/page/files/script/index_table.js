@@ -1,8 +1,9 @@
 // The table of all partners: sorted, searched, and filtered by what needs attention.
 
+import { badge, growthBadge } from "./compared.js";
 import { button, dataText, element } from "./dom.js";
 import { CHOICES, METRICS } from "./index_rows.js";
-import { area, badge, growthBadge } from "./kpis.js";
+import { area } from "./kpis.js";
 import { marked } from "./language.js";
 
 // What rows are sorted by: a name for the reader, and whether the largest come first.

@@ -1,8 +1,10 @@
 // The summary: the key figures as cards, and the products with their growth and trend.
 
+import { comparisons, growthBadge, meaningOf, netChange } from "./compared.js";
 import { element, opener, svg, tip } from "./dom.js";
 import { Grid } from "./grid.js";
-import { marked, UNKNOWN } from "./language.js";
+import { marked } from "./language.js";
+import { isRestated } from "./unfinished.js";
 
 const [WIDTH, HEIGHT] = [120, 36];
 const WHAT = marked("What is this?");
@@ -10,7 +12,7 @@ const WHAT = marked("What is this?");
 // What each card counts, for its info tip.
 const MEANINGS = {
   current_customers: marked(
-    "Customers with at least one active subscription in the last month with data. Growth compares that month with the first one of the range.",
+    "Customers with at least one active subscription in the last month with data.",
   ),
   active_customers: marked(
     "Current customers who used a product in the month. Usage data arrives about a month late, so this month can be an earlier one.",
@@ -22,28 +24,33 @@ const MEANINGS = {
     "Customers who were current in a month and not in the month before, added up over the range. One who returns is added again. Net is added less churned.",
   ),
   customers_churned: marked(
-    "Customers who were current in the month before and no longer are, added up over the range. The churn rate is their part of the customers before the range; growth upwards is bad.",
+    "Customers who were current in the month before and no longer are, added up over the range. The churn rate is their part of the customers before the range; more of it is worse.",
   ),
 };
 
-const FLOWS = new Set(["customers_added", "customers_churned"]);
-
-export function drawCards(place, { summary, summary_trend: trend }, report) {
+export function drawCards(place, tables, report) {
   const { t } = report;
+  const { summary, summary_trend: trend } = tables;
   const metrics = Object.fromEntries(summary.map((row) => [row.metric, row]));
+  const settled = trend.filter(({ month }) => !isRestated(month, report.asOf)).length;
   const cards = Object.entries(MEANINGS).map(([name, meaning]) => {
     const { value } = metrics[name];
     const exact = value === null ? t("not known: there is no data for it") : t.exact(value);
     const head = { class: "card-head" };
+    const told = [meaning, meaningOf(name)].map((text) => element("p", {}, t(text)));
+    const about = tip(t(WHAT), told);
     const open = report.opens("summary", metrics[name], "value");
     return element(
       "article",
       { class: "card kpi", "data-metric": name },
-      element("header", head, element("h3", {}, t.nameOf(name)), tip(t(WHAT), t(meaning))),
+      element("header", head, element("h3", {}, t.nameOf(name)), about),
       element("p", { class: "big", title: exact }, numberOf(t.short(value), open)),
-      comparisons(name, metrics, report),
+      comparisons(name, tables, report),
       element("p", { class: "quiet aside" }, aside(name, metrics, report)),
-      area(trend.map((row) => row[name])),
+      area(
+        trend.map((row) => row[name]),
+        settled,
+      ),
     );
   });
   place.replaceChildren(...cards);
@@ -53,68 +60,26 @@ function numberOf(text, open) {
   return open ? opener(text, open) : text;
 }
 
-// Of a level its growth over the range and its change against the period before, of a flow the
-// latter alone.
-function comparisons(name, metrics, { t, filters }) {
-  const { growth_pct, change_pct } = metrics[name];
-  const upIsBad = name === "customers_churned";
-  const before = t("vs {months}", { months: filters.monthsBeforeText });
-  const change = [changeBadge(change_pct, { t, filters, upIsBad }), " ", quiet(before)];
-  if (FLOWS.has(name)) return element("p", { class: "versus" }, change);
-  const growth = [growthBadge(growth_pct, t), " ", quiet(t("in the range"))];
-  return element("div", { class: "versus" }, element("p", {}, growth), element("p", {}, change));
-}
-
-function quiet(text) {
-  return element("span", { class: "quiet" }, text);
-}
-
-function changeBadge(change, { t, filters, upIsBad }) {
-  if (change !== null) return badge(change, t, upIsBad);
-  const months = filters.monthsBeforeText;
-  return unknown(
-    t("Change cannot be known: there is no number above zero for all of {months}", { months }),
-  );
-}
-
 function aside(name, metrics, report) {
-  const { t, filters } = report;
+  const { t } = report;
   const { value, month } = metrics[name];
   if (value === null) return t("no data for this in the range");
   if (name === "customers_added") {
-    const { value: net, change_pct } = metrics.net_customers_added;
-    const told = `${t("Net")} ${t.exact(net)} `;
-    return [told, changeBadge(change_pct, { t, filters, upIsBad: false })];
+    const net = metrics.net_customers_added;
+    return [`${t("Net")} ${t.exact(net.value)} `, netChange(net, t)];
   }
-  if (name !== "customers_churned") return t.month(month);
+  if (name !== "customers_churned") {
+    const change = isRestated(month, report.asOf) ? ` · ${t("not final")}` : "";
+    return t.month(month) + change;
+  }
   const last = metrics.last_month_churn;
   const open = report.opens("summary", last, "value");
   const rate = ` · ${t("churn rate")} ${t.percent(metrics.churn_rate_pct.value)}`;
   return [`${t("Last month")} `, numberOf(t.exact(last.value), open), rate];
 }
 
-// ▲ +14.9 %, green, or red where up is bad.
-export function growthBadge(growth, t, upIsBad = false) {
-  if (growth === null) {
-    const reason = t("Growth cannot be known: a single month, or a first month of zero");
-    return unknown(reason);
-  }
-  return badge(growth, t, upIsBad);
-}
-
-function unknown(reason) {
-  return element("span", { class: "growth quiet", title: reason }, UNKNOWN);
-}
-
-export function badge(growth, t, upIsBad) {
-  const kind = growth === 0 ? "quiet" : growth > 0 === upIsBad ? "bad" : "good";
-  const arrow = growth === 0 ? "=" : growth > 0 ? "▲" : "▼";
-  const text = `${arrow} ${t.percent(growth, { signed: true })}`;
-  return element("span", { class: `growth ${kind}` }, text);
-}
-
-// A small area from zero up; months that are not known are gaps.
-export function area(numbers) {
+// A small area from zero up; months that are not known are gaps, those that are not settled are faint.
+export function area(numbers, settled = numbers.length) {
   const top = Math.max(...numbers) || 1;
   const step = WIDTH / Math.max(numbers.length - 1, 1);
   const picture = svg("svg", {
@@ -139,6 +104,10 @@ export function area(numbers) {
     else run.push([i * step, HEIGHT - 2 - ((HEIGHT - 4) * number) / top]);
   });
   close();
+  if (settled < numbers.length) {
+    const x = Math.max(settled - 1, 0) * step;
+    picture.append(svg("rect", { x, y: 0, width: WIDTH - x, height: HEIGHT }));
+  }
   return picture;
 }
 

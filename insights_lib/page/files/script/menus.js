@@ -1,39 +1,8 @@
-// The controls of the filters: the months from and to, and a list of values for each facet.
+// The controls of the filters: a list of values for each facet, and of names for a column.
 
 import { cut, element } from "./dom.js";
 
 const MOST_OPTIONS = 100; // that are listed at a time; a search finds the others
-
-// The first and the last month.
-export class RangeMenu {
-  constructor(filters) {
-    this.filters = filters;
-    const options = () =>
-      filters.months.map((month) => element("option", { value: month }, filters.t.month(month)));
-    const select = (name, choose) =>
-      element(
-        "select",
-        { "aria-label": name, onchange: ({ target }) => choose(target.value) },
-        options(),
-      );
-    this.from = select(filters.t("From month"), (from) =>
-      filters.choose({ from, to: from > filters.to ? from : filters.to }),
-    );
-    this.to = select(filters.t("To month"), (to) =>
-      filters.choose({ to, from: to < filters.from ? to : filters.from }),
-    );
-    this.update();
-  }
-
-  get parts() {
-    return [element("span", { class: "range-choice" }, this.from, " – ", this.to)];
-  }
-
-  update() {
-    this.from.value = this.filters.from;
-    this.to.value = this.filters.to;
-  }
-}
 
 // A facet's values as a list of boxes to tick, with a search where there are many.
 export class FacetMenu {

@@ -97,7 +97,7 @@ class Report {
     const { rows } = this.content;
     this.told = toldBy(rows, this.fixed);
     this.asOf = this.content.as_of;
-    this.ownMonths = this.t.range(this.filters.months[0], this.filters.months.at(-1));
+    this.ownMonths = this.t.range(this.filters.own.from, this.filters.own.to);
   }
 
   build() {

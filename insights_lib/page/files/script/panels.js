@@ -1,11 +1,13 @@
 // A chart on its card: tabs, a sentence, the legend, a slider, and the drawing itself.
 
+import { NOTHING } from "./charts.js";
 import { button, cut, element } from "./dom.js";
 import { label } from "./figures.js";
 import { wordsOf } from "./marks.js";
 import { Period } from "./period.js";
 import { markUnder } from "./pointer.js";
 import { drawTabs } from "./tabs.js";
+import { hasNobody, unfinishedList, whyNothing, withUnfinished } from "./unfinished.js";
 
 const NARROW = 560; // pixels below which a chart leaves out what needs room
 const CONFIG = { displayModeBar: false, scrollZoom: false, showTips: false };
@@ -20,7 +22,7 @@ export class Panel {
    * for one of the chart. */
   constructor(report, { name, title, draw, chosen = () => {}, openTable, pictureButton }) {
     Object.assign(this, { report, name, title, chosen, pictureButton });
-    this.draw = (tables, state) => draw(tables, state, report);
+    this.draw = (tables, state) => withUnfinished(draw(tables, state, report), name, report);
     const { t } = report;
     this.atFirst = HIDDEN_AT_FIRST[name] ?? [];
     this.state = { tab: null, hidden: new Set(this.atFirst), period: null, chosen: null };
@@ -41,12 +43,14 @@ export class Panel {
         if (event.key.toLowerCase() === "t" && !event.ctrlKey && !event.metaKey) openTable();
       },
     });
+    this.unfinished = element("ul", { class: "unfinished quiet" });
     this.offers = element("p", { class: "offers" });
     this.panel = element(
       "div",
       { class: "panel", id: report.id(`${name}-panel`) },
       this.sentence,
       this.legend,
+      this.unfinished,
       this.slider,
       this.offers,
       this.plots,
@@ -90,11 +94,19 @@ export class Panel {
     });
     if (chart.tabs.length > 1) this.panel.setAttribute("role", "tabpanel");
     this.panel.setAttribute("aria-label", this.title);
-    this.sentence.textContent = chart.sentence;
-    this.drawLegend(chart.legend ?? []);
-    this.slider.hidden = !chart.months || chart.months.length < 3;
-    this.drawOffers(chart.offers ?? []);
-    this.drawPlots(chart.plots);
+    this.drawParts(chart);
+  }
+
+  // What has nothing to show says why, and takes no more room than that.
+  drawParts({ sentence, months, legend = [], unfinished, offers = [], plots }) {
+    const { name, report } = this;
+    const isEmpty = sentence === report.t(NOTHING) || (months && hasNobody(report.tables));
+    this.sentence.textContent = (isEmpty && whyNothing(name, report)) || sentence;
+    this.drawLegend(isEmpty ? [] : legend);
+    this.unfinished.replaceChildren(...(isEmpty ? [] : unfinishedList(unfinished)));
+    this.slider.hidden = isEmpty || !months || months.length < 3;
+    this.drawOffers(offers);
+    this.drawPlots(isEmpty ? [] : plots);
   }
 
   // What is chosen in a chart can be opened beside it, where a click on it has chosen it.

@@ -19,8 +19,9 @@ export async function inflated(bytes) {
  * is what insights_lib/tables.py declares.
  *
  * Months are positions among all that were read: the report's own range is from `first` to `end`,
- * and there is a month before it. lastSeen is, for each set of months, the last one in the range or
- * the month before it, -1 without any. */
+ * and there is a month before it, as there is before all that a reader can choose. lastEver is, for
+ * each set of months, the last one, lastSeen the last one in the range or the month before it; -1
+ * without any. */
 export function openRows(packed, declared) {
   const { rows, usage, patterns } = packed;
   // A dimension that the exports do not have has no codes.
@@ -30,6 +31,7 @@ export function openRows(packed, declared) {
   const customer = runningSum(rows.customer);
   const customers = customer.length ? customer.at(-1) + 1 : 0;
   const subscription = runningSum(rows.subscription);
+  const lastEver = Int32Array.from(patterns, (bits) => lastOf(bits, packed.months.length));
   const opened = {
     ...packed,
     end: packed.months.length - 1,
@@ -48,13 +50,14 @@ export function openRows(packed, declared) {
     },
     windows: (patterns[0] ?? [0]).map((_, w) => Int32Array.from(patterns, (bits) => bits[w])),
     plans: plansOf(rows, packed.values.sku.length),
-    lastSeen: Int32Array.from(patterns, (bits) => lastSeen(bits, packed)),
+    lastEver,
+    lastSeen: lastEver.map((month) => (month >= packed.first - 1 ? month : -1)),
   };
   return packed.people ? { ...opened, people: openPeople(packed.people, opened) } : opened;
 }
 
-function lastSeen(bits, { first, months }) {
-  for (let month = months.length - 1; month >= first - 1; month--) {
+function lastOf(bits, months) {
+  for (let month = months - 1; month >= 0; month--) {
     if (bits[windowOf(month)] & bitOf(month)) return month;
   }
   return -1;
@@ -72,10 +75,19 @@ function plansOf({ product, sku }, skus) {
   };
 }
 
-/* The values of a facet that rows hold in the report's range or the month before it; rows.values has
- * those of all months that were read. */
-export function valuesSeen(rows, facet) {
-  const isSeen = (_, row) => rows.lastSeen[rows.pattern[row]] >= 0;
+/* The dimensions that the exports of a range do not have, though others have them. */
+export function lackingIn({ lacking, covered }, { first, last }) {
+  const isLacking = (flags) => {
+    const told = flags.slice(first, last + 1).filter((_, i) => covered[first + i]);
+    return told.length > 0 && told.every(Boolean);
+  };
+  return Object.keys(lacking).filter((name) => isLacking(lacking[name]));
+}
+
+/* The values of a facet that rows hold from the month before some month on; rows.values has those of
+ * all months that were read. */
+export function valuesSeen(rows, facet, first = rows.first) {
+  const isSeen = (_, row) => rows.lastEver[rows.pattern[row]] >= first - 1;
   const codes = new Set(rows.codes[facet]?.filter(isSeen));
   return Array.from(codes, (code) => rows.values[facet][code]);
 }

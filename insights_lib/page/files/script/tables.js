@@ -165,8 +165,7 @@ function products(source) {
   const month = lastKnown(rows.covered, selection.first, selection.last);
   const total = counted.current.of(0, month);
   const skus = new Map();
-  const plans = rows.values.sku.length ? rows.plans.pairs.length : 0;
-  for (const { key, customers } of ranked(counted.plans, plans, month)) {
+  for (const { key, customers } of ranked(counted.plans, counted.plans.keys, month)) {
     const { product, sku } = rows.plans.pairs[key];
     if (!skus.has(product)) skus.set(product, []);
     skus.get(product).push({ sku: rows.values.sku[sku], customers });
