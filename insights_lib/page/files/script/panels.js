@@ -9,6 +9,7 @@ import { drawTabs } from "./tabs.js";
 
 const NARROW = 560; // pixels below which a chart leaves out what needs room
 const CONFIG = { displayModeBar: false, scrollZoom: false, showTips: false };
+const ON_PAPER = 0.7; // of its height on a screen, with the same width
 const CLICK = 6; // pixels that a pointer may move for a click; more is a drag
 
 // Who came and left can hardly be seen on a stack of all who stayed, which its legend brings back.
@@ -154,6 +155,7 @@ export class Panel {
 
   drawPlots(plots) {
     while (this.plots.children.length < plots.length) this.plots.append(this.newPlace());
+    const scale = this.report.root.classList.contains("paper") ? ON_PAPER : 1;
     this.plots.hidden = this.pictureButton.hidden = !plots.length;
     [...this.plots.children].forEach((place, i) => {
       place.hidden = i >= plots.length;
@@ -162,10 +164,11 @@ export class Panel {
       const place = this.plots.children[i];
       const [head, plot] = place.children;
       head.textContent = title ? cut(title) : "";
-      plot.style.minHeight = `${layout.height}px`;
+      const size = { width: place.clientWidth, height: scale * layout.height };
+      plot.style.minHeight = `${size.height}px`;
       const isNew = !plot.data;
       // A layout of its own, for plotly changes what it is given.
-      this.report.plotly.react(plot, data, { ...layout, width: place.clientWidth }, CONFIG);
+      this.report.plotly.react(plot, data, { ...layout, ...size }, CONFIG);
       if (isNew) this.listen(place, plot, i);
     });
   }
