@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.browser import card, downloaded, ready, report_of, sheets_of
+from tests.support.browser import card, downloaded, ready, report_of
 from tests.support.rows import Rows, seats_row
+from tests.support.workbooks import sheets_of
 
 pytestmark = pytest.mark.browser
 
@@ -181,7 +182,7 @@ def test_files_hold_what_is_chosen_in_its_order_and_run_no_formula(tab: Page) ->
     assert name == "customers_1_2025-01_2025-06.xlsx"
     sheet = sheets_of(content)["customers"]
     assert len(sheet) == 61
-    assert sheet[1][sheet[0].index("customer_name")] == "=HYPERLINK(1)"
+    assert sheet[1][sheet[0].index("Customer name")] == "=HYPERLINK(1)"
 
 
 def test_what_exports_do_not_have_is_said_and_no_column(tab: Page) -> None:

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import card, downloaded, drawn, ready, report_of, sheets_of
+from insights_lib.page.sections import read_report
+from insights_lib.run.also import write_also
+from tests.support.browser import card, downloaded, drawn, ready, report_of
 from tests.support.rows import seats_row, usage_row
+from tests.support.workbooks import NAMES, Sheet, sheets_of
 
 pytestmark = pytest.mark.browser
 
@@ -436,22 +439,44 @@ def test_downloads_hold_what_is_selected_and_run_no_formula(report: Path, reader
     tab = reader.open(report, "#product=Azure&from=2025-02&to=2025-03")
     place = card(tab, "products").get_by_role("button", name="Download data")
     name, content = downloaded(tab, place)
-    assert name == "products_1_2025-02_2025-03.csv"
+    assert name == "products_1_2025-02_2025-03_Azure.csv"
     assert table_of(content.decode("utf-8-sig"))[1:] == [
         ["Azure", "", "267", "100"],
         ["Azure", "'=E3", "267", "100"],
     ]
 
 
-def test_all_tables_come_as_one_workbook(report: Path, tab: Page) -> None:
+def test_all_tables_come_as_the_workbook_that_a_run_writes(
+    report: Path, tab: Page, tmp_path: Path
+) -> None:
     name, content = downloaded(tab, tab.get_by_role("button", name="Download all"))
-    assert name == "customers_1_2025-01_2025-06.xlsx"
-    sheets = sheets_of(content)
-    for file in (report / "data").glob("*.csv"):
-        expected = table_of(file.read_bytes().decode())
-        inert = [[value.removeprefix("'") or None for value in row] for row in expected]
-        assert sheets.pop(file.stem) == inert
-    assert sheets == {}
+    assert name == "report_1_2025-01_2025-06.xlsx"
+    assert write_also(["xlsx"], read_report(report / "notebooks"), tmp_path) == {}
+    expected = tmp_path / "report.xlsx"
+    assert sheets_of(content) == sheets_of(expected)
+    for number, table in enumerate(Sheet(content).names, 1):
+        own, run = Sheet(content, number), Sheet(expected, number)
+        assert own.formats == run.formats, table
+        assert own.cells["A1"] == run.cells["A1"]
+        about = [str(sheet.cells["A2"])[: -len("2025-01-01 12:00")] for sheet in (own, run)]
+        assert about == ["1 · Jan 2025 – Jun 2025 · "] * 2
+        for part in ("autoFilter", "sheetViews/m:sheetView/m:pane"):
+            attributes = [sheet.xml.find(f"m:{part}", NAMES) for sheet in (own, run)]
+            places = [
+                one.get("ref") or one.get("topLeftCell") for one in attributes if one is not None
+            ]
+            assert len(places) == 2
+            assert places[0] == places[1]
+
+
+def test_a_workbook_tells_its_filters_in_it_and_in_its_name(report: Path, reader: Any) -> None:
+    tab = reader.open(
+        report, "#product=Azure&customer_market=Sweden&customer_market=Norway&to=2025-03"
+    )
+    name, content = downloaded(tab, tab.get_by_role("button", name="Download all"))
+    assert name == "report_1_2025-01_2025-03_Azure_Sweden_Norway.xlsx"
+    about = "1 · Jan 2025 – Mar 2025 · Product: Azure · Market: Sweden, Norway · 20"
+    assert str(Sheet(content).cells["A2"]).startswith(about)
 
 
 def test_every_chart_can_be_had_as_a_picture(tab: Page) -> None:

@@ -1,13 +1,10 @@
 """A report in a real browser: rendered by real notebooks, opened from disk, the network off."""
 
-import io
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -139,20 +136,3 @@ def downloaded(tab: Page, place: Any) -> tuple[str, bytes]:
     with tab.expect_download() as waiting:
         place.click()
     return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
-
-
-def sheets_of(content: bytes) -> dict[str, list[list[str | None]]]:
-    """The sheets of a workbook by name, as rows of texts."""
-    main = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-    with zipfile.ZipFile(io.BytesIO(content)) as book:
-        assert book.testzip() is None
-        names = [s.get("name") for s in ET.fromstring(book.read("xl/workbook.xml"))[0]]
-        sheets = {}
-        for i, name in enumerate(names, 1):
-            root = ET.fromstring(book.read(f"xl/sheet{i}.xml"))
-            assert root.find(f".//{main}f") is None
-            sheets[str(name)] = [
-                ["".join(cell.itertext()) or None for cell in row]
-                for row in root.iter(f"{main}row")
-            ]
-    return sheets

@@ -2,7 +2,7 @@
 
 import { CheckMenu } from "./menus.js";
 import { button, element } from "./dom.js";
-import { csv, save, workbook } from "./downloads.js";
+import { csv, save } from "./downloads.js";
 import { marked, shown, UNKNOWN } from "./language.js";
 import { NOT_EXPORTED, SIGNALS } from "./notes.js";
 import { Orders } from "./orders.js";
@@ -208,9 +208,10 @@ export class CustomerList {
     this.settle();
     const { report, kind } = this;
     const table = { columns: this.kinds, rows: this.found };
-    const name = report.fileName(kind === "subscriptions" ? kind : "customers");
+    const what = kind === "subscriptions" ? kind : "customers";
+    const name = report.fileName(what);
     if (format === "csv") save(`${name}.csv`, csv(table));
-    else save(`${name}.xlsx`, workbook({ [kind]: table }));
+    else save(`${name}.xlsx`, report.workbook([report.sheet(what, table)]));
   }
 }
 
