@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import SCREENSHOTS, axe_violations, card, report_of
+from tests.support.browser import SCREENSHOTS, axe_violations, card, drawn, report_of
 from tests.support.pdf import pages_of
 from tests.support.rows import seats_row, usage_row
 from tests.support.sweeps import sweep
@@ -26,7 +26,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"{n}",
             CustomerMarket=("Sweden", "Norway", "Chad", "Peru", "Fiji", "Japan")[n % 6],
             Product=f"Product {n % 13}",
-            SKU=f"SKU {n % 29}",
+            SKU=f"Microsoft 365 Business Plan {n % 29}",
             PartnerLocation=f"Place {n % 12}",
             SalesChannel=("CSP", "EA")[n % 2],
         )
@@ -70,7 +70,9 @@ def test_each_chart_has_a_name_and_a_sentence_of_its_data(report: Path, reader: 
     for chart in charts:
         assert chart.get_attribute("role") == "img"
         assert len(chart.get_attribute("aria-label")) > 5
-        sentence = tab.locator(f"[id='{chart.get_attribute('aria-describedby')}']").inner_text()
+        described = chart.get_attribute("aria-describedby").split()
+        sentence, hint = (tab.locator(f"[id='{name}']").text_content() for name in described)
+        assert hint == "Press T for the table."
         assert sentence.endswith(".")
         # These exports tell of neither ends nor seats.
         is_known = "not in these exports" not in sentence
@@ -91,6 +93,48 @@ def test_sentences_tell_what_the_charts_show(report: Path, reader: Any) -> None:
     }
     for name, sentence in expected.items():
         assert card(tab, name).locator(".sentence").inner_text() == sentence
+
+
+def test_the_chart_of_skus_tells_how_many_it_shows_and_shows_the_rest(
+    report: Path, reader: Any
+) -> None:
+    tab = reader.open(report, width=390)
+    one = card(tab, "products")
+    title = one.locator(".plot-title").last
+    assert title.inner_text() == "All products · 10 of 29 SKUs"
+    names = drawn(tab, "products", plot=1)[0]["y"]
+    assert all(re.fullmatch(r"Microsof…ness Plan \d+", name) for name in names)
+    one.get_by_role("button", name="Show the rest").click()
+    assert title.inner_text() == "All products · 29 of 29 SKUs"
+    assert len(drawn(tab, "products", plot=1)[0]["y"]) == 29
+    ring = "({data: [ring], layout}) => [ring.text[0], layout.annotations[0].text]"
+    shown = one.locator(".plot").first.evaluate(ring)
+    assert shown == ["50", "<b>650</b><br>Customers"]
+
+
+def test_colours_mean_something(report: Path, reader: Any) -> None:
+    tab = reader.open(report)
+    one = card(tab, "distribution")
+    assert one.locator(".legend button").count() == 0
+    fills = "({data: [bars, trends]}) => [typeof bars.marker.color, trends.xaxis, trends.fill]"
+    assert one.locator(".plot").evaluate(fills) == ["string", "x2", "toself"]
+    trend = card(tab, "distribution_trend")
+    trend.get_by_role("tab", name="Product").click()
+    colors = trend.locator(".plot").evaluate("({data}) => data.map(({marker}) => marker.color)")
+    assert len(set(colors)) == len(colors) == 8
+    assert colors[-1] == "#949290"
+    assert trend.locator(".legend button").last.inner_text() == "6 others"
+
+
+def test_flows_can_be_stacked_on_those_who_stayed(report: Path, reader: Any) -> None:
+    tab = reader.open(report)
+    one = card(tab, "adds_and_churns")
+    one.get_by_role("button", name="Stack on existing customers").click()
+    assert [trace["name"] for trace in drawn(tab, "adds_and_churns")] == [
+        *("Existing", "Added", "Churned")
+    ]
+    one.get_by_role("button", name="Added and churned alone").click()
+    assert len(drawn(tab, "adds_and_churns")) == 2
 
 
 def test_every_control_shows_the_focus(report: Path, reader: Any) -> None:

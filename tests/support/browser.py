@@ -117,6 +117,14 @@ def card(tab: Page, name: str) -> Any:
     return tab.locator(f"[data-card={name}]")
 
 
+def action(place: Any, name: str) -> Any:
+    """What the menu of a card, or of the open list, offers by a name; the menu is opened."""
+    menu = place.locator(".actions .menu")
+    if menu.get_attribute("open") is None:
+        menu.locator("summary").click()
+    return menu.get_by_role("button", name=name)
+
+
 def drawn(tab: Page, name: str, plot: int = 0) -> list[dict[str, Any]]:
     """What plotly has drawn on a card: the traces with their numbers."""
     traces: list[dict[str, Any]] = (

@@ -1,7 +1,8 @@
 // The list of customers, or of subscriptions: search, order, choose, take along.
 
 import { CheckMenu } from "./menus.js";
-import { button, element } from "./dom.js";
+import { actionMenu } from "./actions.js";
+import { element } from "./dom.js";
 import { csv, save } from "./downloads.js";
 import { marked, shown, UNKNOWN } from "./language.js";
 import { NOT_EXPORTED, SIGNALS } from "./notes.js";
@@ -78,14 +79,11 @@ export class CustomerList {
       this.rest,
       this.note,
     );
-    actions.append(
-      button(t("Download data"), () => this.download("csv"), {
-        title: t("What is chosen, as a CSV file"),
-      }),
-      button(t("Excel"), () => this.download("xlsx"), {
-        title: t("What is chosen, as an Excel file"),
-      }),
-    );
+    const menu = actionMenu(t, title, [
+      { icon: "csv", text: t("Data (CSV)"), act: () => this.download("csv") },
+      { icon: "excel", text: t("Data (Excel)"), act: () => this.download("xlsx") },
+    ]);
+    actions.append(menu.place);
     report.lists.add(this);
   }
 

@@ -31,18 +31,24 @@ export class Panel {
     this.legend = element("div", { class: "legend", ...named(t("Legend")) });
     this.slider = element("div", { class: "period", ...named(t("Period shown")) });
     this.period = new Period(this.slider, (period) => this.change({ period }), t);
+    this.hint = element(
+      "p",
+      { class: "hint", id: report.id(`${name}-hint`) },
+      t("Press T for the table."),
+    );
     this.plots = element("div", {
       class: "plots",
       role: "img",
       tabindex: 0,
       "aria-label": title,
-      "aria-describedby": this.sentence.id,
+      "aria-describedby": `${this.sentence.id} ${this.hint.id}`,
       "aria-keyshortcuts": "T",
       onkeydown: (event) => {
         if (event.key.toLowerCase() === "t" && !event.ctrlKey && !event.metaKey) openTable();
       },
     });
     this.offers = element("p", { class: "offers" });
+    this.choice = button("", () => this.change(this.chart.choice.state), { class: "choice" });
     this.panel = element(
       "div",
       { class: "panel", id: report.id(`${name}-panel`) },
@@ -50,7 +56,9 @@ export class Panel {
       this.legend,
       this.slider,
       this.offers,
+      this.choice,
       this.plots,
+      this.hint,
     );
     this.printed = element("ul", { class: "print-only" });
   }
@@ -95,6 +103,8 @@ export class Panel {
     this.drawLegend(chart.legend ?? []);
     this.slider.hidden = !chart.months || chart.months.length < 3;
     this.drawOffers(chart.offers ?? []);
+    this.choice.hidden = !chart.choice;
+    this.choice.textContent = chart.choice?.text ?? "";
     this.drawPlots(chart.plots);
   }
 
