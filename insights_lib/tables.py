@@ -169,6 +169,7 @@ _DECLARED = (
             "pricing_model",
             "partner_attribution",
         ),
+        values_shown=7,
         counted=True,
     ),
     Table(

@@ -26,7 +26,7 @@ _PATIENCE = 30_000  # milliseconds
 _KEPT = 8  # reports whose pictures are at hand for the next message
 # Of a card, what a picture needs: neither what a reader would click nor what the message says.
 _STYLE = """
-.sentence, .period, .actions, .tab-place, .modebar { display: none !important }
+.sentence, .period, .actions, .tab-place, .hint, .choice, .modebar { display: none !important }
 .plots { outline: none !important }
 """
 _log = logging.getLogger(__name__)

@@ -8,11 +8,14 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Page, expect
 
+from insights_lib.analysis.workbook import write_workbook
+from insights_lib.presentation.language import Language
 from insights_lib.tables import FACETS, TABLES
-from tests.support.browser import card, downloaded, drawn, ready, report_of, sheets_of
+from tests.support.browser import card, downloaded, drawn, ready, report_of
 from tests.support.rows import seats_row, slice_of, usage_row
 from tests.support.strategies import METRICS
 from tests.support.sweeps import sweep
+from tests.support.workbooks import sheets_of
 
 pytestmark = pytest.mark.browser
 
@@ -81,40 +84,27 @@ def fragment(selection: dict[str, list[str]], months: tuple[str, str] | None = N
     return f"#{urlencode(asked)}"
 
 
-def comparable(rows: list[list[Any]]) -> list[list[Any]]:
-    """Cells that are numbers as numbers, so that 100.0 equals 100 and nothing else does."""
-
-    def number(cell: Any) -> Any:
-        try:
-            return None if cell in {None, ""} else float(cell)
-        except ValueError:
-            return cell
-
-    return [[number(cell) for cell in row] for row in rows]
-
-
 def counted_by_python(
     report: Path, selection: Any, months: tuple[str, str]
 ) -> dict[str, list[list[Any]]]:
-    """The tables of a run with these filters and months, without notebooks around them.
+    """The workbook of a run with these filters and months, without notebooks around its tables.
 
     Signals, ends and seats keep the months of the report, whatever months its reader chooses.
     """
     store = store_of_report(report)
     data = slice_of(store, "_".join(months), filters=selection)
     whole = slice_of(store, "_".join(REPORT), filters=selection)
-    found = {}
-    for name, compute in METRICS.items():
-        table = compute(whole if name in OF_THE_REPORT else data).astype(object)
-        rows = table.where(table.notna(), None).to_numpy().tolist()
-        found[name] = comparable([list(table.columns), *rows])
-    return found
+    frames = {
+        name: compute(whole if name in OF_THE_REPORT else data) for name, compute in METRICS.items()
+    }
+    file = report.parent / "expected.xlsx"
+    return sheets_of(write_workbook(file, frames, "", Language("en")))
 
 
 def counted_by_page(tab: Page) -> dict[str, list[list[Any]]]:
     """What the page hands out as its data."""
     _, workbook = downloaded(tab, tab.get_by_role("button", name="Download all"))
-    return {name: comparable(rows) for name, rows in sheets_of(workbook).items()}
+    return sheets_of(workbook)
 
 
 def that_follow(
@@ -226,7 +216,7 @@ def test_chips_take_their_filter_away_and_clear_all_takes_all(report: Path, read
     tab.get_by_role("button", name="Clear all").click()
     assert tab.locator(".chips.applied li").count() == 0
     assert tab.evaluate("location.hash") == ""
-    assert tab.locator(".found").inner_text() == ""
+    assert tab.locator(".found").inner_text() == "No filters chosen"
 
 
 def test_values_that_are_one_to_a_filter_are_offered_once(report: Path, reader: Any) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.browser import card, downloaded, drawn, ready, report_of
+from tests.support.browser import action, card, downloaded, drawn, ready, report_of
 from tests.support.rows import Rows, seats_row, slice_of, usage_row
 from tests.support.strategies import METRICS
 from tests.support.sweeps import sweep
@@ -208,7 +208,7 @@ def drawer(tab: Page) -> Locator:
 def listed(tab: Page) -> list[str]:
     """The customers of the open list, by their keys, as its file has them."""
     expect(drawer(tab)).to_be_visible()
-    _, content = downloaded(tab, drawer(tab).get_by_role("button", name="Download data"))
+    _, content = downloaded(tab, action(drawer(tab), "CSV"))
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     assert drawer(tab).locator("table").get_attribute("aria-rowcount") == str(len(rows) + 1)
     return sorted(row["customer"] for row in rows)

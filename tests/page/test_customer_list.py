@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.browser import card, downloaded, ready, report_of, sheets_of
+from tests.support.browser import action, card, downloaded, ready, report_of
 from tests.support.rows import Rows, seats_row
+from tests.support.workbooks import sheets_of
 
 pytestmark = pytest.mark.browser
 
@@ -102,7 +103,7 @@ def test_nobody_makes_the_list_before_it_is_looked_at(report: Path, reader: Any)
     shown(tab)
     # Whoever left in May was still there the month before.
     assert status(one) == f"{MANY} customers"
-    assert one.locator("details.menu").first.locator("label").all_text_contents() == [
+    assert one.locator(".chooser details.menu").first.locator("label").all_text_contents() == [
         "Existing540",
         "New0",
         "Returned0",
@@ -167,7 +168,7 @@ def test_files_hold_what_is_chosen_in_its_order_and_run_no_formula(tab: Page) ->
     one = card(tab, "customers")
     one.get_by_role("button", name="Customer name").click()
     choose(one, "Status", "Churned")
-    name, content = downloaded(tab, one.get_by_role("button", name="Download data"))
+    name, content = downloaded(tab, action(one, "CSV"))
     assert name == "customers_1_2025-01_2025-06.csv"
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     expected = [n for n in range(MANY) if n % 10 == 1]
@@ -177,11 +178,11 @@ def test_files_hold_what_is_chosen_in_its_order_and_run_no_formula(tab: Page) ->
     ]
     assert [row["customer"] for row in rows] == [f"tpid:{n}" for n in expected]
     assert {row["churned_month"] for row in rows} == {"2025-05"}
-    name, content = downloaded(tab, one.get_by_role("button", name="Excel"))
+    name, content = downloaded(tab, action(one, "Excel"))
     assert name == "customers_1_2025-01_2025-06.xlsx"
     sheet = sheets_of(content)["customers"]
     assert len(sheet) == 61
-    assert sheet[1][sheet[0].index("customer_name")] == "=HYPERLINK(1)"
+    assert sheet[1][sheet[0].index("Customer name")] == "=HYPERLINK(1)"
 
 
 def test_what_exports_do_not_have_is_said_and_no_column(tab: Page) -> None:

@@ -97,6 +97,9 @@ def test_nothing_scrolls_sideways(width: int, plain: Path, reader: Any) -> None:
         || chart.querySelector('.main-svg').getBoundingClientRect().width
             > chart.getBoundingClientRect().width + 1).length"""
     assert tab.locator(".plot").evaluate_all(clipped) == 0
+    if width >= 1280:
+        bar = tab.locator(".sections").evaluate("one => one.scrollWidth - one.clientWidth")
+        assert bar == 0
     if width == 390:
         tab.screenshot(path=SCREENSHOTS / "phone.png", full_page=True)
 

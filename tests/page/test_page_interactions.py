@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import card, downloaded, drawn, ready, report_of, sheets_of
+from insights_lib.page.sections import read_report
+from insights_lib.run.also import write_also
+from tests.support.browser import SCREENSHOTS, action, card, downloaded, drawn, ready, report_of
 from tests.support.rows import seats_row, usage_row
+from tests.support.workbooks import NAMES, Sheet, sheets_of
 
 pytestmark = pytest.mark.browser
 
@@ -399,11 +402,60 @@ def test_the_table_of_a_chart_is_one_key_press_away(tab: Page) -> None:
         expect(table.locator(".scroll")).to_be_focused()
 
 
+def test_the_menu_of_a_card_names_what_it_does_and_tells_of_the_key(tab: Page) -> None:
+    one = card(tab, "active_customers")
+    table = action(one, "Table")
+    offered = one.locator(".actions .sheet button").all_inner_texts()
+    assert [text.split("\n")[0] for text in offered] == [
+        *("Picture (PNG)", "Data (CSV)", "Data (Excel)", "Table")
+    ]
+    assert one.locator(".actions .icon").count() == 5
+    assert table.locator("kbd").inner_text() == "T"
+    table.click()
+    expect(one.locator(".data-table .scroll")).to_be_focused()
+    assert one.locator(".menu[open]").count() == 0
+    one.locator(".plots").focus()
+    tab.keyboard.press("Shift+Tab")
+    tab.keyboard.press("Tab")
+    expect(one.locator(".hint")).to_be_visible()
+    names = tab.locator(".actions summary").evaluate_all("all => all.map((one) => one.ariaLabel)")
+    assert len(set(names)) == len(names) > 10
+
+
 def test_links_to_sections_keep_the_selection(report: Path, reader: Any) -> None:
     tab = reader.open(report, "#product=Azure")
     tab.locator(".sections a").last.click()
     expect(tab.locator("[data-section='10_renewals'] h2")).to_be_focused()
     assert tab.evaluate("location.hash") == "#product=Azure"
+
+
+def top(place: Any) -> float:
+    """How far below the upper edge of the window something stands."""
+    return float(place.evaluate("one => one.getBoundingClientRect().top"))
+
+
+@pytest.mark.parametrize(("width", "most"), [(1280, 300), (390, 420)])
+def test_the_first_card_is_in_sight_and_filters_stay_in_reach(
+    width: int, most: int, report: Path, reader: Any
+) -> None:
+    tab = reader.open(report, width=width)
+    first = tab.locator(".kpi").first
+    at = top(first)
+    assert at < most
+    tab.locator(".filters .menu summary").first.click()
+    tab.locator(".filters .menu label input").first.check()
+    tab.keyboard.press("Escape")
+    assert top(first) == at
+    card(tab, "active_customers").scroll_into_view_if_needed()
+    tab.locator(".sections a").nth(6).click()
+    expect(tab.locator(".sections a[aria-current]")).to_have_text("Active customers")
+    bar = tab.locator(".toolbar")
+    assert top(bar) == 0
+    assert bar.evaluate("one => one.offsetHeight") < 130
+    assert tab.locator(".chips.applied button").first.is_visible()
+    heading = tab.locator("[data-section='07_active_customers'] h2")
+    assert top(heading) >= bar.evaluate("one => one.getBoundingClientRect().bottom")
+    tab.screenshot(path=SCREENSHOTS / f"bar-{width}.png")
 
 
 def table_of(text: str) -> list[list[str]]:
@@ -416,7 +468,7 @@ def test_the_data_of_every_card_is_the_csv_of_the_report(report: Path, reader: A
     for number, file in enumerate((report / "data").glob("*.csv")):
         if number % 8 == 0:  # of one page, Chromium hands out ten files in a row
             tab = reader.open(report)
-        place = card(tab, file.stem).get_by_role("button", name="Download data")
+        place = action(card(tab, file.stem), "CSV")
         name, content = downloaded(tab, place)
         assert name == f"{file.stem}_1_2025-01_2025-06.csv"
         assert table_of(content.decode("utf-8-sig")) == table_of(file.read_bytes().decode())
@@ -426,7 +478,7 @@ def test_the_data_of_every_card_is_the_csv_of_the_report(report: Path, reader: A
 def test_a_csv_of_the_page_is_known_as_utf8_by_excel_and_those_of_the_folder_are_plain(
     report: Path, tab: Page
 ) -> None:
-    place = card(tab, "summary").get_by_role("button", name="Download data")
+    place = action(card(tab, "summary"), "CSV")
     _, content = downloaded(tab, place)
     assert content.startswith(codecs.BOM_UTF8 + b"metric,")
     assert (report / "data" / "summary.csv").read_bytes().startswith(b"metric,")
@@ -434,31 +486,53 @@ def test_a_csv_of_the_page_is_known_as_utf8_by_excel_and_those_of_the_folder_are
 
 def test_downloads_hold_what_is_selected_and_run_no_formula(report: Path, reader: Any) -> None:
     tab = reader.open(report, "#product=Azure&from=2025-02&to=2025-03")
-    place = card(tab, "products").get_by_role("button", name="Download data")
+    place = action(card(tab, "products"), "CSV")
     name, content = downloaded(tab, place)
-    assert name == "products_1_2025-02_2025-03.csv"
+    assert name == "products_1_2025-02_2025-03_Azure.csv"
     assert table_of(content.decode("utf-8-sig"))[1:] == [
         ["Azure", "", "267", "100"],
         ["Azure", "'=E3", "267", "100"],
     ]
 
 
-def test_all_tables_come_as_one_workbook(report: Path, tab: Page) -> None:
+def test_all_tables_come_as_the_workbook_that_a_run_writes(
+    report: Path, tab: Page, tmp_path: Path
+) -> None:
     name, content = downloaded(tab, tab.get_by_role("button", name="Download all"))
-    assert name == "customers_1_2025-01_2025-06.xlsx"
-    sheets = sheets_of(content)
-    for file in (report / "data").glob("*.csv"):
-        expected = table_of(file.read_bytes().decode())
-        inert = [[value.removeprefix("'") or None for value in row] for row in expected]
-        assert sheets.pop(file.stem) == inert
-    assert sheets == {}
+    assert name == "report_1_2025-01_2025-06.xlsx"
+    assert write_also(["xlsx"], read_report(report / "notebooks"), tmp_path) == {}
+    expected = tmp_path / "report.xlsx"
+    assert sheets_of(content) == sheets_of(expected)
+    for number, table in enumerate(Sheet(content).names, 1):
+        own, run = Sheet(content, number), Sheet(expected, number)
+        assert own.formats == run.formats, table
+        assert own.cells["A1"] == run.cells["A1"]
+        about = [str(sheet.cells["A2"])[: -len("2025-01-01 12:00")] for sheet in (own, run)]
+        assert about == ["1 · Jan 2025 – Jun 2025 · "] * 2
+        for part in ("autoFilter", "sheetViews/m:sheetView/m:pane"):
+            attributes = [sheet.xml.find(f"m:{part}", NAMES) for sheet in (own, run)]
+            places = [
+                one.get("ref") or one.get("topLeftCell") for one in attributes if one is not None
+            ]
+            assert len(places) == 2
+            assert places[0] == places[1]
+
+
+def test_a_workbook_tells_its_filters_in_it_and_in_its_name(report: Path, reader: Any) -> None:
+    tab = reader.open(
+        report, "#product=Azure&customer_market=Sweden&customer_market=Norway&to=2025-03"
+    )
+    name, content = downloaded(tab, tab.get_by_role("button", name="Download all"))
+    assert name == "report_1_2025-01_2025-03_Azure_Sweden_Norway.xlsx"
+    about = "1 · Jan 2025 – Mar 2025 · Product: Azure · Market: Sweden, Norway · 20"
+    assert str(Sheet(content).cells["A2"]).startswith(about)
 
 
 def test_every_chart_can_be_had_as_a_picture(tab: Page) -> None:
-    places = tab.get_by_role("button", name="Picture").all()
-    assert len(places) == 7  # two charts have nothing to show
-    for place in places:
-        _, content = downloaded(tab, place)
+    charts = tab.locator(".card:has(.plots:visible)").all()
+    assert len(charts) == 7  # two charts have nothing to show
+    for place in charts:
+        _, content = downloaded(tab, action(place, "Picture"))
         assert content[:8] == b"\x89PNG\r\n\x1a\n"
         width, height = struct.unpack(">II", content[16:24])
         assert width == 2400
@@ -477,7 +551,7 @@ def test_charts_follow_the_width_of_the_window(tab: Page) -> None:
 
 def test_pictures_are_whole_after_the_window_has_changed(tab: Page) -> None:
     tab.set_viewport_size({"width": 1000, "height": 700})
-    place = card(tab, "adds_and_churns").get_by_role("button", name="Picture")
+    place = action(card(tab, "adds_and_churns"), "Picture")
     assert downloaded(tab, place)[1][:8] == b"\x89PNG\r\n\x1a\n"
 
 
@@ -487,9 +561,10 @@ def test_the_theme_follows_the_system_until_it_is_switched(report: Path, reader:
     assert tab.evaluate(ground) == "rgb(27, 26, 25)"
     ink = card(tab, "distribution").locator(".plot").evaluate("plot => plot.layout.font.color")
     assert ink == "#f3f2f1"
-    switch = tab.get_by_role("button", name="Dark")
-    assert switch.get_attribute("aria-pressed") == "true"
+    switch = tab.locator(".theme")
+    assert switch.inner_text() == "Light theme"
     switch.click()
+    assert switch.inner_text() == "Dark theme"
     assert tab.evaluate(ground) == "rgb(245, 245, 244)"
     tab.emulate_media(color_scheme="light")
     switch.click()

@@ -1,11 +1,13 @@
 """The page for everybody: accessible, light and dark, on a phone and on paper."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.browser import SCREENSHOTS, axe_violations, card, report_of
+from tests.support.browser import SCREENSHOTS, axe_violations, card, drawn, report_of
+from tests.support.pdf import pages_of
 from tests.support.rows import seats_row, usage_row
 from tests.support.sweeps import sweep
 
@@ -24,7 +26,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"{n}",
             CustomerMarket=("Sweden", "Norway", "Chad", "Peru", "Fiji", "Japan")[n % 6],
             Product=f"Product {n % 13}",
-            SKU=f"SKU {n % 29}",
+            SKU=f"Microsoft 365 Business Plan {n % 29}",
             PartnerLocation=f"Place {n % 12}",
             SalesChannel=("CSP", "EA")[n % 2],
         )
@@ -68,7 +70,9 @@ def test_each_chart_has_a_name_and_a_sentence_of_its_data(report: Path, reader: 
     for chart in charts:
         assert chart.get_attribute("role") == "img"
         assert len(chart.get_attribute("aria-label")) > 5
-        sentence = tab.locator(f"[id='{chart.get_attribute('aria-describedby')}']").inner_text()
+        described = chart.get_attribute("aria-describedby").split()
+        sentence, hint = (tab.locator(f"[id='{name}']").text_content() for name in described)
+        assert hint == "Press T for the table."
         assert sentence.endswith(".")
         # These exports tell of neither ends nor seats.
         is_known = "not in these exports" not in sentence
@@ -89,6 +93,48 @@ def test_sentences_tell_what_the_charts_show(report: Path, reader: Any) -> None:
     }
     for name, sentence in expected.items():
         assert card(tab, name).locator(".sentence").inner_text() == sentence
+
+
+def test_the_chart_of_skus_tells_how_many_it_shows_and_shows_the_rest(
+    report: Path, reader: Any
+) -> None:
+    tab = reader.open(report, width=390)
+    one = card(tab, "products")
+    title = one.locator(".plot-title").last
+    assert title.inner_text() == "All products · 10 of 377 SKUs"
+    names = drawn(tab, "products", plot=1)[0]["y"]
+    assert all(re.fullmatch(r"Microsof…s?iness Plan \d+( \(\d+\))?", name) for name in names)
+    one.get_by_role("button", name="Show the rest").click()
+    assert title.inner_text() == "All products · 60 of 377 SKUs"
+    assert len(drawn(tab, "products", plot=1)[0]["y"]) == 60
+    ring = "({data: [ring], layout}) => [ring.text[0], layout.annotations[0].text]"
+    shown = one.locator(".plot").first.evaluate(ring)
+    assert shown == ["50", "<b>650</b><br>Customers"]
+
+
+def test_colours_mean_something(report: Path, reader: Any) -> None:
+    tab = reader.open(report)
+    one = card(tab, "distribution")
+    assert one.locator(".legend button").count() == 0
+    fills = "({data: [bars, trends]}) => [typeof bars.marker.color, trends.xaxis, trends.fill]"
+    assert one.locator(".plot").evaluate(fills) == ["string", "x2", "toself"]
+    trend = card(tab, "distribution_trend")
+    trend.get_by_role("tab", name="Product").click()
+    colors = trend.locator(".plot").evaluate("({data}) => data.map(({marker}) => marker.color)")
+    assert len(set(colors)) == len(colors) == 8
+    assert colors[-1] == "#949290"
+    assert trend.locator(".legend button").last.inner_text() == "6 others"
+
+
+def test_flows_can_be_stacked_on_those_who_stayed(report: Path, reader: Any) -> None:
+    tab = reader.open(report)
+    one = card(tab, "adds_and_churns")
+    one.get_by_role("button", name="Stack on existing customers").click()
+    assert [trace["name"] for trace in drawn(tab, "adds_and_churns")] == [
+        *("Existing", "Added", "Churned")
+    ]
+    one.get_by_role("button", name="Added and churned alone").click()
+    assert len(drawn(tab, "adds_and_churns")) == 2
 
 
 def test_every_control_shows_the_focus(report: Path, reader: Any) -> None:
@@ -116,7 +162,10 @@ def test_paper_shows_everything_but_controls(scheme: str, report: Path, reader: 
     tab = reader.open(report, width=width, color_scheme=scheme)
     file = SCREENSHOTS / f"print-{scheme}.pdf"
     tab.pdf(path=file, prefer_css_page_size=True)
-    assert file.read_bytes().count(b"/Type /Page\n") + file.read_bytes().count(b"/Type /Page>") >= 7
+    pages = pages_of(file)
+    assert len(pages) <= 6
+    titles = tab.locator("section h2").all_inner_texts()
+    assert [title for title in titles if not any(title in page for page in pages)] == []
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     tab.emulate_media(media="print")
     for control in (
@@ -141,3 +190,21 @@ def test_paper_shows_everything_but_controls(scheme: str, report: Path, reader: 
     after = {"light": "#323130", "dark": "#f3f2f1"}[scheme]
     ink = card(tab, "distribution").locator(".plot").evaluate("plot => plot.layout.font.color")
     assert ink == after
+
+
+def test_a_table_on_paper_has_its_head_on_each_sheet(tmp_path: Path, reader: Any) -> None:
+    seats = [
+        seats_row(MONTHS[-1], str(n), CustomerMarket=f"Land {n:02d}", CustomerName=f"Name {n:02d}")
+        for n in range(90)
+    ]
+    tab = reader.open(report_of(tmp_path, {"SeatsSubscriptionsAndRevenue": seats}))
+    file = tmp_path / "paper.pdf"
+    tab.pdf(path=file, prefer_css_page_size=True)
+    pages = pages_of(file)
+    for head, rows in (
+        ("Market Current customers Active customers New customers", r"Land \d\d 1 1.1"),
+        ("Customer name", r"Name \d\d"),
+    ):
+        with_rows = [page for page in pages if re.search(rows, page)]
+        assert [page for page in with_rows if head not in page] == []
+        assert len(with_rows) >= 2

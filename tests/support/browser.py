@@ -1,13 +1,10 @@
 """A report in a real browser: rendered by real notebooks, opened from disk, the network off."""
 
-import io
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -121,6 +118,14 @@ def card(tab: Page, name: str) -> Any:
     return tab.locator(f"[data-card={name}]")
 
 
+def action(place: Any, name: str) -> Any:
+    """What the menu of a card, or of the open list, offers by a name; the menu is opened."""
+    menu = place.locator(".actions .menu")
+    if menu.get_attribute("open") is None:
+        menu.locator("summary").click()
+    return menu.get_by_role("button", name=name)
+
+
 def drawn(tab: Page, name: str, plot: int = 0) -> list[dict[str, Any]]:
     """What plotly has drawn on a card: the traces with their numbers."""
     traces: list[dict[str, Any]] = (
@@ -140,20 +145,3 @@ def downloaded(tab: Page, place: Any) -> tuple[str, bytes]:
     with tab.expect_download() as waiting:
         place.click()
     return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
-
-
-def sheets_of(content: bytes) -> dict[str, list[list[str | None]]]:
-    """The sheets of a workbook by name, as rows of texts."""
-    main = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-    with zipfile.ZipFile(io.BytesIO(content)) as book:
-        assert book.testzip() is None
-        names = [s.get("name") for s in ET.fromstring(book.read("xl/workbook.xml"))[0]]
-        sheets = {}
-        for i, name in enumerate(names, 1):
-            root = ET.fromstring(book.read(f"xl/sheet{i}.xml"))
-            assert root.find(f".//{main}f") is None
-            sheets[str(name)] = [
-                ["".join(cell.itertext()) or None for cell in row]
-                for row in root.iter(f"{main}row")
-            ]
-    return sheets

@@ -1,9 +1,10 @@
 // The cards of a report: what each shows is said by the chart that insights_lib/tables.py declares.
 
+import { actionMenu, iconButton } from "./actions.js";
 import * as charts from "./charts.js";
 import { CohortTable } from "./cohorts.js";
 import * as customerCharts from "./customer_charts.js";
-import { button, element, tip } from "./dom.js";
+import { element, tip } from "./dom.js";
 import { Grid } from "./grid.js";
 import { drawCards, ProductTable } from "./kpis.js";
 import { marked } from "./language.js";
@@ -11,12 +12,13 @@ import { CustomerList } from "./list.js";
 import { SHARES, worldMap } from "./map.js";
 import { ownFiltersNote, ownMonthsNote, SIGNALS, whyUnknown } from "./notes.js";
 import { Panel } from "./panels.js";
+import { products } from "./product_charts.js";
 
 const DRAWN = {
   world_map: worldMap,
   adds_and_churns: charts.addsAndChurns,
   distribution: charts.distribution,
-  products: charts.products,
+  products,
   distribution_trend: charts.distributionTrend,
   active_customers: charts.activeCustomers,
   bridge: customerCharts.bridge,
@@ -44,8 +46,9 @@ class Card {
   constructor(report, { name, title, note, table }) {
     const { t } = report;
     Object.assign(this, { report, name, title, parts: [] });
-    const download = button(t("Download data"), () => report.download(name));
-    this.actions = element("div", { class: "actions" }, download);
+    const menu = actionMenu(t, title, this.offered);
+    this.menuButtons = menu.buttons;
+    this.actions = element("div", { class: "actions" }, menu.place);
     const about = tip(t("What is this?"), proseOf(note));
     const head = { class: "card-head" };
     this.body = element("div", { class: "card-body" });
@@ -59,6 +62,26 @@ class Card {
     if (table && ofPeople) this.addNote(ownFiltersNote(report));
     else if (table) this.addFixedNote();
     else if (ofPeople) this.addNote(ownMonthsNote(name, report));
+  }
+
+  // What the menu of the card offers.
+  get offered() {
+    const { report, name } = this;
+    const { t } = report;
+    return [
+      { icon: "csv", text: t("Data (CSV)"), act: () => report.download(name) },
+      { icon: "excel", text: t("Data (Excel)"), act: () => report.downloadBook(name) },
+    ];
+  }
+
+  get openable() {
+    const text = this.report.t("Table");
+    return { icon: "table", text, act: () => this.openTable() };
+  }
+
+  openTable() {
+    this.details.open = true;
+    this.grid.scroll.focus();
   }
 
   // What was counted by a notebook is not counted again.
@@ -113,6 +136,10 @@ class SummaryCard extends Card {
     this.body.append(cards);
     this.addTable();
   }
+
+  get offered() {
+    return [...super.offered, this.openable];
+  }
 }
 
 class ProductCard extends Card {
@@ -126,20 +153,21 @@ class ProductCard extends Card {
 class ChartCard extends Card {
   constructor(report, card, draw = charts.fixedFigure(card.figure)) {
     super(report, card);
-    const { t } = report;
     const { name, title } = card;
-    const openTable = () => {
-      this.details.open = true;
-      this.grid.scroll.focus();
-    };
+    const openTable = () => this.openTable();
     const chosen = (key) => this.chosen?.(key);
-    const words = { title: t("The chart as a PNG file") };
-    const pictureButton = button(t("Picture"), () => report.savePictures(this.panel), words);
+    const [pictureButton] = this.menuButtons;
     this.panel = new Panel(report, { name, title, draw, chosen, openTable, pictureButton });
     this.parts.push((tables) => this.panel.update(tables));
     this.body.append(...this.panel.parts);
     this.addTable(this.tableOptions);
-    this.actions.prepend(pictureButton);
+  }
+
+  get offered() {
+    const { report } = this;
+    const act = () => report.savePictures(this.panel);
+    const picture = { icon: "picture", text: report.t("Picture (PNG)"), act };
+    return [picture, ...super.offered, { ...this.openable, key: "T" }];
   }
 
   get tableOptions() {
@@ -181,6 +209,10 @@ class CohortsCard extends Card {
     this.parts.push((tables) => cohorts.update(tables));
     this.addTable();
   }
+
+  get offered() {
+    return [...super.offered, this.openable];
+  }
 }
 
 // Customer by customer. The rows are made when somebody looks.
@@ -203,7 +235,7 @@ class MapCard extends ChartCard {
     const { t } = report;
     this.details.open = true;
     const home = { title: t("The whole world again") };
-    this.actions.prepend(button(t("Home"), () => this.choose(null), home));
+    this.actions.prepend(iconButton("home", t("Home"), () => this.choose(null), home));
   }
 
   get tableOptions() {

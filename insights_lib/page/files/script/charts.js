@@ -6,8 +6,10 @@
 // {data, layout, keys, marks} for plotly. keys are what a click on each point of a trace chooses; marks are
 // what a click on each point of each trace opens, see marks.js; offers are marks of what is chosen.
 
-import { groups, labels, tabOf } from "./figures.js";
+import { groups, tabOf } from "./figures.js";
 import { marked } from "./language.js";
+
+const NOT_TOLD = "Unknown"; // as exports write it
 
 export const NOTHING = marked("There is no data for this.");
 
@@ -55,7 +57,11 @@ export function addsAndChurns(tables, state, { t, figures, declared, mark }) {
   const layout = figures.monthLayout(months, highest, state, { barmode: "relative" });
   const marks = seen.map(({ key }) => shown.map((row) => mark("adds_and_churns", row, key)));
   const plots = [{ data, layout, marks }];
-  return { tabs, tab, legend, months, plots, sentence: flowSentence(shown, t) };
+  const isStacked = !state.hidden.has("existing");
+  const choice = isStacked
+    ? { text: t("Added and churned alone"), state: { hidden: new Set(["existing"]) } }
+    : { text: t("Stack on existing customers"), state: { hidden: new Set() } };
+  return { tabs, tab, legend, months, plots, choice, sentence: flowSentence(shown, t) };
 }
 
 function flowSentence(rows, t) {
@@ -71,23 +77,30 @@ function flowSentence(rows, t) {
   });
 }
 
-/* Current customers by the values of a dimension, the largest ones; a tab per dimension. */
+/* Current customers by the values of a dimension, the largest ones, each with its months as a small
+ * area; a tab per dimension. */
 export function distribution(tables, state, { t, figures, declared, mark }) {
   const dimensions = groups(tables.distribution, ({ dimension }) => dimension);
   const tabs = [...dimensions.keys()].map((key) => ({ key, text: t.nameOf(key) }));
   const tab = tabOf(tabs, state);
   const rows = (dimensions.get(tab) ?? []).map((row) => ({ ...row, text: row.value }));
-  const legend = rows
-    .slice(0, declared.tables.distribution.values_shown)
-    .map((row, i) => ({ ...row, key: row.text, color: figures.category(i) }));
-  const shown = visible(legend, state);
-  const fills = shown.map(({ color }) => color);
-  const bars = figures.horizontalBars(shown, fills, state);
+  const shown = rows.slice(0, declared.tables.distribution.values_shown);
+  const bars = figures.horizontalBars(shown, figures.color("accent"), state);
   bars.marks = [shown.map((row) => mark("distribution", row, "customers"))];
-  return { tabs, tab, legend, plots: [bars], sentence: leadSentence(rows, t) };
+  const own = tables.distribution_trend.filter(({ dimension }) => dimension === tab);
+  const series = new Map(
+    seriesOf(own, tables.summary_trend, t).map(({ key, counts }) => [key, counts]),
+  );
+  const trends = shown.map(({ value }) => series.get(value) ?? []);
+  const months = tables.summary_trend.map(({ month }) => month);
+  if (months.length > 1) {
+    const between = t.range(months[0], months.at(-1));
+    figures.addTrends(bars, trends, { months: between, narrow: state.narrow });
+  }
+  return { tabs, tab, plots: [bars], sentence: leadSentence(rows, t) };
 }
 
-function leadSentence(rows, t) {
+export function leadSentence(rows, t) {
   const [first] = rows;
   if (!first?.customers) return t(NOTHING);
   return t("{value} has the most customers, {count} ({share}), of {values}.", {
@@ -95,80 +108,6 @@ function leadSentence(rows, t) {
     count: t.exact(first.customers),
     share: t.percent(first.share_pct),
     values: t.counted(rows.length, t("{count} value"), t("{count} values")),
-  });
-}
-
-/* A pie of the products, and beside it the SKUs of the chosen one, or of all. */
-export function products(tables, state, { t, figures, declared, mark }) {
-  const most = declared.tables.products.values_shown;
-  const named = (name) => (row) => ({ ...row, text: row[name] });
-  const whole = tables.products.filter(({ sku }) => sku === "").map(named("product"));
-  const chosen = whole.some(({ text }) => text === state.chosen) ? state.chosen : null;
-  const legend = whole.slice(0, most).map(({ text }, i) => ({
-    key: text,
-    text,
-    color: figures.category(i),
-    chosen: text === chosen,
-  }));
-  const skus = tables.products
-    .filter(({ product, sku }) => sku !== "" && (chosen === null || product === chosen))
-    .map(named("sku"))
-    .sort((a, b) => b.customers - a.customers);
-  const fill = legend.find((entry) => entry.chosen)?.color ?? figures.color("accent");
-  const bars = figures.horizontalBars(skus.slice(0, most), fill, state);
-  const opens = (row) => mark("products", row, "customers");
-  bars.marks = [skus.slice(0, most).map(opens)];
-  return {
-    tabs: [],
-    legend,
-    plots: [pie(whole, legend, figures, chosen), { ...bars, title: chosen ?? t("All products") }],
-    sentence: productSentence(whole, skus, chosen, t),
-    offers: whole.filter(({ text }) => text === chosen).map(opens),
-  };
-}
-
-function pie(whole, legend, figures, chosen) {
-  const top = whole.slice(0, legend.length);
-  const rest = whole.slice(legend.length);
-  const names = labels(top.map(({ text }) => text));
-  const slices = top.map((row, i) => ({ ...row, name: names[i], color: legend[i].color }));
-  if (rest.length) {
-    slices.push({
-      name: figures.others(rest.length),
-      customers: sumOf(rest, "customers"),
-      share_pct: sumOf(rest, "share_pct"),
-      color: figures.color("others"),
-    });
-  }
-  const keys = legend.map(({ key }) => key);
-  const data = {
-    type: "pie",
-    hole: 0.55,
-    sort: false,
-    direction: "clockwise",
-    labels: slices.map(({ name }) => name),
-    values: slices.map(({ customers }) => customers),
-    pull: slices.map((_, i) => (chosen !== null && keys[i] === chosen ? 0.08 : 0)),
-    marker: {
-      colors: slices.map(({ color }) => color),
-      line: { color: figures.color("card"), width: 1.5 },
-    },
-    textinfo: "none",
-    hovertext: slices.map((slice) => figures.hover(slice.name, slice)),
-    hovertemplate: "%{hovertext}<extra></extra>",
-  };
-  const layout = figures.layout(300, { margin: { l: 16, r: 16, t: 16, b: 16 } });
-  return { data: [data], layout, keys: [keys] };
-}
-
-function productSentence(whole, skus, chosen, t) {
-  if (chosen === null || !skus.length) return leadSentence(whole, t);
-  const [first] = skus;
-  return t("{product}: of {values} {value} has the most customers, {count}.", {
-    product: chosen,
-    value: first.text,
-    count: t.exact(first.customers),
-    values: t.counted(skus.length, t("{count} SKU"), t("{count} SKUs")),
   });
 }
 
@@ -180,10 +119,14 @@ export function distributionTrend(tables, state, { t, figures, declared, mark })
   const tab = tabOf(tabs, state);
   const trend = tables.summary_trend;
   const series = seriesOf(dimensions.get(tab) ?? [], trend, t);
-  const entries = series
+  const isKnown = ({ key }) => key !== NOT_TOLD;
+  const known = series.filter(isKnown);
+  const entries = known
     .slice(0, most)
     .map((one, i) => ({ ...one, text: one.key, color: figures.category(i) }));
-  const rest = series.slice(most);
+  for (const one of series)
+    if (!isKnown(one)) entries.push({ ...one, text: one.key, color: figures.color("quiet") });
+  const rest = known.slice(most);
   if (rest.length) {
     const counts = trend.map((_, i) =>
       rest.reduce((sum, one) => (one.counts[i] === null ? null : sum + one.counts[i]), 0),

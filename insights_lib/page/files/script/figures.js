@@ -35,11 +35,19 @@ export function label(text, most = LONGEST_LABEL) {
   return TURNING.test(safe) || safe in {} ? `\u2068${safe}\u2069` : safe;
 }
 
+// A text whose middle is left out where it is long: names of plans differ in their ends.
+export function cutInside(text, most) {
+  const characters = Array.from(text);
+  if (characters.length <= most) return text;
+  const end = Math.ceil(0.6 * (most - 1));
+  return `${characters.slice(0, most - 1 - end).join("")}…${characters.slice(-end).join("")}`;
+}
+
 // Labels that differ where the texts do, though they have been cut.
 export function labels(texts, most = LONGEST_LABEL) {
   const seen = new Map();
   return texts.map((text) => {
-    const made = label(text, most);
+    const made = label(cutInside(text, most), most);
     seen.set(made, (seen.get(made) ?? 0) + 1);
     return seen.get(made) > 1 ? `${made} (${seen.get(made)})` : made;
   });
@@ -186,6 +194,45 @@ export class Figures {
       yaxis: this.axis({ type: "category", autorange: "reversed", showgrid: false }),
     });
     return { data: [data], layout };
+  }
+
+  // Beside horizontal bars the months of each as a small area, from zero to its own most.
+  addTrends({ data, layout }, trends, { months, narrow }) {
+    const outline = (counts, i) => {
+      const most = Math.max(...counts) || 1;
+      const points = counts.flatMap((count, x) =>
+        count === null ? [] : [[x, i + 0.3 - (0.6 * count) / most]],
+      );
+      if (!points.length) return [];
+      const base = i + 0.3;
+      return [[points[0][0], base], ...points, [points.at(-1)[0], base], [null, null]];
+    };
+    const all = trends.flatMap(outline);
+    data.push({
+      type: "scatter",
+      mode: "lines",
+      x: all.map(([x]) => x),
+      y: all.map(([, y]) => y),
+      xaxis: "x2",
+      yaxis: "y2",
+      fill: "toself",
+      fillcolor: this.color("pale"),
+      line: { color: this.color("accent"), width: 1.5 },
+      hoverinfo: "skip",
+    });
+    layout.margin.t = 26;
+    layout.height += 18;
+    layout.margin.r = 8;
+    layout.xaxis.domain = [0, narrow ? 0.6 : 0.74];
+    layout.xaxis2 = this.axis({ visible: false, domain: [0.84, 1], anchor: "y2" });
+    layout.yaxis2 = this.axis({
+      visible: false,
+      range: [Math.max(trends.length, 1) - 0.5, -0.5],
+      anchor: "x2",
+    });
+    const small = { size: 11, color: this.color("quiet") };
+    const place = { x: 1, xanchor: "right", xref: "paper", y: 1, yanchor: "bottom", yref: "paper" };
+    layout.annotations = [{ ...place, text: months, showarrow: false, font: small }];
   }
 
   hover(name, { customers, share_pct }) {

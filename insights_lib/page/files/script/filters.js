@@ -77,6 +77,15 @@ export class Filters {
     return [this.monthsText, ...this.used.map((facet) => this.chipText(facet))].join(" · ");
   }
 
+  // The values that are chosen, and the same in full as a reader calls them.
+  get values() {
+    return this.used.flatMap((facet) => this.chosen[facet]);
+  }
+
+  get texts() {
+    return this.used.map((facet) => `${this.t.nameOf(facet)}: ${this.chosen[facet].join(", ")}`);
+  }
+
   get monthsText() {
     return `${this.t.month(this.from)} – ${this.t.month(this.to)}`;
   }

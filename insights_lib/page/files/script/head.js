@@ -1,7 +1,11 @@
 // What stands above the cards: whose report this is, its months, its filters, and its sections.
 
-import { button, cut, element } from "./dom.js";
+import { iconButton } from "./actions.js";
+import { cut, element } from "./dom.js";
 import { monthNotes } from "./unfinished.js";
+
+// The part of the window, below the bar of sections, in which a section is where one is.
+const WHERE_ONE_IS = "-25% 0px -70% 0px";
 
 export class Head {
   /* sections are the elements of the content's sections, in the same order. */
@@ -12,34 +16,26 @@ export class Head {
     this.asOf = element("p", { class: "quiet as-of" });
     this.found = element("p", { class: "quiet found", role: "status" });
     this.notes = element("ul", { class: "notes" });
-    const all = button(t("Download all (Excel)"), () => report.downloadAll());
+    const all = iconButton("excel", t("Download all (Excel)"), () => report.downloadAll());
     this.parts = [
       element(
         "header",
         { class: "page-head" },
         element("div", {}, this.partner(), element("h1", {}, t("Customers"))),
-        element(
-          "div",
-          { class: "range" },
-          element("p", {}, this.months),
-          this.asOf,
-          element("p", { class: "page-actions" }, all, report.theme.control),
-        ),
+        element("div", { class: "range" }, element("p", {}, this.months), this.asOf),
+        element("p", { class: "page-actions" }, all, report.theme.control),
+        this.outerFilters(),
+        this.notes,
       ),
-      element("div", { role: "region", "aria-label": t("Filters") }, this.filterParts()),
-      this.links(sections),
+      element("div", { class: "toolbar" }, this.filterBar(), this.links(sections)),
     ];
+    this.follow(sections);
   }
 
   partner() {
     const { partner, partner_name: name } = this.report.content;
     const id = name === partner ? [] : [" ", element("span", { class: "quiet" }, partner)];
     return element("p", { class: "partner" }, element("bdi", { class: "data" }, name), id);
-  }
-
-  filterParts() {
-    const { filters } = this.report;
-    return [this.outerFilters(), filters.bar, filters.chips, this.found, this.notes];
   }
 
   // What a reader should know of the months and filters that are chosen, and of the exports.
@@ -54,6 +50,14 @@ export class Head {
       ...unmatched.map((text) => t("No subscription matches the filter {text}.", { text })),
       ...filters.unmatched,
     ];
+  }
+
+  // What can be chosen, and one line of what is, which takes its room before anything is chosen.
+  filterBar() {
+    const { t, filters } = this.report;
+    const chosen = element("div", { class: "chosen" }, this.found, filters.chips);
+    const named = { role: "region", "aria-label": t("Filters") };
+    return element("div", named, filters.bar, chosen);
   }
 
   // The filters of the run, within which the reader's filters choose.
@@ -79,7 +83,28 @@ export class Head {
       };
       return element("a", { href: `#${section.id}`, onclick: go }, head.textContent);
     });
-    return element("nav", { class: "sections", "aria-label": this.report.t("Sections") }, made);
+    this.nav = element("nav", { class: "sections", "aria-label": this.report.t("Sections") }, made);
+    return this.nav;
+  }
+
+  // Marks the section in which one is, and keeps its link in sight.
+  follow(sections) {
+    const mark = (seen) => {
+      const here = seen.find(({ isIntersecting }) => isIntersecting)?.target;
+      if (!here) return;
+      sections.forEach((section, i) => {
+        const link = this.nav.children[i];
+        if (section !== here) link.removeAttribute("aria-current");
+        else {
+          link.setAttribute("aria-current", "true");
+          this.nav.scrollLeft = link.offsetLeft - this.nav.clientWidth / 3;
+        }
+      });
+    };
+    const observer = new IntersectionObserver(mark, { rootMargin: WHERE_ONE_IS });
+    for (const section of sections) observer.observe(section);
+    this.nav.firstChild?.setAttribute("aria-current", "true");
+    this.report.signal.addEventListener("abort", () => observer.disconnect());
   }
 
   update({ summary }) {
@@ -94,7 +119,7 @@ export class Head {
     this.asOf.textContent = asOf.join(" · ");
     this.found.textContent = filters.any
       ? t("Current customers selected: {count}", { count: t.exact(current.value) })
-      : "";
+      : t("No filters chosen");
     this.notes.replaceChildren(...this.noteTexts().map((text) => element("li", {}, text)));
   }
 }

@@ -1,8 +1,9 @@
 // The list of customers, or of subscriptions: search, order, choose, take along.
 
 import { CheckMenu } from "./menus.js";
-import { button, element } from "./dom.js";
-import { csv, save, workbook } from "./downloads.js";
+import { actionMenu } from "./actions.js";
+import { element } from "./dom.js";
+import { csv, save } from "./downloads.js";
 import { marked, shown, UNKNOWN } from "./language.js";
 import { NOT_EXPORTED, SIGNALS } from "./notes.js";
 import { Orders } from "./orders.js";
@@ -78,14 +79,11 @@ export class CustomerList {
       this.rest,
       this.note,
     );
-    actions.append(
-      button(t("Download data"), () => this.download("csv"), {
-        title: t("What is chosen, as a CSV file"),
-      }),
-      button(t("Excel"), () => this.download("xlsx"), {
-        title: t("What is chosen, as an Excel file"),
-      }),
-    );
+    const menu = actionMenu(t, title, [
+      { icon: "csv", text: t("Data (CSV)"), act: () => this.download("csv") },
+      { icon: "excel", text: t("Data (Excel)"), act: () => this.download("xlsx") },
+    ]);
+    actions.append(menu.place);
     report.lists.add(this);
   }
 
@@ -208,9 +206,10 @@ export class CustomerList {
     this.settle();
     const { report, kind } = this;
     const table = { columns: this.kinds, rows: this.found };
-    const name = report.fileName(kind === "subscriptions" ? kind : "customers");
+    const what = kind === "subscriptions" ? kind : "customers";
+    const name = report.fileName(what);
     if (format === "csv") save(`${name}.csv`, csv(table));
-    else save(`${name}.xlsx`, workbook({ [kind]: table }));
+    else save(`${name}.xlsx`, report.workbook([report.sheet(what, table)]));
   }
 }
 

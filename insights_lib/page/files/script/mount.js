@@ -2,7 +2,7 @@
 
 import { cardOf } from "./cards.js";
 import { element } from "./dom.js";
-import { csv, save, workbook } from "./downloads.js";
+import { csv, save } from "./downloads.js";
 import { Drawer } from "./drawer.js";
 import { Figures } from "./figures.js";
 import { Filters } from "./filters.js";
@@ -14,6 +14,9 @@ import { ownPlotly } from "./plotly.js";
 import { openRows } from "./rows.js";
 import { countTables } from "./tables.js";
 import { followOverlays, followPrinter, followWidth, Sight, Theme } from "./viewing.js";
+import { workbook } from "./workbook.js";
+
+const LONGEST_FILE_NAME = 80;
 
 /* Shows a report at the end of an element, as often as one likes.
  *
@@ -198,8 +201,11 @@ class Report {
     for (const panel of this.panels) panel.redraw();
   }
 
+  // Names of files tell what is selected, as far as names can be long.
   fileName(name) {
-    return `${name}_${this.content.partner}_${this.filters.from}_${this.filters.to}`;
+    const chosen = this.filters.values.map((text) => text.replace(/[^\p{L}\p{N}]+/gu, "-"));
+    const parts = [name, this.content.partner, this.filters.from, this.filters.to, ...chosen];
+    return Array.from(parts.join("_")).slice(0, LONGEST_FILE_NAME).join("");
   }
 
   table(name) {
@@ -210,10 +216,36 @@ class Report {
     save(`${this.fileName(name)}.csv`, csv(this.table(name)));
   }
 
+  downloadBook(name) {
+    save(`${this.fileName(name)}.xlsx`, this.workbook([this.sheet(name, this.table(name))]));
+  }
+
   downloadAll() {
     const shown = this.cards.map(({ name }) => name).filter((name) => name in this.tables);
-    const tables = shown.map((name) => [name, this.table(name)]);
-    save(`${this.fileName("customers")}.xlsx`, workbook(Object.fromEntries(tables)));
+    const sheets = shown.map((name) => this.sheet(name, this.table(name)));
+    save(`${this.fileName("report")}.xlsx`, this.workbook(sheets));
+  }
+
+  // A table as a sheet of a workbook. What is not declared has names of its own.
+  sheet(name, { columns, rows }) {
+    const { t, declared } = this;
+    const isOwn = !(name in declared.tables) && name in this.columns;
+    const nameOf = isOwn ? String : t.nameOf;
+    const heads = Object.keys(columns).map(nameOf);
+    return { name, title: nameOf(name), columns, heads, rows };
+  }
+
+  workbook(sheets) {
+    const { partner, partner_name: name, filters } = this.content;
+    const who = name === partner ? partner : `${name} (${partner})`;
+    const outer = Object.entries(filters).map(
+      ([facet, values]) => `${this.t.nameOf(facet)}: ${values.join(", ")}`,
+    );
+    const now = new Date();
+    const written = new Date(now - now.getTimezoneOffset() * 60_000).toISOString();
+    const when = written.slice(0, 16).replace("T", " ");
+    const about = [who, this.filters.monthsText, ...outer, ...this.filters.texts, when];
+    return workbook(sheets, about.join(" · "), this.t);
   }
 
   async savePictures(panel) {

@@ -11,6 +11,7 @@ import { hasNobody, unfinishedList, whyNothing, withUnfinished } from "./unfinis
 
 const NARROW = 560; // pixels below which a chart leaves out what needs room
 const CONFIG = { displayModeBar: false, scrollZoom: false, showTips: false };
+const ON_PAPER = 0.7; // of its height on a screen, with the same width
 const CLICK = 6; // pixels that a pointer may move for a click; more is a drag
 
 // Who came and left can hardly be seen on a stack of all who stayed, which its legend brings back.
@@ -32,12 +33,17 @@ export class Panel {
     this.legend = element("div", { class: "legend", ...named(t("Legend")) });
     this.slider = element("div", { class: "period", ...named(t("Period shown")) });
     this.period = new Period(this.slider, (period) => this.change({ period }), t);
+    this.hint = element(
+      "p",
+      { class: "hint", id: report.id(`${name}-hint`) },
+      t("Press T for the table."),
+    );
     this.plots = element("div", {
       class: "plots",
       role: "img",
       tabindex: 0,
       "aria-label": title,
-      "aria-describedby": this.sentence.id,
+      "aria-describedby": `${this.sentence.id} ${this.hint.id}`,
       "aria-keyshortcuts": "T",
       onkeydown: (event) => {
         if (event.key.toLowerCase() === "t" && !event.ctrlKey && !event.metaKey) openTable();
@@ -45,6 +51,7 @@ export class Panel {
     });
     this.unfinished = element("ul", { class: "unfinished quiet" });
     this.offers = element("p", { class: "offers" });
+    this.choice = button("", () => this.change(this.chart.choice.state), { class: "choice" });
     this.panel = element(
       "div",
       { class: "panel", id: report.id(`${name}-panel`) },
@@ -53,7 +60,9 @@ export class Panel {
       this.unfinished,
       this.slider,
       this.offers,
+      this.choice,
       this.plots,
+      this.hint,
     );
     this.printed = element("ul", { class: "print-only" });
   }
@@ -98,15 +107,26 @@ export class Panel {
   }
 
   // What has nothing to show says why, and takes no more room than that.
-  drawParts({ sentence, months, legend = [], unfinished, offers = [], plots }) {
+  drawParts({ sentence, months, legend = [], unfinished, offers = [], choice, plots }) {
     const { name, report } = this;
-    const isEmpty = sentence === report.t(NOTHING) || (months && hasNobody(report.tables));
+    const isEmpty = this.showsNothing(sentence, months);
     this.sentence.textContent = (isEmpty && whyNothing(name, report)) || sentence;
     this.drawLegend(isEmpty ? [] : legend);
     this.unfinished.replaceChildren(...(isEmpty ? [] : unfinishedList(unfinished)));
     this.slider.hidden = isEmpty || !months || months.length < 3;
     this.drawOffers(offers);
+    this.drawChoice(isEmpty ? null : choice);
     this.drawPlots(isEmpty ? [] : plots);
+  }
+
+  showsNothing(sentence, months) {
+    const { t, tables } = this.report;
+    return sentence === t(NOTHING) || (months && hasNobody(tables));
+  }
+
+  drawChoice(choice) {
+    this.choice.hidden = !choice;
+    this.choice.textContent = choice?.text ?? "";
   }
 
   // What is chosen in a chart can be opened beside it, where a click on it has chosen it.
@@ -166,6 +186,7 @@ export class Panel {
 
   drawPlots(plots) {
     while (this.plots.children.length < plots.length) this.plots.append(this.newPlace());
+    const scale = this.report.root.classList.contains("paper") ? ON_PAPER : 1;
     this.plots.hidden = this.pictureButton.hidden = !plots.length;
     [...this.plots.children].forEach((place, i) => {
       place.hidden = i >= plots.length;
@@ -174,10 +195,11 @@ export class Panel {
       const place = this.plots.children[i];
       const [head, plot] = place.children;
       head.textContent = title ? cut(title) : "";
-      plot.style.minHeight = `${layout.height}px`;
+      const size = { width: place.clientWidth, height: scale * layout.height };
+      plot.style.minHeight = `${size.height}px`;
       const isNew = !plot.data;
       // A layout of its own, for plotly changes what it is given.
-      this.report.plotly.react(plot, data, { ...layout, width: place.clientWidth }, CONFIG);
+      this.report.plotly.react(plot, data, { ...layout, ...size }, CONFIG);
       if (isNew) this.listen(place, plot, i);
     });
   }

@@ -1,6 +1,7 @@
 // How a report is read: light or dark, on paper, at another width. All that listens here stops with the
 // report's signal.
 
+import { icon } from "./actions.js";
 import { button, focused } from "./dom.js";
 
 const MOST_PRINTED = 60; // rows of a table that paper shows
@@ -12,8 +13,8 @@ const MOST_PRINTED = 60; // rows of a table that paper shows
  * changes and ends the reader's choice. */
 export class Theme {
   constructor({ root, figures, t, signal }, own, redraw) {
-    Object.assign(this, { root, figures, own, redraw });
-    this.control = button(t("Dark"), () => this.toggle(), { class: "theme" });
+    Object.assign(this, { root, figures, t, own, redraw });
+    this.control = button("", () => this.toggle(), { class: "theme with-icon" });
     this.kept = own.kept ?? null;
     this.system = window.matchMedia("(prefers-color-scheme: dark)");
     this.system.addEventListener("change", () => this.change(), { signal });
@@ -36,8 +37,15 @@ export class Theme {
     for (const [name, color] of Object.entries(this.figures.palettes[theme])) {
       this.root.style.setProperty(`--${name}`, color);
     }
-    this.control.setAttribute("aria-pressed", String(theme === "dark"));
+    this.sayOther(theme);
     this.own.show?.(theme);
+  }
+
+  // The control says to which theme it switches.
+  sayOther(theme) {
+    const [name, text] =
+      theme === "dark" ? ["light", this.t("Light theme")] : ["dark", this.t("Dark theme")];
+    this.control.replaceChildren(icon(name), text);
   }
 
   change() {

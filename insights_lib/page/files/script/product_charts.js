@@ -1,0 +1,104 @@
+// The charts of products and their SKUs; see charts.js.
+
+import { leadSentence, sumOf } from "./charts.js";
+import { labels } from "./figures.js";
+
+const MOST_BARS = 60; // that a chart has room for; its table holds all
+
+/* A pie of the products, and beside it the SKUs of the chosen one, or of all. */
+export function products(tables, state, { t, figures, declared, mark }) {
+  const most = declared.tables.products.values_shown;
+  const named = (name) => (row) => ({ ...row, text: row[name] });
+  const whole = tables.products.filter(({ sku }) => sku === "").map(named("product"));
+  const chosen = whole.some(({ text }) => text === state.chosen) ? state.chosen : null;
+  const legend = whole.slice(0, most).map(({ text }, i) => ({
+    key: text,
+    text,
+    color: figures.category(i),
+    chosen: text === chosen,
+  }));
+  const skus = tables.products
+    .filter(({ product, sku }) => sku !== "" && (chosen === null || product === chosen))
+    .map(named("sku"))
+    .sort((a, b) => b.customers - a.customers);
+  const fill = legend.find((entry) => entry.chosen)?.color ?? figures.color("accent");
+  const shown = skus.slice(0, state.all ? MOST_BARS : most);
+  const bars = figures.horizontalBars(shown, fill, state);
+  const opens = (row) => mark("products", row, "customers");
+  bars.marks = [shown.map(opens)];
+  const current = tables.summary.find(({ metric }) => metric === "current_customers").value;
+  const title = [
+    chosen ?? t("All products"),
+    t("{shown} of {skus}", {
+      shown: t.exact(shown.length),
+      skus: t.counted(skus.length, t("{count} SKU"), t("{count} SKUs")),
+    }),
+  ].join(" · ");
+  return {
+    tabs: [],
+    legend,
+    plots: [pie(whole, legend, figures, { chosen, current }), { ...bars, title }],
+    choice: skus.length > most ? choiceOfBars(state, t) : null,
+    sentence: productSentence(whole, skus, chosen, t),
+    offers: whole.filter(({ text }) => text === chosen).map(opens),
+  };
+}
+
+function choiceOfBars({ all }, t) {
+  const text = all ? t("Show the largest alone") : t("Show the rest");
+  return { text, state: { all: !all } };
+}
+
+// current is how many customers there are: of those who hold several products the slices tell twice.
+function pie(whole, legend, figures, { chosen, current }) {
+  const top = whole.slice(0, legend.length);
+  const rest = whole.slice(legend.length);
+  const names = labels(top.map(({ text }) => text));
+  const slices = top.map((row, i) => ({ ...row, name: names[i], color: legend[i].color }));
+  if (rest.length) {
+    slices.push({
+      name: figures.others(rest.length),
+      customers: sumOf(rest, "customers"),
+      share_pct: sumOf(rest, "share_pct"),
+      color: figures.color("others"),
+    });
+  }
+  const keys = legend.map(({ key }) => key);
+  const data = {
+    type: "pie",
+    hole: 0.55,
+    sort: false,
+    direction: "clockwise",
+    labels: slices.map(({ name }) => name),
+    values: slices.map(({ customers }) => customers),
+    pull: slices.map((_, i) => (chosen !== null && keys[i] === chosen ? 0.08 : 0)),
+    marker: {
+      colors: slices.map(({ color }) => color),
+      line: { color: figures.color("card"), width: 1.5 },
+    },
+    text: slices.map(({ customers }) => figures.t.short(customers)),
+    textinfo: "text",
+    textposition: "inside",
+    insidetextorientation: "horizontal",
+    hovertext: slices.map((slice) => figures.hover(slice.name, slice)),
+    hovertemplate: "%{hovertext}<extra></extra>",
+  };
+  const total = `<b>${figures.t.short(current)}</b><br>${figures.t("Customers")}`;
+  const layout = figures.layout(300, {
+    margin: { l: 16, r: 16, t: 16, b: 16 },
+    uniformtext: { mode: "hide", minsize: 10 },
+    annotations: [{ text: total, x: 0.5, y: 0.5, showarrow: false, font: { size: 16 } }],
+  });
+  return { data: [data], layout, keys: [keys] };
+}
+
+function productSentence(whole, skus, chosen, t) {
+  if (chosen === null || !skus.length) return leadSentence(whole, t);
+  const [first] = skus;
+  return t("{product}: of {values} {value} has the most customers, {count}.", {
+    product: chosen,
+    value: first.text,
+    count: t.exact(first.customers),
+    values: t.counted(skus.length, t("{count} SKU"), t("{count} SKUs")),
+  });
+}
