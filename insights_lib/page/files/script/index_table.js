@@ -1,7 +1,7 @@
 // The table of all partners: sorted, searched, and filtered by what needs attention.
 
 import { button, dataText, element } from "./dom.js";
-import { CHOICES, METRICS } from "./index_rows.js";
+import { CHOICES, METRICS, reasonOf } from "./index_rows.js";
 import { area, badge, growthBadge } from "./kpis.js";
 import { marked } from "./language.js";
 
@@ -181,12 +181,13 @@ export class IndexTable {
 
   state({ state, why, made }) {
     const { t } = this;
+    const reason = reasonOf(why, t);
     const told = state === "fresh" || state === "earlier" ? "{day}" : marked("Last good: {day}");
     return this.cell(
       "urgency",
       { class: "state" },
       element("strong", {}, t.nameOf(state)),
-      why ? element("span", { class: "quiet" }, dataText(why)) : null,
+      why ? element("span", { class: "quiet", lang: reason.lang }, dataText(reason.text)) : null,
       element(
         "span",
         { class: "quiet" },
