@@ -46,7 +46,7 @@ class Card {
     Object.assign(this, { report, name, title, parts: [] });
     const download = button(t("Download data"), () => report.download(name));
     this.actions = element("div", { class: "actions" }, download);
-    const about = tip(t("What is this?"), proseOf(note));
+    const about = tip(`${t("What is this?")} ${title}`, proseOf(note));
     const head = { class: "card-head" };
     this.body = element("div", { class: "card-body" });
     this.article = element(

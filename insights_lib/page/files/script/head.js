@@ -9,7 +9,7 @@ export class Head {
     const { t } = report;
     this.months = element("strong", { class: "months" });
     this.asOf = element("p", { class: "quiet as-of" });
-    this.found = element("p", { class: "quiet found", role: "status" });
+    this.found = element("p", { class: "quiet found" });
     this.unmatched = element("ul", { class: "notes unmatched" });
     const all = button(t("Download all (Excel)"), () => report.downloadAll());
     this.parts = [

@@ -39,7 +39,12 @@ export function drawCards(place, { summary, summary_trend: trend }, report) {
     return element(
       "article",
       { class: "card kpi", "data-metric": name },
-      element("header", head, element("h3", {}, t.nameOf(name)), tip(t(WHAT), t(meaning))),
+      element(
+        "header",
+        head,
+        element("h3", {}, t.nameOf(name)),
+        tip(`${t(WHAT)} ${t.nameOf(name)}`, t(meaning)),
+      ),
       element("p", { class: "big", title: exact }, numberOf(t.short(value), open)),
       comparisons(name, metrics, report),
       element("p", { class: "quiet aside" }, aside(name, metrics, report)),
