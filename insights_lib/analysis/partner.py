@@ -260,7 +260,7 @@ def open_partner(  # noqa: PLR0913 - the facets, each by its name
         customer_segment: Customer segments.
         as_of: The day on which a month must be over to count as complete; today if empty.
         role: `executive_report_viewer`, or `report_viewer` for counts only.
-        locale: `en` or `sv`.
+        locale: `en`, `sv`, `de` or `fr`.
         store: A folder, looked for here and in the folders above, or a URL.
 
     Raises:

@@ -35,7 +35,7 @@ def run(
     role: Annotated[
         str | None, typer.Option(help="report_viewer or executive_report_viewer.")
     ] = None,
-    locale: Annotated[str | None, typer.Option(help="en or sv.")] = None,
+    locale: Annotated[str | None, typer.Option(help="en, sv, de or fr.")] = None,
     also: Annotated[
         list[str] | None, typer.Option(help="pdf or xlsx, beside the page; repeats.")
     ] = None,

@@ -17,7 +17,7 @@ from insights_lib.parameters.validation import Strict, only, unknown, validated
 from insights_lib.tables import FACETS
 
 PRESETS = {"last_3_months": 3, "last_6_months": 6, "last_12_months": 12}
-LOCALES = ("en", "sv")
+LOCALES = ("en", "sv", "de", "fr")
 ALSO = ("pdf", "xlsx")  # what can be beside the page of a report
 ROLES = ("executive_report_viewer", "report_viewer")
 LONGEST_RANGE = 60  # months

@@ -7,7 +7,7 @@ too, for the names that read better another way.
 from collections.abc import Callable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +49,13 @@ class Language:
         return text.format(count=self.count(number))
 
     def short(self, number: float | None) -> str:
-        """A number in short, as on the cards: 5.12K."""
+        """A number in short, as on the cards: 5.12K; in full if the language has no short form."""
         if number is None or abs(number) < 1000:
             return self.count(number)
-        text = format_compact_decimal(number, locale=self._babel, fraction_digits=2)
-        return text.replace("-", _MINUS)
+        shortened = partial(format_compact_decimal, locale=self._babel, fraction_digits=2)
+        if not any(map(str.isalpha, shortened(number))):  # as German leaves thousands
+            return self.count(number)
+        return shortened(_to_hundredths(number)).replace("-", _MINUS)
 
     def percent(self, number: float | None, *, signed: bool = False) -> str:
         """A percentage, which is of 100, with one decimal; halves go away from zero."""
@@ -93,6 +95,13 @@ class Language:
         """The decimal separator and the group separator, as plotly wants them."""
         symbols = self._babel.number_symbols["latn"]
         return str(symbols["decimal"] + symbols["group"])
+
+
+def _to_hundredths(number: float) -> Decimal:
+    """A number with two decimals of its thousands or millions; halves go away from zero."""
+    digits = len(str(int(abs(number))))
+    step = Decimal(10) ** ((digits - 1) // 3 * 3 - 2)
+    return (Decimal(str(number)) / step).quantize(Decimal(1), ROUND_HALF_UP) * step
 
 
 # The charts of a report write the same numbers and months many times.

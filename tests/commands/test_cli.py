@@ -178,7 +178,7 @@ WRONG_VALUES = {
     "--filter Azure": ["'Azure'", "facet=value"],
     "--filter produkt=Azure": ["'produkt'", "did you mean 'product'?"],
     "--filter product=": ["'product='", "facet=value"],
-    "--locale de": ["'de'", "en, sv"],
+    "--locale da": ["'da'", "en, sv, de, fr"],
     "--partner ../2": ["'../2'", "allowed"],
 }
 
@@ -198,7 +198,7 @@ def test_a_wrong_value_is_told_in_one_sentence_and_nothing_is_run(
 
 def test_debug_lets_through_what_otherwise_becomes_a_sentence(here: Path) -> None:
     """So that Python shows it with its frames."""
-    wrong = ["run", "--partner", "1", "--locale", "de"]
+    wrong = ["run", "--partner", "1", "--locale", "da"]
     sentence = the_sentence(insights(*wrong))
     result = insights(*wrong, "--debug")
     assert isinstance(result.exception, ParameterError)
@@ -217,7 +217,7 @@ BROKEN_FILES = {
     'partners: [{id: "1", ranges: last_3_months}]': ["ranges"],
     'partners: [{id: "1", filters: {produkt: [Azure]}}]': ["'produkt'", "'product'"],
     'partners: [{id: "1", filters: {product: Azure}}]': ["filters", "product"],
-    'partners: [{id: "1", locale: de}]': ["locale", "'de'", "en, sv"],
+    'partners: [{id: "1", locale: da}]': ["locale", "'da'", "en, sv, de, fr"],
     'partners: [{id: "a/b"}]': ["'a/b'", "allowed"],
     'partners: [{id: "1"}, {id: "1", locale: sv}]': ["1", "twice"],
     'partners: [{id: "1", ranges: []}]': ["ranges"],

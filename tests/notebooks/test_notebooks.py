@@ -263,7 +263,7 @@ def test_a_notebook_shows_its_tables_and_facts_in_jupyterlab_too(
 
 # What a user may get wrong in the parameters cell, and words of the sentence that says so.
 MISTAKES = {
-    "locale = 'xx'": ["locale", "'xx'", "en, sv"],
+    "locale = 'xx'": ["locale", "'xx'", "en, sv, de, fr"],
     "date_range = 'last_2_months'": ["'last_2_months'", "last_3_months", "2025-01_2025-12"],
     "date_range = '2025-12_2025-01'": ["'2025-12_2025-01'", "ends before it begins"],
     "date_range = '0001-01_0001-03'": ["'0001-01_0001-03'"],

@@ -176,6 +176,30 @@ def test_a_thousand_partners_are_small_and_drawn_a_hundred_at_first(
     expect(tab.locator("tbody tr").nth(100).locator("th")).to_be_focused()
 
 
+@pytest.mark.parametrize(
+    ("locale", "told"),
+    [
+        ("sv", "ändrat: data, report.html, som saknas"),
+        ("de", "geändert: Daten, report.html, nicht mehr vorhanden"),
+        ("fr", "modifié\N{NO-BREAK SPACE}: données, report.html, qui a disparu"),
+    ],
+)
+def test_reasons_are_in_the_language_of_the_index_and_errors_in_english(
+    locale: str, told: str, index: Path, reader: Reader, tmp_path: Path
+) -> None:
+    content = content_of(index / "index.html")
+    reasons = {"stale": "changed: data, report.html, which is gone", "failed": "disk full"}
+    rows = [{**row, "why": reasons.get(row["state"], "")} for row in content["rows"]]
+    (tmp_path / "index.html").write_text(index_page(rows, locale, content["written"]), "utf-8")
+    tab = opened(reader, tmp_path)
+    stale = tab.locator("[data-state=stale] .state .quiet").first
+    expect(stale).to_have_text(told)
+    assert stale.get_attribute("lang") is None
+    failed = tab.locator("[data-state=failed] .state .quiet").first
+    expect(failed).to_have_text("disk full")
+    expect(failed).to_have_attribute("lang", "en")
+
+
 def test_without_scripts_the_reports_are_a_list_of_links(index: Path, reader: Reader) -> None:
     tab = reader.blank(index, name="index.html", java_script_enabled=False)
     tab.goto((index / "index.html").as_uri())

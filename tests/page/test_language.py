@@ -4,13 +4,15 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from string import Formatter
 
 import nbformat
 import pytest
 
 from insights_lib.parameters.spec import LOCALES
-from insights_lib.presentation.language import Language
+from insights_lib.presentation.language import LOCALE_FOLDER, Language
 from insights_lib.run.plan import notebooks
 from insights_lib.tables import ALL, PLURALS
 from tests.support.rows import seats_row, slice_of, usage_row
@@ -18,6 +20,7 @@ from tests.support.strategies import METRICS
 
 PACKAGE = Path(__file__).parents[2] / "insights_lib"
 SPACE = "\N{NO-BREAK SPACE}"
+NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 
 
 def fixed_texts() -> set[str]:
@@ -40,15 +43,47 @@ def fixed_texts() -> set[str]:
     return texts
 
 
-@pytest.mark.parametrize("locale", [locale for locale in LOCALES if locale != "en"])
+TRANSLATIONS = [locale for locale in LOCALES if locale != "en"]
+
+
+def places(text: str) -> list[str]:
+    """What is put into a text, in the order of its names."""
+    return sorted(name for _, name, _, _ in Formatter().parse(text) if name)
+
+
+def test_a_language_is_a_file() -> None:
+    assert {file.stem for file in LOCALE_FOLDER.glob("*.po")} == set(LOCALES)
+
+
+@pytest.mark.parametrize("locale", TRANSLATIONS)
 def test_every_fixed_text_is_translated(locale: str) -> None:
-    words = Language(locale)
-    same_word = {"Trend", "Excel", "Partner", "Period", "{count} signal", "{count} SKU"}
-    missing = {text for text in fixed_texts() if words(text) == text} - same_word
-    assert missing == set()
+    texts = {" ".join(text.split()) for text in fixed_texts()}
+    assert texts - set(Language(locale).texts) == set()
 
 
-def test_every_column_and_dimension_has_a_swedish_name(store_of) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("locale", TRANSLATIONS)
+def test_languages_have_the_same_texts_with_the_same_places(locale: str) -> None:
+    texts, others = Language(locale).texts, [Language(other).texts for other in TRANSLATIONS]
+    assert set().union(*others) - set(texts) == set()
+    assert [text for text in texts if places(text) != places(texts[text])] == []
+    # Some words are the same in two languages, sentences are not.
+    assert [text for text in texts if texts[text] == text and len(text.split()) > 3] == []
+
+
+@pytest.mark.parametrize("locale", TRANSLATIONS)
+def test_a_text_is_translated_once(locale: str) -> None:
+    lines = (LOCALE_FOLDER / f"{locale}.po").read_text(encoding="utf-8").splitlines()
+    ids = Counter(line for line in lines if line.startswith("msgid") and line != 'msgid ""')
+    assert [text for text, count in ids.items() if count > 1] == []
+
+
+def test_french_puts_a_space_before_double_signs() -> None:
+    wrong = re.compile(r"(?<![\u00a0\u202f.!?])[:;?!%](?!\S)")
+    assert [text for text in Language("fr").texts.values() if wrong.search(text)] == []
+
+
+@pytest.mark.parametrize("locale", TRANSLATIONS)
+def test_every_column_and_dimension_has_a_name(store_of, locale: str) -> None:  # type: ignore[no-untyped-def]
     store = store_of(
         {
             "SeatsSubscriptionsAndRevenue": [seats_row("2025-01", "1")],
@@ -60,10 +95,8 @@ def test_every_column_and_dimension_has_a_swedish_name(store_of) -> None:  # typ
     for compute in METRICS.values():
         table = compute(data)
         names |= {*table.columns, *table.get("dimension", ()), *table.get("metric", ())}
-    swedish = Language("sv")
-    same_word = {"dimension", "sku", "signal", "status"}
-    english = {n for n in names if swedish.name(n) == n.replace("_", " ").capitalize()}
-    assert english - same_word == set()
+    texts = Language(locale).texts
+    assert {name for name in names if name.replace("_", " ").capitalize() not in texts} == set()
 
 
 @pytest.mark.parametrize(
@@ -71,6 +104,8 @@ def test_every_column_and_dimension_has_a_swedish_name(store_of) -> None:  # typ
     [
         ("en", "5.12K", f"+14.9{SPACE}%", "Jan 2025"),
         ("sv", f"5,12{SPACE}tn", f"+14,9{SPACE}%", "jan. 2025"),
+        ("de", "5.120", f"+14,9{SPACE}%", "Jan. 2025"),
+        ("fr", f"5,12{SPACE}k", f"+14,9{SPACE}%", "janv. 2025"),
     ],
 )
 def test_numbers_and_months_follow_the_locale(
@@ -89,10 +124,19 @@ def test_an_unknown_number_is_a_dash() -> None:
     ] * 4
 
 
-def test_a_number_goes_with_its_form_of_a_text() -> None:
-    words = Language("en")
-    texts = [words.counted(n, "{count} row", "{count} rows") for n in (0, 1, 2, 1000)]
-    assert texts == ["0 rows", "1 row", "2 rows", "1,000 rows"]
+@pytest.mark.parametrize(
+    ("locale", "told"),
+    [
+        ("en", ["0 rows", "1 row", "2 rows", "1,000 rows"]),
+        ("sv", ["0 rader", "1 rad", "2 rader", f"1{SPACE}000 rader"]),
+        ("de", ["0 Zeilen", "1 Zeile", "2 Zeilen", "1.000 Zeilen"]),
+        ("fr", ["0 ligne", "1 ligne", "2 lignes", f"1{NARROW_SPACE}000 lignes"]),
+    ],
+)
+def test_a_number_goes_with_its_form_of_a_text(locale: str, told: list[str]) -> None:
+    words = Language(locale)
+    forms = words("{count} row"), words("{count} rows")
+    assert [words.counted(number, *forms) for number in (0, 1, 2, 1000)] == told
 
 
 NUMBERS = [
@@ -109,13 +153,22 @@ NUMBERS = [
     99.95,
     100,
     1234.5,
+    1000,
+    12_345,
     -56789,
+    999_994,
+    999_995,
     5_120_000,
+    1_000_000,
+    1_234_567_890,
 ]
 
 
+MONTHS = [f"2025-{month:02}" for month in range(1, 13)]
+
+
 @pytest.mark.parametrize("locale", LOCALES)
-def test_the_page_writes_numbers_as_python_does(locale: str) -> None:
+def test_the_page_writes_numbers_and_months_as_python_does(locale: str) -> None:
     module = (PACKAGE / "page/files/script/language.js").as_uri()
     program = f"""
         import {{ languageOf }} from "{module}";
@@ -124,6 +177,8 @@ def test_the_page_writes_numbers_as_python_does(locale: str) -> None:
             t.exact(n), t.short(n), t.percent(n), t.percent(n, {{ signed: true }}),
             t.counted(Math.abs(n), "one", "many"),
         ]);
+        const months = {MONTHS}.map((month) => t.month(month));
+        written.push([...months, t.separators]);
         console.log(JSON.stringify(written));
     """
     node = Path(sys.executable).with_name("node")
@@ -139,4 +194,4 @@ def test_the_page_writes_numbers_as_python_does(locale: str) -> None:
             words.counted(abs(n), "one", "many"),
         ]
         for n in NUMBERS
-    ]
+    ] + [[*map(words.month, MONTHS), words.separators]]

@@ -172,7 +172,7 @@ def test_an_empty_as_of_is_today(as_of: str | None) -> None:
         ({"partner": 1234567}, "partner: .* not 1234567; put it in quotes"),
         ({"partner": "../1"}, r"partner '\.\./1' is no partner id; letters, digits"),
         ({"partner": ""}, "partner '' is no partner id"),
-        ({"locale": "de"}, "locale 'de' is none of: en, sv"),
+        ({"locale": "da"}, "locale 'da' is none of: en, sv, de, fr"),
         ({"locale": False}, "locale: .* not False; put it in quotes"),
         ({"as_of": "15/1/2026"}, "as_of: '15/1/2026' is no date such as 2026-01-15"),
         ({"as_of": "2026-02-30"}, "as_of: '2026-02-30' is no date"),
@@ -212,8 +212,8 @@ def test_a_store_is_looked_for_in_the_folders_above(
 
 
 def test_an_error_shows_as_one_line_in_a_notebook() -> None:
-    error = ParameterError("locale 'de' is none of: en, sv.")
-    assert error._render_traceback_() == ["ParameterError: locale 'de' is none of: en, sv."]
+    error = ParameterError("locale 'da' is none of: en, sv, de, fr.")
+    assert error._render_traceback_() == ["ParameterError: locale 'da' is none of: en, sv, de, fr."]
     assert isinstance(error, InsightsError)
 
 
@@ -274,7 +274,7 @@ WRONG_FILES = {
     ),
     "range as text": ("ranges: last_3_months", "ranges: .* valid list"),
     "no range": ("ranges: []\npartners: [{id: '1'}]", "ranges"),
-    "wrong locale": ("locale: de", "locale: locale 'de' is none of: en, sv"),
+    "wrong locale": ("locale: da", "locale: locale 'da' is none of: en, sv, de, fr"),
     "Norwegian": ("locale: no", "locale: .* not False; put it in quotes"),
     "wrong facet": ("filters: {prodct: [Azure]}", "'prodct' is none of: .*mean 'product'"),
     "facet of a partner": ("partners: [{id: '1', filters: {sku: [E3]}}]", "'sku' is none of"),
@@ -357,7 +357,7 @@ def test_what_a_command_asks_for_goes_before_the_file(tmp_path: Path) -> None:
         (Overrides(partners=("../1",)), r"partner '\.\./1' is no partner id"),
         (Overrides(partners=("1",), date_range="last_year"), "date range 'last_year' is none of"),
         (Overrides(partners=("1",), as_of="soon"), "as_of: 'soon' is no date"),
-        (Overrides(partners=("1",), locale="de"), "locale 'de' is none of"),
+        (Overrides(partners=("1",), locale="da"), "locale 'da' is none of"),
     ],
 )
 def test_a_wrong_wish_is_refused_before_anything_is_rendered(

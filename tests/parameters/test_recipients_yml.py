@@ -268,7 +268,7 @@ def test_a_link_needs_to_know_where_reports_are_served() -> None:
         ({"partners": {"../1": []}}, "no partner id"),
         ({"partners": {"1": [person("a", how="fax")]}}, "partners.1.0.how"),
         ({"partners": {"1": [person("a", nam="A")]}}, "did you mean 'name'?"),
-        ({"partners": {"1": [person("a", locale="no")]}}, "locale 'no' is none of: en, sv"),
+        ({"partners": {"1": [person("a", locale="no")]}}, "locale 'no' is none of: en, sv, de, fr"),
         ({"partners": {"1": [person("a", filters={"x": ["y"]})]}}, "'x' is none of: product"),
         ({"partners": {"1": [person("a", range="last_week")]}}, "is none of: last_3_months"),
     ],

@@ -49,7 +49,7 @@ class Card {
     const menu = actionMenu(t, title, this.offered);
     this.menuButtons = menu.buttons;
     this.actions = element("div", { class: "actions" }, menu.place);
-    const about = tip(t("What is this?"), proseOf(note));
+    const about = tip(`${t("What is this?")} ${title}`, proseOf(note));
     const head = { class: "card-head" };
     this.body = element("div", { class: "card-body" });
     this.article = element(

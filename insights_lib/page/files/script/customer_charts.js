@@ -211,7 +211,7 @@ export function seats(tables, state, { t, figures, told }) {
     name: text,
     y: names,
     x: rows.map((row) => (key !== "seats" || isWhole(row) ? row[key] : null)),
-    marker: { color, line: { color: figures.color("card"), width: 1 } },
+    marker: { ...figures.filled(color), line: { color: figures.color("card"), width: 1 } },
     hovertext: hovers,
     hovertemplate: "%{hovertext}<extra></extra>",
   }));

@@ -8,6 +8,22 @@ const FONT = '"Segoe UI", system-ui, -apple-system, "Helvetica Neue", Arial, san
 const SIZE = 13;
 const TURNING = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff]/;
 
+// What differs by its fill, where the system's few colours stand for those of the page.
+const PATTERNS = {
+  "category-1": "",
+  "category-2": "/",
+  "category-3": "-",
+  "category-4": ".",
+  "category-5": "x",
+  "category-6": "|",
+  "category-7": "\\",
+  "category-8": "+",
+  "category-9": "-",
+  "category-10": "/",
+  churned: "x",
+  others: ".",
+};
+
 // The tab that is chosen; the first one where the chosen one is no longer there.
 export function tabOf(tabs, state) {
   return tabs.some(({ key }) => key === state.tab) ? state.tab : tabs[0]?.key;
@@ -57,6 +73,7 @@ export function labels(texts, most = LONGEST_LABEL) {
 export class Figures {
   constructor(t, palettes) {
     Object.assign(this, { t, palettes, theme: "light" });
+    this.forced = window.matchMedia("(forced-colors: active)");
     this.canvas = document.createElement("canvas").getContext("2d");
   }
 
@@ -67,6 +84,26 @@ export class Figures {
   // The colour of the i-th category.
   category(i) {
     return this.color(`category-${i + 1}`) ?? this.color("others");
+  }
+
+  // The shape that plotly fills an area of a colour with, in forced colours; else none.
+  shape(fill) {
+    const isIt = (name) => this.color(name) === fill;
+    return this.forced.matches ? (PATTERNS[Object.keys(PATTERNS).find(isIt)] ?? "") : "";
+  }
+
+  // What fills the areas of a trace.
+  filled(color) {
+    if (!this.forced.matches) return { color };
+    const [shape, fgcolor] = [this.shape(color), this.color("card")];
+    return { color, pattern: { shape, fgcolor, fillmode: "overlay" } };
+  }
+
+  // The patterns of a pie, which takes its fills from them, too.
+  sliced(fills) {
+    if (!this.forced.matches) return {};
+    const card = fills.map(() => this.color("card"));
+    return { shape: fills.map((fill) => this.shape(fill)), fgcolor: card, bgcolor: fills };
   }
 
   layout(height, options = {}) {
@@ -130,7 +167,7 @@ export class Figures {
       x: months,
       y: counts,
       name: label(name),
-      marker: { color: fill, line: { color: this.color("card"), width: 1 } },
+      marker: { ...this.filled(fill), line: { color: this.color("card"), width: 1 } },
       customdata: counts.map((count) => this.t.exact(count === null ? null : Math.abs(count))),
       hovertemplate: "%{fullData.name}: %{customdata}<extra></extra>",
     };
@@ -139,7 +176,8 @@ export class Figures {
   // The columns of some months as such that may still change.
   hatched(trace, isHatched) {
     if (trace.type !== "bar" || !isHatched.some(Boolean)) return trace;
-    const shape = isHatched.map((hatched) => (hatched ? "/" : ""));
+    const own = trace.marker.pattern?.shape ?? "";
+    const shape = isHatched.map((hatched) => (hatched ? "/" : own));
     const pattern = { shape, size: 6, solidity: 0.45, fgcolor: trace.marker.color };
     return { ...trace, marker: { ...trace.marker, pattern: { ...pattern, fillmode: "replace" } } };
   }

@@ -25,7 +25,7 @@ export class Grid {
       type: "search",
       placeholder: t("Search"),
       "aria-label": `${t("Search")}: ${title}`,
-      oninput: () => this.fill(),
+      oninput: () => this.fill("polite"),
     });
     this.total = element("p", { class: "quiet", role: "status" });
     this.heads = this.names.map((name) =>
@@ -90,7 +90,8 @@ export class Grid {
     this.fill();
   }
 
-  fill() {
+  // How many rows there are is heard when the reader searches; of filters the report speaks.
+  fill(live = "off") {
     const { t } = this;
     const found = this.found();
     const visible = this.all ? found : found.slice(0, ROWS_AT_FIRST);
@@ -101,6 +102,7 @@ export class Grid {
     }
     const count = this.rows.length;
     const forms = this.options.count ?? ROWS;
+    this.total.setAttribute("aria-live", live);
     this.total.textContent = this.search.value
       ? t("{found} of {count}", {
           found: t.exact(found.length),

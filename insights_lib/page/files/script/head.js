@@ -14,7 +14,7 @@ export class Head {
     const { t } = report;
     this.months = element("strong", { class: "months" });
     this.asOf = element("p", { class: "quiet as-of" });
-    this.found = element("p", { class: "quiet found", role: "status" });
+    this.found = element("p", { class: "quiet found" });
     this.notes = element("ul", { class: "notes" });
     const all = iconButton("excel", t("Download all (Excel)"), () => report.downloadAll());
     this.parts = [

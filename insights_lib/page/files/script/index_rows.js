@@ -27,6 +27,35 @@ export function needsAttention({ state }) {
   return state === "failed" || state === "stale";
 }
 
+// What else than an error makes a report less than fresh, as run/plan.py and run/index.py say it;
+// files go by their names.
+const CHANGED = marked("changed: {what}");
+const REASONS = [
+  marked("data"),
+  marked("parameters"),
+  marked("notebooks"),
+  marked("software"),
+  marked("which is gone"),
+  marked("notebooks or tables"),
+  marked("which are gone"),
+  marked("which is not there (it was not asked for)"),
+  marked("report.html is gone"),
+  marked("there is no report"),
+  marked("its manifest.json is not a manifest"),
+  marked("its last run failed"),
+  marked("this run was not asked for it, and reports.yml does not list it"),
+];
+
+/* Why a report is not fresh, as {text, lang}: errors are English. */
+export function reasonOf(why, t) {
+  const [start] = CHANGED.split("{");
+  if (why.startsWith(start)) {
+    const parts = why.slice(start.length).split(", ");
+    return { text: t(CHANGED, { what: parts.map((part) => t(part)).join(", ") }), lang: null };
+  }
+  return { text: t(why), lang: why === "" || REASONS.includes(why) ? null : "en" };
+}
+
 // Filters such as product=Azure, as a reader calls them.
 function filtersOf(texts, t) {
   return texts.map((text) => {

@@ -2,7 +2,7 @@
 
 import { badge, growthBadge } from "./compared.js";
 import { button, dataText, element } from "./dom.js";
-import { CHOICES, METRICS } from "./index_rows.js";
+import { CHOICES, METRICS, reasonOf } from "./index_rows.js";
 import { area } from "./kpis.js";
 import { marked } from "./language.js";
 
@@ -182,12 +182,13 @@ export class IndexTable {
 
   state({ state, why, made }) {
     const { t } = this;
+    const reason = reasonOf(why, t);
     const told = state === "fresh" || state === "earlier" ? "{day}" : marked("Last good: {day}");
     return this.cell(
       "urgency",
       { class: "state" },
       element("strong", {}, t.nameOf(state)),
-      why ? element("span", { class: "quiet" }, dataText(why)) : null,
+      why ? element("span", { class: "quiet", lang: reason.lang }, dataText(reason.text)) : null,
       element(
         "span",
         { class: "quiet" },

@@ -38,7 +38,7 @@ export function drawCards(place, tables, report) {
     const exact = value === null ? t("not known: there is no data for it") : t.exact(value);
     const head = { class: "card-head" };
     const told = [meaning, meaningOf(name)].map((text) => element("p", {}, t(text)));
-    const about = tip(t(WHAT), told);
+    const about = tip(`${t(WHAT)} ${t.nameOf(name)}`, told);
     const open = report.opens("summary", metrics[name], "value");
     return element(
       "article",

@@ -38,7 +38,8 @@ function formats(locale, nameOf) {
   const two = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
   const one = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
   const count = format({ maximumFractionDigits: 2 });
-  const compact = format({ notation: "compact", maximumFractionDigits: 2 });
+  // Some languages shorten no thousands: these are grouped, as they are in full.
+  const compact = format({ notation: "compact", maximumFractionDigits: 2, useGrouping: true });
   const tenths = format(one);
   const sign = format({ ...one, signDisplay: "exceptZero" });
   const plurals = new Intl.PluralRules(locale);

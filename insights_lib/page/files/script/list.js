@@ -111,7 +111,7 @@ export class CustomerList {
       orders: new Orders(rows, this.kinds, ["customer_name", "customer"], this.report.t),
     });
     for (const menu of this.menus) menu.update(rows);
-    this.choose();
+    this.choose("off");
   }
 
   // Nothing is searched or chosen any more.
@@ -162,8 +162,9 @@ export class CustomerList {
     this.choose();
   }
 
-  // Finds what is searched and chosen, in order, and shows it.
-  choose() {
+  // Finds what is searched and chosen, in order, and shows it. How many there are is heard when the
+  // reader chooses here; of filters the report speaks.
+  choose(live = "polite") {
     if (!this.orders) return;
     const { t } = this.report;
     const wanted = this.search.value.trim().toLowerCase();
@@ -176,6 +177,7 @@ export class CustomerList {
       .filter((place) => (!holds || holds(place)) && tests.every((test) => test(this.rows[place])))
       .map((place) => this.rows[place]);
     const [found, count] = [this.found.length, this.rows.length];
+    this.total.setAttribute("aria-live", live);
     this.total.textContent =
       found === count
         ? t.counted(count, ...WHOLE[this.kind].map((form) => t(form)))

@@ -14,6 +14,7 @@ import { ownPlotly } from "./plotly.js";
 import { openRows } from "./rows.js";
 import { countTables } from "./tables.js";
 import { followOverlays, followPrinter, followWidth, Sight, Theme } from "./viewing.js";
+import { Voice } from "./voice.js";
 import { workbook } from "./workbook.js";
 
 const LONGEST_FILE_NAME = 80;
@@ -79,7 +80,11 @@ class Report {
     this.root = element("div", { class: "insights", lang: content.locale });
     this.theme = new Theme(this, theme, () => this.redraw());
     this.address = address;
-    this.filters = new Filters(this, this.rows, address, () => this.show());
+    this.voice = new Voice(this.t);
+    this.filters = new Filters(this, this.rows, address, () => {
+      this.show();
+      this.voice.ofFilters(this.filters, this.tables);
+    });
     this.lists = new Set();
     this.sight = new Sight(this.signal);
     this.openTables();
@@ -118,7 +123,7 @@ class Report {
       return element("section", { id: this.id(name), "data-section": name }, head, articles);
     });
     this.head = new Head(this, sections);
-    this.root.append(...this.head.parts, element("main", {}, sections));
+    this.root.append(...this.head.parts, element("main", {}, sections), this.voice.element);
     // Only executive report viewers have people behind the numbers.
     this.drawer = this.content.rows.people ? new Drawer(this) : null;
     this.theme.use(this.theme.current);

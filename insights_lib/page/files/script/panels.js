@@ -81,6 +81,7 @@ export class Panel {
     if ("tab" in state) this.state.hidden = new Set(this.atFirst);
     Object.assign(this.state, state);
     this.redraw();
+    this.report.voice.ofChart(this.chart);
   }
 
   // Draws what has changed since the last time.
@@ -153,7 +154,11 @@ export class Panel {
       this.legendKeys = keys;
       this.legend.replaceChildren(
         ...entries.map(({ key, text, color, chosen }) => {
-          const swatch = element("span", { class: "swatch", style: `background: ${color}` });
+          const swatch = element(
+            "span",
+            { class: "swatch", style: `background: ${color}`, "aria-hidden": "true" },
+            this.report.figures.shape(color),
+          );
           const entry = button(
             "",
             () => (chosen === undefined ? this.toggle(key) : this.pick(key)),

@@ -73,6 +73,7 @@ function pie(whole, legend, figures, { chosen, current }) {
     values: slices.map(({ customers }) => customers),
     pull: slices.map((_, i) => (chosen !== null && keys[i] === chosen ? 0.08 : 0)),
     marker: {
+      pattern: figures.sliced(slices.map(({ color }) => color)),
       colors: slices.map(({ color }) => color),
       line: { color: figures.color("card"), width: 1.5 },
     },
