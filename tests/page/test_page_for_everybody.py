@@ -96,7 +96,7 @@ def test_series_differ_by_more_than_colour_in_forced_colours(plain: Path, reader
         one = card(tab, name)
         one.scroll_into_view_if_needed()
         one.screenshot(path=SCREENSHOTS / f"forced-{name}.png")
-        swatches = one.locator(".swatch").all_inner_texts()
+        swatches = one.locator(".legend .swatch").all_inner_texts()
         assert len(swatches) == len(set(swatches)) > 1, name
         assert one.locator(".plot pattern").count() >= 1, name
     colours = "one => { const { backgroundColor: b } = getComputedStyle(one); return b; }"

@@ -389,7 +389,7 @@ def test_a_slice_of_the_pie_chooses_its_product(tab: Page) -> None:
         assert box
         tab.mouse.click(box["x"] + 12, box["y"] + box["height"] * 0.6)
         expect(one.locator(".plot-title").last).to_have_text(
-            "Azure" if names == {"=E3"} else "All products"
+            "Azure · 1 of 1 SKU" if names == {"=E3"} else "All products · 3 of 3 SKUs"
         )
         assert sku_names(tab) == names
 
