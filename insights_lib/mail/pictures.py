@@ -69,7 +69,7 @@ class Pictures:
         self._drawn = lru_cache(_KEPT)(lambda _, file, names: self._draw(file, names))
 
     def of(self, page_file: Path, names: Iterable[str]) -> Mapping[str, Picture]:
-        """Pictures of charts of a report, by name; none if there is no browser, or if it fails.
+        """Pictures of the charts that show something; none if there is no browser, or if it fails.
 
         They are drawn once for a page, however many messages bring it. The log tells of a missing
         browser once, and of one that fails for each report. The names are those of tables, and of
@@ -105,8 +105,8 @@ class Pictures:
             for name in names:
                 card = page.locator(f'[data-card="{name}"]')
                 panel = card.locator(".panel")
-                if not panel.count():
-                    continue
+                if not panel.locator(".plot").count():
+                    continue  # there is nothing to show, which takes no picture
                 sentence = " ".join(card.locator(".sentence").all_text_contents())
                 png = panel.screenshot(animations="disabled")
                 width, height = struct.unpack(">II", png[16:24])

@@ -319,13 +319,14 @@ def test_styles_stand_at_their_elements_but_for_dark_mode(sent: bytes) -> None:
 
 
 def test_pictures_and_their_places_fit_and_have_words(sent: bytes, hostile_sent: bytes) -> None:
-    for data in (sent, hostile_sent):
+    # The hostile report has no usage.
+    for data, charts in ((sent, len(CHARTS)), (hostile_sent, len(CHARTS) - 1)):
         read = parsed(data)
         images = _Html(told(read, "html")).of("img")
         parts = [part for part in read.walk() if part.get_content_type() == "image/png"]
         cids = [f"cid:{str(part['Content-ID']).strip('<>')}" for part in parts]
         assert sorted(cids) == sorted(str(image["src"]) for image in images)
-        assert len(set(cids)) == len(CHARTS)
+        assert len(set(cids)) == charts
         for image in images:
             assert len(str(image["alt"])) > 15
             assert len(str(image["alt"])) < 400
