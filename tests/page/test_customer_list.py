@@ -13,7 +13,7 @@ from tests.support.browser import action, card, downloaded, ready, report_of
 from tests.support.rows import Rows, seats_row
 from tests.support.workbooks import sheets_of
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
 NAMES = ["Åkerö <b>AB</b>", "=HYPERLINK(1)", "Ökna", "zebra", "Zorn; Co", "Ähre"]

@@ -15,7 +15,7 @@ from insights_lib.parameters.spec import LOCALES
 from tests.support.browser import report_of
 from tests.support.rows import seats_row, usage_row
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 # Words of headings, figures and controls that stand in more than one line.
 BROKEN = """() => {

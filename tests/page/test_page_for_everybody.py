@@ -11,7 +11,7 @@ from insights_lib.tables import TABLES
 from tests.support.browser import SCREENSHOTS, card, report_of
 from tests.support.rows import seats_row, usage_row
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 # Keeps what live regions say from now on.
 LISTEN = """() => {

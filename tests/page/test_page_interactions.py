@@ -17,7 +17,7 @@ from tests.support.browser import SCREENSHOTS, action, card, downloaded, drawn, 
 from tests.support.rows import seats_row, usage_row
 from tests.support.workbooks import NAMES, Sheet, sheets_of
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
 MARKETS = ("Brazil", "Sweden", "Norway", "Atlantis")

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.support.browser import card, ready, report_of
 from tests.support.rows import seats_row, usage_row
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MONTHS = [*(f"2024-{m:02d}" for m in range(7, 13)), *(f"2025-{m:02d}" for m in range(1, 7))]
 

@@ -11,7 +11,7 @@ from tests.support.pdf import pages_of
 from tests.support.rows import seats_row, usage_row
 from tests.support.sweeps import sweep
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
 CHARTS = 9
