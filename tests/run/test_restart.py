@@ -78,7 +78,7 @@ def test_a_stopped_run_leaves_nothing_and_the_same_command_does_the_rest(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is set as on Linux")
-@pytest.mark.parametrize("most", sweep([200_000, 1_000, 400_000], 0))
+@pytest.mark.parametrize("most", sweep([200_000, 1_000], 0))
 def test_without_room_to_write_the_old_report_stays(
     most: int, command: list[str], tmp_path: Path
 ) -> None:

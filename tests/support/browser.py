@@ -133,8 +133,8 @@ def drawn(tab: Page, name: str, plot: int = 0) -> list[dict[str, Any]]:
         .locator(".plot")
         .nth(plot)
         .evaluate(
-            "plot => plot.data.map(({x, y, z, labels, values, locations, name}) =>"
-            " ({x, y, z, labels, values, locations, name}))"
+            "plot => plot.data.map(({type, x, y, z, labels, values, locations, name}) =>"
+            " ({type, x, y, z, labels, values, locations, name}))"
         )
     )
     return traces
