@@ -82,7 +82,7 @@ def opening(browser: Browser, index: Path) -> tuple[float, float]:
     session = tab.context.new_cdp_session(tab)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
     tab.goto(index.as_uri())
-    tab.wait_for_selector("[data-ready]")
+    tab.wait_for_selector("[data-whole]")
     ready = tab.evaluate("performance.now()")
     metrics = session.send("Performance.getMetrics")["metrics"]
     worked = next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")

@@ -57,7 +57,7 @@ class OfflineBrowser:
             page = window.new_page()
             page.set_default_timeout(patience)
             page.goto(page_file.absolute().as_uri())
-            page.wait_for_selector(".insights[data-ready]", state="attached")
+            page.wait_for_selector(".insights[data-whole]", state="attached")
             yield page
 
     def end(self) -> None:

@@ -60,7 +60,7 @@ def windows(browser: Browser) -> Iterator[None]:
 def live(notebook: OpenNotebook, cell: int) -> Locator:
     """The live report of a cell, once all of it is shown."""
     place = notebook.output(cell).locator(".insights-live")
-    place.locator(".insights[data-ready]").wait_for(timeout=120_000)
+    place.locator(".insights[data-whole]").wait_for(timeout=120_000)
     return place
 
 
@@ -163,7 +163,7 @@ def test_python_knows_of_a_change_within_300_milliseconds(lab: Lab, browser: Bro
 
 def test_the_theme_of_jupyterlab_is_followed_live(lab: Lab, browser: Browser) -> None:
     notebook, place = opened(lab, browser)
-    report = place.locator(".insights[data-ready]")
+    report = place.locator(".insights[data-whole]")
     for theme, name, ground in (
         (DARK, "dark", "rgb(27, 26, 25)"),
         (LIGHT, "light", "rgb(245, 245, 244)"),

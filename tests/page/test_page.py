@@ -12,6 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from playwright.sync_api import expect
 
 from insights_lib import tables
 from insights_lib.errors import ReportError
@@ -163,6 +164,42 @@ def test_an_unknown_number_is_a_dash_with_its_reason(plain: Path, reader: Any) -
     last = table.locator("tbody tr").last.locator("td").first
     assert last.inner_text() == "–"
     assert last.get_attribute("title") == "okänt: uppgifter saknas"
+
+
+# What a card far below says when the page calls itself ready, and when it calls itself whole.
+FOLLOWED = """(selection) => new Promise((resolve) => {
+    const said = {};
+    const far = document.querySelector("[data-card=distribution_trend] .sentence");
+    const observer = new MutationObserver((changes) => {
+        for (const { attributeName } of changes) said[attributeName] ??= far.textContent;
+        if ("data-whole" in said) resolve(said);
+    });
+    const attributeFilter = ["data-ready", "data-whole"];
+    observer.observe(document.querySelector("[data-whole]"), { attributeFilter });
+    location.hash = selection;
+})"""
+
+
+def test_what_is_in_sight_follows_first_and_all_else_at_once_after_it(
+    plain: Path, reader: Any
+) -> None:
+    tab = reader.open(plain)
+    before = card(tab, "distribution_trend").locator(".sentence").inner_text()
+    said = tab.evaluate(FOLLOWED, "product=Azure")
+    assert said["data-ready"] == before != said["data-whole"]
+    assert card(tab, "summary").locator(".big").first.inner_text() == f"1{SPACE}tn"
+
+
+def test_a_closed_table_has_its_rows_when_it_opens(plain: Path, reader: Any) -> None:
+    tab = reader.open(plain)
+    lines = card(tab, "adds_and_churns").locator(".data-table tbody tr")
+    assert lines.count() == 0
+    tab.evaluate("location.hash = 'product=Azure'")
+    card(tab, "adds_and_churns").locator(".data-table summary").click()
+    expect(lines).to_have_count(2 * len(MONTHS))  # of all, and of Azure
+    tab.evaluate("location.hash = ''")
+    ready(tab)
+    assert lines.count() == 3 * len(MONTHS)
 
 
 def test_every_card_tells_what_it_means(plain: Path, reader: Any) -> None:

@@ -72,7 +72,7 @@ def tab(document: Path, reader: Any) -> Page:
 def show(tab: Page, cell: str = "a", report: str = "one") -> Any:
     tab.evaluate("([cell, report]) => tests.show(cell, report)", [cell, report])
     place = tab.locator(f"#{cell}")
-    place.locator(".insights[data-ready]").wait_for()
+    place.locator(".insights[data-whole]").wait_for()
     return place
 
 

@@ -107,14 +107,16 @@ def axe_violations(tab: Page) -> list[Any]:
 
 
 def ready(tab: Page) -> None:
-    """Wait until the page shows what its address asks for."""
+    """Wait until all of the page shows what its address asks for."""
     asked = tab.evaluate("location.hash.slice(1)")
     # Long, for a machine that has much else to do.
-    mounted = expect(tab.locator(".insights[data-ready]"))
-    mounted.to_have_attribute("data-ready", asked, timeout=30_000)
+    mounted = expect(tab.locator(".insights[data-whole]"))
+    mounted.to_have_attribute("data-whole", asked, timeout=30_000)
 
 
 def card(tab: Page, name: str) -> Any:
+    """A card of a report, which shows what is selected."""
+    ready(tab)
     return tab.locator(f"[data-card={name}]")
 
 

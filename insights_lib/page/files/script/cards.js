@@ -5,7 +5,7 @@ import * as charts from "./charts.js";
 import { CohortTable } from "./cohorts.js";
 import * as customerCharts from "./customer_charts.js";
 import { element, tip } from "./dom.js";
-import { Grid } from "./grid.js";
+import { FoldedGrid, Grid } from "./grid.js";
 import { drawCards, ProductTable } from "./kpis.js";
 import { marked } from "./language.js";
 import { CustomerList } from "./list.js";
@@ -26,8 +26,8 @@ const DRAWN = {
   seats: customerCharts.seats,
 };
 
-/* A card {name, title, note, figure, table} of the content, made ready for update(tables). Tables that
- * are declared are drawn alike, whether the page has counted them or a notebook. */
+/* A card {name, title, note, figure, table} of the content, made ready for show(). Tables that are
+ * declared are drawn alike, whether the page has counted them or a notebook. */
 export function cardOf(report, card) {
   const { chart, counted, personal } = report.declared.tables[card.name] ?? {};
   if (!counted) return card.figure ? new ChartCard(report, card) : new TableCard(report, card);
@@ -80,7 +80,7 @@ class Card {
   }
 
   openTable() {
-    this.details.open = true;
+    this.grid.isOpen = true;
     this.grid.scroll.focus();
   }
 
@@ -97,26 +97,30 @@ class Card {
     return this.body.appendChild(element("p", { class: "quiet note" }, text));
   }
 
-  addGrid(place, options = {}) {
-    const { t, columns } = this.report;
+  addGrid(place, options) {
+    return this.fed(new Grid(place, this.report.t, this.gridOptions(options)));
+  }
+
+  addTable(options) {
+    this.grid = this.fed(new FoldedGrid(this.report.t, this.gridOptions(options)));
+    this.body.append(this.grid.details);
+  }
+
+  gridOptions(options) {
     const opens = (row, name) => this.report.opens(this.name, row, name);
-    const own = { title: this.title, columns: columns[this.name], opens, ...options };
-    const grid = new Grid(place, t, own);
+    return { title: this.title, columns: this.report.columns[this.name], opens, ...options };
+  }
+
+  fed(grid) {
     this.parts.push((tables) => grid.update(tables[this.name]));
     return grid;
   }
 
-  // A table under a word that opens it.
-  addTable(options) {
-    const place = element("div");
-    const summary = element("summary", {}, this.report.t("Table"));
-    this.details = element("details", { class: "data-table" }, summary, place);
-    this.grid = this.addGrid(place, options);
-    this.body.append(this.details);
-  }
-
-  update(tables) {
-    for (const part of this.parts) part(tables);
+  // Shows these tables, with the chart of them if charts can be drawn.
+  show(tables, canDraw) {
+    if (tables !== this.tables) for (const part of this.parts) part(tables);
+    this.tables = tables;
+    if (canDraw && this.panel?.stale) this.panel.redraw();
   }
 }
 
@@ -233,7 +237,7 @@ class MapCard extends ChartCard {
   constructor(report, card, draw) {
     super(report, card, draw);
     const { t } = report;
-    this.details.open = true;
+    this.grid.isOpen = true;
     const home = { title: t("The whole world again") };
     this.actions.prepend(iconButton("home", t("Home"), () => this.choose(null), home));
   }

@@ -37,7 +37,7 @@ export class Drawer {
     if (found) this.report.picked({ mark, what: this.chip.textContent, ...found });
     if (address.enter) address.enter(kept);
     else address.write(kept);
-    this.report.settled();
+    this.report.draw();
   }
 
   // Gives what it shows; null if that is not to be found.
@@ -77,7 +77,7 @@ export class Drawer {
     this.hide();
     if (address.leave) address.leave(filters.query);
     else address.write(filters.query);
-    this.report.settled();
+    this.report.draw();
   }
 
   // Escape closes a menu first.

@@ -177,3 +177,29 @@ export class Grid {
     return element("div", { class: "below" }, shown(row[other.name], other.kind, this.t));
   }
 }
+
+/* A table under a word that opens it, in the element `details`. Its rows are made once it is open, for
+ * most readers open few. */
+export class FoldedGrid extends Grid {
+  constructor(t, options) {
+    const place = element("div");
+    super(place, t, options);
+    const ontoggle = () => this.stale && this.fill();
+    const word = element("summary", {}, t("Table"));
+    this.details = element("details", { class: "data-table", ontoggle }, word, place);
+  }
+
+  get isOpen() {
+    return this.details.open;
+  }
+
+  set isOpen(isOpen) {
+    this.details.open = isOpen;
+    if (isOpen && this.stale) this.fill();
+  }
+
+  fill(live) {
+    this.stale = !this.isOpen;
+    if (this.isOpen) super.fill(live);
+  }
+}

@@ -24,7 +24,7 @@ async function start() {
   root.replaceChildren(head(written, theme, t), element("main", {}, totals, table.element));
   followOverlays(viewing);
   table.fill();
-  root.dataset.ready = "";
+  root.dataset.whole = "";
 }
 
 function head(written, theme, t) {

@@ -64,13 +64,15 @@ function formats(locale, nameOf) {
   // The one of two texts that goes with a number, with the number in it.
   const counted = (number, singular, plural) =>
     (plurals.select(number) === "one" ? singular : plural).replace("{count}", exact(number));
-  const month = (text) => {
+  // Every cell of a table has a month in the words of what it opens, and formats are slow.
+  const month = remembered((text) => {
     if (text === null) return UNKNOWN;
     return text.includes("-") ? months.format(new Date(`${text}-01T00:00:00Z`)) : nameOf(text);
-  };
+  });
   // "Jan – Dec 2025", or the one month that both are.
-  const range = (from, to) =>
-    months.formatRange(...[from, to].map((text) => new Date(`${text}-01T00:00:00Z`)));
+  const range = remembered((from, to) =>
+    months.formatRange(...[from, to].map((text) => new Date(`${text}-01T00:00:00Z`))),
+  );
   const day = (text) => days.format(new Date(`${text}T00:00:00Z`));
   const parts = count.formatToParts(12345.6);
   const separator = (type) => parts.find((part) => part.type === type)?.value ?? "";
@@ -85,6 +87,16 @@ function formats(locale, nameOf) {
     money: (number) => written(money, number),
     moment: (text) => moments.format(new Date(text)), // where the reader is
     separators: separator("decimal") + separator("group"), // as plotly wants them
+  };
+}
+
+// The same function, which computes only what it has not been asked for before.
+function remembered(compute) {
+  const known = new Map();
+  return (...asked) => {
+    const key = asked.join();
+    if (!known.has(key)) known.set(key, compute(...asked));
+    return known.get(key);
   };
 }
 

@@ -54,10 +54,13 @@ function ownAddress() {
   };
 }
 
-// Of two panels, which is nearer to the top of what is in sight.
-function nearest(one, other) {
-  const [near, far] = [one, other].map(({ panel }) => Math.abs(panel.getBoundingClientRect().top));
-  return near - far;
+// The cards with how far each is from what is in sight, the nearest first.
+function byDistance(cards) {
+  const found = cards.map((card) => {
+    const { top, bottom } = card.article.getBoundingClientRect();
+    return { card, distance: Math.max(top - window.innerHeight, -bottom, 0) };
+  });
+  return found.sort((one, other) => one.distance - other.distance);
 }
 
 // Lets the browser show what is done, and answer the reader.
@@ -146,15 +149,14 @@ class Report {
     this.tables = Object.assign(countTables(this.rows, selection, this.declared), this.fixed);
     this.mark = this.drawer ? marksOf(this.tables) : () => null;
     this.head.update(this.tables);
-    for (const card of this.cards) card.update(this.tables);
-    if (this.plotly) this.draw();
+    this.draw();
   }
 
   // The address has changed by other hands.
   follow() {
     this.filters.follow();
     this.drawer?.follow();
-    this.settled();
+    this.draw();
   }
 
   // What a click on a number does: a function that has words for it; null where there is nothing.
@@ -174,35 +176,48 @@ class Report {
     this.sight.wait(place, call);
   }
 
-  // Draws the charts once there is something to draw them with, those in sight first.
-  async drawWith({ make, world }) {
-    if (this.signal.aborted) return;
+  // Draws the charts once there is something to draw them with.
+  drawWith({ make, world }) {
+    if (this.signal.aborted) return null;
     this.world = world;
     this.plotly = ownPlotly(make, world, this.id("tester"));
     const redraw = () => this.redraw();
     followWidth(this, redraw);
     followPrinter(this, this.theme, redraw);
-    for (const panel of this.panels.sort(nearest)) {
-      if (panel.stale) panel.redraw();
-      await nextTask();
-      if (this.signal.aborted) return;
-    }
-    this.draw();
+    return this.draw();
   }
 
-  // The report is ready when all of it shows what is selected.
   draw() {
-    for (const panel of this.panels.filter(({ stale }) => stale)) panel.redraw();
-    this.settled();
+    this.drawing = this.drawCards();
+    return this.drawing;
   }
 
-  settled() {
-    if (this.plotly) this.root.dataset.ready = this.address.read();
+  // What is in sight is shown at once, all else card by card, so that the reader need not wait.
+  async drawCards() {
+    const turn = {};
+    this.turn = turn;
+    for (const { card, distance } of byDistance(this.cards)) {
+      if (distance > 0) {
+        this.tell("ready");
+        await nextTask();
+      }
+      if (this.signal.aborted) return null;
+      if (turn !== this.turn) return this.drawing;
+      card.show(this.tables, Boolean(this.plotly));
+    }
+    this.tell("ready");
+    return this.tell("whole");
+  }
+
+  // Ready is what is in sight, whole is all of the report, once they show what the address asks for.
+  tell(what) {
+    if (this.plotly) this.root.dataset[what] = this.address.read();
   }
 
   // The same charts in other colours or at another width.
   redraw() {
     if (!this.plotly) return;
+    for (const card of this.cards) card.show(this.tables, false);
     for (const panel of this.panels) panel.redraw();
   }
 

@@ -61,7 +61,7 @@ export class Theme {
 }
 
 // Paper is light, and as wide as it is; tables are open unless they are long.
-export function followPrinter({ root, panels, lists, signal }, theme, redraw) {
+export function followPrinter({ root, cards, panels, lists, signal }, theme, redraw) {
   let opened = [];
   const start = () => {
     theme.use("light");
@@ -73,15 +73,15 @@ export function followPrinter({ root, panels, lists, signal }, theme, redraw) {
       const size = ["width", "height"].map((name) => drawing.getAttribute(name));
       drawing.setAttribute("viewBox", `0 0 ${size.join(" ")}`);
     }
-    opened = [...root.querySelectorAll(".data-table:not([open])")].filter(
-      (details) => details.querySelectorAll("tbody tr").length <= MOST_PRINTED,
-    );
-    for (const details of opened) details.open = true;
+    opened = cards
+      .map(({ grid }) => grid)
+      .filter((grid) => grid && !grid.isOpen && grid.rows.length <= MOST_PRINTED);
+    for (const grid of opened) grid.isOpen = true;
   };
   const end = () => {
     theme.use(theme.current);
     root.classList.remove("paper");
-    for (const details of opened) details.open = false;
+    for (const grid of opened) grid.isOpen = false;
     for (const list of lists) list.afterPrint();
     redraw();
   };
