@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from insights_lib.errors import MailError
 from insights_lib.mail.content import LONGEST_LINE, contents_of, cut
+from insights_lib.mail.lines import grid, wrapped
 from insights_lib.mail.pictures import Picture
 from insights_lib.page.sections import Report
 from insights_lib.parameters.addresses import LONGEST_NAME, clean_name, clean_text
@@ -161,4 +162,5 @@ def _template(name: str) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters.update(wrapped=wrapped, grid=grid)
     return environment.get_template(name)

@@ -1,5 +1,6 @@
 """The message itself: what a mail program gets, and that nothing in it is anybody else's."""
 
+import base64
 import csv
 import os
 import re
@@ -19,9 +20,12 @@ import pytest
 
 from insights_lib.errors import MailError
 from insights_lib.mail.content import CHARTS, contents_of
+from insights_lib.mail.lines import WIDEST, grid, width, wrapped
 from insights_lib.mail.message import LONGEST_HTML, Enclosed, Envelope, message_of
 from insights_lib.mail.pictures import Picture, Pictures
 from insights_lib.page.sections import Report, read_report
+from insights_lib.parameters.spec import LOCALES
+from insights_lib.presentation import theme
 from insights_lib.presentation.language import UNKNOWN, Language
 from insights_lib.tables import TABLES
 from tests.support.browser import SCREENSHOTS, report_of
@@ -191,7 +195,7 @@ def test_no_name_of_a_partner_makes_a_header_and_none_keeps_mail_back(
     assert str(read["Subject"]) == f"{shown}: Kunder, jan. 2025 – juni 2025"
     assert read.keys() == parsed(without_page(read_report(plain / "notebooks"))).keys()
     assert read["Bcc"] is None
-    assert told(read).startswith(shown)
+    assert told(read).startswith(" ".join(shown.split()))
 
 
 @pytest.mark.parametrize("name", ["n" * 5000, "é" * 5000, 'O"Neil, <b> (x); y: \\', "王" * 90])
@@ -287,6 +291,49 @@ def test_more_churn_is_bad(added: str, churned: str, plain: Path) -> None:
     assert (tones["Customers added"], tones["Customers churned"]) == (added, churned)
 
 
+# Plain text
+
+
+def of_report_viewer(report: Report) -> Report:
+    """What is left of a report for those who see no single customers."""
+    seen = [s for s in report.sections if not any(c.name == "customers" for c in s.cards)]
+    assert len(seen) < len(report.sections)
+    return replace(report, sections=seen)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_no_line_is_wider_than_78_columns_but_a_link(
+    locale: str, plain: Path, hostile: Path
+) -> None:
+    link = f"https://example.com/{'long/' * 30}"
+    for folder in (plain, hostile):
+        whole = read_report(folder / "notebooks")
+        for report in (whole, of_report_viewer(whole)):
+            files = {"pdf": b"", "xlsx": b""}
+            name = "王国 " * 19 if folder is hostile else "1"
+            other = replace(report, facts={**report.facts, "locale": locale, "partner_name": name})
+            linked = message_of(ENVELOPE, Enclosed(other, b"page", link, files=files))
+            lines = told(parsed(linked.as_bytes())).splitlines()
+            assert lines.count(link) == 1
+            assert len(lines) > 40
+            assert [line for line in lines if width(line) > WIDEST == 78 and line != link] == []
+            assert not [line for line in lines if line != line.rstrip()]
+
+
+def test_numbers_stand_below_each_other_and_names_wrap_at_words() -> None:
+    rows = [("Market", "Customers", "Share of current"), ("Oslo", "1", "0.1 %")]
+    rows += [("the lands of the longest name that ever was, and of its many islands", "999", "–")]
+    assert grid(rows).splitlines() == [
+        "                                                                      Share of",
+        "Market                                                     Customers   current",
+        "Oslo                                                               1     0.1 %",
+        "the lands of the longest name that ever was, and of its",
+        "many islands                                                     999         –",
+    ]
+    assert wrapped("王" * 40).splitlines() == ["王" * 39, "王"]
+    assert wrapped("a b", "- ", widest=3).splitlines() == ["- a", "  b"]
+
+
 # HTML
 
 
@@ -361,7 +408,7 @@ def test_a_text_from_data_makes_no_line_of_its_own(plain: Path) -> None:
     report = read_report(plain / "notebooks")
     report.tables()["summary_products"]["rows"][0][0] = "x\r\n\r\nPay here: \u202e\0"
     read = parsed(without_page(report))
-    assert re.search(r"^x    Pay here: ", told(read), re.MULTILINE)
+    assert re.search(r"^x Pay here: ", told(read), re.MULTILINE)
     assert not [line for line in told(read).splitlines() if line.startswith("Pay here")]
     assert not set("\0\u202e") & set(told(read, "html"))
 
@@ -514,6 +561,24 @@ def test_a_page_without_the_charts_has_no_pictures(
 
 # Seen
 
+CORNER = """async png => {
+  const blob = await (await fetch(`data:image/png;base64,${png}`)).blob();
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d");
+  canvas.drawImage(await createImageBitmap(blob), -1, -1);
+  return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+}"""  # the colour of a pixel near the corner of a picture
+
+
+def with_pictures(message: EmailMessage) -> str:
+    """The HTML of a message as a mail program shows it, with the pictures that it brings."""
+    html = told(message, "html")
+    for part in message.walk():
+        if part.get_content_type() == "image/png":
+            png = base64.b64encode(bytes(part.get_payload(decode=True))).decode()
+            cid = str(part["Content-ID"]).strip("<>")
+            html = html.replace(f"cid:{cid}", f"data:image/png;base64,{png}")
+    return html
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [600, 360])
@@ -526,8 +591,12 @@ def test_a_message_fits_a_phone_and_can_be_read_in_the_dark(
             viewport=viewport, color_scheme=scheme, offline=True
         )
         tab = context.new_page()
-        tab.set_content(told(parsed(data), "html"))
+        tab.set_content(with_pictures(parsed(data)))
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        for picture in tab.locator(".picture img").all():
+            corner = tab.evaluate(CORNER, base64.b64encode(picture.screenshot()).decode())
+            ground = theme.DARK["card"] if scheme == "dark" else theme.LIGHT["card"]
+            assert corner == pytest.approx([*bytes.fromhex(ground[1:])], abs=6)
         SCREENSHOTS.mkdir(exist_ok=True)
         tab.screenshot(path=SCREENSHOTS / f"mail-{name}-{width}-{scheme}.png", full_page=True)
         context.close()
