@@ -4,7 +4,7 @@ Each takes its table, then the tables that `drawn_with` of its declaration in `t
 the reader's language. A chart may put small values together; the table holds all of them.
 """
 
-from itertools import cycle
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -31,7 +31,7 @@ from insights_lib.presentation.figures import (
 )
 from insights_lib.presentation.language import Language
 from insights_lib.presentation.maps import countries_on_map, world_axes
-from insights_lib.tables import ALL, TABLES
+from insights_lib.tables import ALL, NOT_TOLD, TABLES
 from insights_lib.timing import timed
 
 __all__ = [
@@ -143,15 +143,11 @@ def distribution(table: pd.DataFrame, language: Language) -> go.Figure:
     tabs = {}
     for dimension, rows in table.groupby("dimension", sort=False):
         top = rows.head(TABLES["distribution"].values_shown)
-        tabs[language.name(str(dimension))] = range(len(traces), len(traces) + len(top))
-        numbers = labels(top["value"]), to_list(top["customers"]), to_list(top["share_pct"])
-        for (name, count, share), color in zip(zip(*numbers, strict=True), cycle(theme.CATEGORIES)):
-            marker = {"color": color}
-            traces.append(
-                horizontal_bars([name], [count], [share], language, name=name, marker=marker)
-            )
+        tabs[language.name(str(dimension))] = [len(traces)]
+        numbers = to_list(top["customers"]), to_list(top["share_pct"])
+        marker = {"color": theme.BLUE}
+        traces.append(horizontal_bars(labels(top["value"]), *numbers, language, marker=marker))
     layout = {**bar_axes(), "bargap": 0.5, "updatemenus": tabs_menu(traces, tabs)}
-    layout |= {"barmode": "overlay", "showlegend": False}  # the names are beside the bars
     margin = {"r": BESIDE_BARS, "t": BELOW_TABS}
     return figure(traces, language, 420, margin=margin, **layout)
 
@@ -202,23 +198,14 @@ def distribution_trend(table: pd.DataFrame, language: Language) -> go.Figure:
     names = [language.month(month) for month in months]
     traces: list[Trace] = []
     tabs = {}
-    most = TABLES["distribution_trend"].values_shown
     for dimension, by_value in _series(table).items():
         first = len(traces)
-        sizes = {value: sum(n or 0 for n in counts.values()) for value, counts in by_value.items()}
-        ranked = sorted(sizes, key=lambda value: (-sizes[value], value))
-        top, rest = ranked[:most], ranked[most:]
-        for value, name, color in zip(top, labels(top), theme.CATEGORIES, strict=False):
-            counts = [by_value[value].get(month) for month in months]
+        for name, counts, color in _stacked(by_value, months, language):
             traces.append(month_columns(names, counts, language, name=name, color=color))
-        if rest:
-            counts = [sum(by_value[value].get(month) or 0 for value in rest) for month in months]
-            name = _others(len(rest), language)
-            traces.append(month_columns(names, counts, language, name=name, color=theme.OTHERS))
         tabs[language.name(dimension)] = range(first, len(traces))
     layout = {**month_axes(slider=True), "updatemenus": tabs_menu(traces, tabs)}
     layout |= {"barmode": "stack", "hovermode": "x unified", "margin": {"t": BELOW_TABS}}
-    # Below the slider: ten names take several lines, which above the chart would be under the tabs.
+    # Below the slider: above the chart, lines of many names would be under the tabs.
     legend = {"yref": "container", "y": 0, "yanchor": "bottom", "traceorder": "normal"}
     return figure(traces, language, 520, legend=legend, **layout)
 
@@ -230,6 +217,24 @@ def _series(table: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
         by_value = series.setdefault(row["dimension"], {})
         by_value.setdefault(row["value"], {})[row["month"]] = row["customers"]
     return series
+
+
+def _stacked(
+    by_value: dict[str, dict[str, int]], months: list[str], language: Language
+) -> Iterator[tuple[str, list[int | None], str]]:
+    """Name, counts and colour of each part of a stack: values that are not told are grey."""
+    most = TABLES["distribution_trend"].values_shown
+    sizes = {value: sum(n or 0 for n in counts.values()) for value, counts in by_value.items()}
+    told = sorted(sizes.keys() - {NOT_TOLD}, key=lambda value: (-sizes[value], value))
+    top, rest = told[:most], told[most:]
+    colors = dict(zip(top, theme.CATEGORIES, strict=False))
+    if NOT_TOLD in sizes:
+        colors[NOT_TOLD] = theme.QUIET
+    for (value, color), name in zip(colors.items(), labels(colors), strict=True):
+        yield name, [by_value[value].get(month) for month in months], color
+    if rest:
+        counts = [sum(by_value[value].get(month) or 0 for value in rest) for month in months]
+        yield _others(len(rest), language), [*counts], theme.OTHERS
 
 
 @timed("figures")

@@ -31,6 +31,7 @@ SIGNALS = (
     "product_dropped",
     "ends_soon",
 )
+NOT_TOLD = "Unknown"  # what stands for a value that exports do not tell
 ALL = "All"  # what a table by product calls the rows of all products together
 
 # The media types under which a notebook hands on what the page, the tables and the mails show.
@@ -279,6 +280,7 @@ def declarations() -> dict[str, Any]:
         "plurals": PLURALS,
         "dimensions": DIMENSIONS,
         "all": ALL,
+        "not_told": NOT_TOLD,
         "tables": {name: asdict(table) for name, table in TABLES.items()},
     }
 

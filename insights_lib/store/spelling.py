@@ -3,6 +3,7 @@
 import duckdb
 
 from insights_lib.exports.datasets import DIMENSION_COLUMNS
+from insights_lib.tables import NOT_TOLD
 
 
 def respelt(
@@ -37,11 +38,11 @@ def respelt(
     found = database.execute("SELECT DISTINCT dimension FROM spellings").fetchall()
     columns, joins = [], []
     for name in DIMENSION_COLUMNS:
-        value = f"coalesce(rows.{name}, 'Unknown')"
+        value = f"coalesce(rows.{name}, '{NOT_TOLD}')"
         if name in absent:
             value = "NULL::VARCHAR"
         elif (name,) in found:
-            value = f"coalesce({name}_.shown, rows.{name}, 'Unknown')"
+            value = f"coalesce({name}_.shown, rows.{name}, '{NOT_TOLD}')"
             joins.append(
                 f"LEFT JOIN (FROM spellings WHERE dimension = '{name}') {name}_"
                 f" ON {name}_.spelling = rows.{name}"

@@ -70,6 +70,12 @@ def test_each_change_is_told_in_one_sentence(plain: Path, reader: Any) -> None:
     tab.keyboard.press("Escape")
     (said,) = heard(tab, lambda: tab.get_by_role("button", name="Clear all").click())
     assert said == "Current customers, without filters: 45."
+    month = tab.get_by_label("To month", exact=True)
+    (said,) = heard(tab, lambda: month.select_option("2025-02"))
+    assert said.startswith("Current customers selected: 41. ")
+    month = tab.get_by_label("From month", exact=True)
+    (said,) = heard(tab, lambda: month.select_option("2025-04"))
+    assert said.startswith("To was before From: it is now Apr 2025. Current customers selected: ")
     flows = card(tab, "adds_and_churns")
     (said,) = heard(tab, lambda: flows.get_by_role("tab", name="Azure").click())
     assert said == flows.locator(".sentence").inner_text()
@@ -82,6 +88,22 @@ def test_a_filter_that_nothing_matches_is_heard(plain: Path, reader: Any) -> Non
     tab = reader.open(plain)
     (said,) = heard(tab, lambda: tab.evaluate("location.hash = 'product=Teams'"))
     assert said.startswith("No subscription matches the filter Product: Teams. Current customers")
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_bars_use_the_width_of_a_phone(width: int, plain: Path, reader: Any) -> None:
+    tab = reader.open(plain, width=width)
+    for name, least in (("products", 0.55), ("distribution", 0.35)):
+        bars = card(tab, name).locator(".barlayer .point path")
+        boxes = [box for bar in bars.all() if (box := bar.bounding_box())]
+        assert max(box["width"] for box in boxes) > least * width, name
+        labels = card(tab, name).locator(".yaxislayer-above text").all()
+        places = [place for label in labels if (place := label.bounding_box())]
+        assert len(places) == len(boxes) > 0
+        tops = [sorted(one["y"] for one in found) for found in (boxes, places)]
+        for box, place in zip(*tops, strict=True):
+            assert place + 8 < box < place + 25, "names stand above their bars"
+        assert max(place["x"] + place["width"] for place in places) < width
 
 
 def test_explanations_have_names_of_their_own(plain: Path, reader: Any) -> None:

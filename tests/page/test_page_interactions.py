@@ -171,6 +171,7 @@ def test_a_market_that_the_map_does_not_know_can_be_marked_all_the_same(tab: Pag
     one.locator("tbody button", has_text="Atlantis").click()
     assert one.locator("tr.chosen th").inner_text() == "Atlantis"
     assert geo(tab) == before
+    assert one.get_by_text("Not on the map").inner_text() == "Not on the map: Atlantis (275)."
 
 
 def test_choosing_a_country_on_the_map_marks_its_row(tab: Page) -> None:

@@ -60,6 +60,7 @@ def test_a_preset_of_months_that_the_page_does_not_hold_says_so(report: Path, re
     assert preset(tab, 24).get_attribute("title") == reason
     preset(tab, 24).click(force=True)
     assert tab.locator(".range-note").inner_text() == reason
+    assert tab.locator(".heard").inner_text() == f"{reason}."
     assert shown(tab) == "Jan 2025 – Jun 2025"
 
 

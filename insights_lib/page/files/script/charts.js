@@ -2,14 +2,12 @@
 //
 // Each function takes the tables, a state {tab, hidden, period, chosen, narrow, width} and the
 // report's {t, figures, declared, mark}, and gives {tabs, tab, legend, plots, sentence, months,
-// offers}: tabs as {key, text} and the one in force, legend entries as {key, text, color}, plots as
+// offers, under}: tabs as {key, text} and the one in force, legend entries as {key, text, color}, plots as
 // {data, layout, keys, marks} for plotly. keys are what a click on each point of a trace chooses; marks are
 // what a click on each point of each trace opens, see marks.js; offers are marks of what is chosen.
 
 import { groups, tabOf } from "./figures.js";
 import { marked } from "./language.js";
-
-const NOT_TOLD = "Unknown"; // as exports write it
 
 export const NOTHING = marked("There is no data for this.");
 
@@ -119,7 +117,7 @@ export function distributionTrend(tables, state, { t, figures, declared, mark })
   const tab = tabOf(tabs, state);
   const trend = tables.summary_trend;
   const series = seriesOf(dimensions.get(tab) ?? [], trend, t);
-  const isKnown = ({ key }) => key !== NOT_TOLD;
+  const isKnown = ({ key }) => key !== declared.not_told;
   const known = series.filter(isKnown);
   const entries = known
     .slice(0, most)

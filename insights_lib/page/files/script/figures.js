@@ -3,7 +3,7 @@
 import { cut } from "./dom.js";
 
 const LONGEST_LABEL = 40;
-const NARROW_LABEL = 22;
+const SHORTEST_LABEL = 10;
 const FONT = '"Segoe UI", system-ui, -apple-system, "Helvetica Neue", Arial, sans-serif';
 const SIZE = 13;
 const TURNING = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff]/;
@@ -209,11 +209,20 @@ export class Figures {
     };
   }
 
-  // A horizontal bar for each row {text, customers, share_pct}, the first on top; fills by row.
-  horizontalBars(rows, fills, { narrow }) {
+  // The texts as labels that take at most so many pixels.
+  labelsWithin(texts, room) {
+    let most = LONGEST_LABEL;
+    while (most > SHORTEST_LABEL && this.widest(labels(texts, most)) > room) most -= 2;
+    return labels(texts, most);
+  }
+
+  // A horizontal bar for each row {text, customers, share_pct}, the first on top; fills by row. Where
+  // it is narrow, names stand above the bars, which then have the whole width.
+  horizontalBars(rows, fills, { narrow, width }) {
     const texts = rows.map(({ text }) => text);
-    const names = labels(texts, narrow ? NARROW_LABEL : LONGEST_LABEL);
+    const names = narrow ? this.labelsWithin(texts, 0.8 * width) : labels(texts);
     const data = {
+      ...(narrow && { offset: 0.05, width: 0.35 }),
       type: "bar",
       orientation: "h",
       y: names,
@@ -225,11 +234,16 @@ export class Figures {
       hovertext: rows.map((row, i) => this.hover(names[i], row)),
       hovertemplate: "%{hovertext}<extra></extra>",
     };
-    const layout = this.layout(48 + 34 * Math.max(rows.length, 3), {
+    const layout = this.layout(48 + (narrow ? 40 : 34) * Math.max(rows.length, 3), {
       bargap: 0.35,
-      margin: { l: this.widest(names) + 12, r: 56, t: 8, b: 8 },
+      margin: { l: narrow ? 1 : this.widest(names) + 12, r: 56, t: 8, b: 8 },
       xaxis: this.axis({ visible: false, rangemode: "tozero" }),
-      yaxis: this.axis({ type: "category", autorange: "reversed", showgrid: false }),
+      yaxis: this.axis({
+        type: "category",
+        autorange: "reversed",
+        showgrid: false,
+        ticklabelposition: narrow ? "inside top" : "outside",
+      }),
     });
     return { data: [data], layout };
   }

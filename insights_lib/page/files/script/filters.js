@@ -10,8 +10,8 @@ import { codesOf, valuesSeen } from "./rows.js";
 export class Filters {
   /* address keeps what is chosen, see mount.js; changed is called whenever the reader has chosen
    * something. */
-  constructor({ t, declared, content }, rows, address, changed) {
-    Object.assign(this, { t, rows, address, changed, longest: content.longest_range });
+  constructor({ t, declared, content, voice }, rows, address, changed) {
+    Object.assign(this, { t, rows, voice, address, changed, longest: content.longest_range });
     this.facets = declared.facets;
     this.plurals = declared.plurals;
     // Months that can be chosen; the one before them is there, too. The report has its own.

@@ -1,5 +1,6 @@
 // The map: the tables and the reader's choices in, as for charts.js, and where each country lies.
 
+import { cut } from "./dom.js";
 import { groups, label, tabOf } from "./figures.js";
 
 // What the map shows by country, and the column that holds its share.
@@ -11,6 +12,7 @@ export const SHARES = {
 const CLEAR = "rgba(0,0,0,0)";
 const APART = 0.3; // of a power of ten: nearer labels of the colour bar would run into each other
 const MIDDLE = 14; // of the latitudes that are shown
+const MOST_NAMED = 10; // countries without a position; the table holds all
 const AROUND_A_DOT = 8; // the zoom at which a country without a shape is shown
 
 /* The world by the customers' country. */
@@ -37,6 +39,7 @@ export function worldMap(tables, state, report) {
     tab: kind,
     plots: [{ data, layout: mapLayout(state, place, figures), keys: drawn.map(({ ids }) => ids) }],
     sentence: spreadSentence(rows, kind, t),
+    under: unplacedSentence(rows, kind, report),
     offers: (countries.get(state.chosen) ?? []).map((row) =>
       mark("geographical_spread", row, kind),
     ),
@@ -181,6 +184,21 @@ function spreadSentence(rows, kind, t) {
     share: t.percent(first[SHARES[kind]]),
     values: t.counted(rows.length, t("{count} country / region"), t("{count} countries / regions")),
   });
+}
+
+// Of the countries that the map cannot show, which, and how many customers they have.
+function unplacedSentence(rows, kind, { t, figures, world }) {
+  const placed = new Set(world.objects.countries.geometries.map(({ id }) => id));
+  const unplaced = rows
+    .filter(({ country_code: code, [kind]: count }) => count && !placed.has(code))
+    .filter(({ country_code: code }) => !(code in world.places))
+    .sort((a, b) => b[kind] - a[kind]);
+  if (!unplaced.length) return "";
+  const named = unplaced.slice(0, MOST_NAMED);
+  const items = named.map((row) => `${cut(row.customer_market)} (${t.exact(row[kind])})`);
+  const more = unplaced.length - named.length;
+  if (more) items.push(figures.others(more));
+  return t("Not on the map: {items}.", { items: items.join(", ") });
 }
 
 // The centre and the zoom at which a country is seen with its neighbours around its largest piece.

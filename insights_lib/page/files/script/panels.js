@@ -51,6 +51,7 @@ export class Panel {
     });
     this.unfinished = element("ul", { class: "unfinished quiet" });
     this.offers = element("p", { class: "offers" });
+    this.under = element("p", { class: "quiet note" });
     this.choice = button("", () => this.change(this.chart.choice.state), { class: "choice" });
     this.panel = element(
       "div",
@@ -63,6 +64,7 @@ export class Panel {
       this.choice,
       this.plots,
       this.hint,
+      this.under,
     );
     this.printed = element("ul", { class: "print-only" });
   }
@@ -108,9 +110,11 @@ export class Panel {
   }
 
   // What has nothing to show says why, and takes no more room than that.
-  drawParts({ sentence, months, legend = [], unfinished, offers = [], choice, plots }) {
+  drawParts({ sentence, under, months, legend = [], unfinished, offers = [], choice, plots }) {
     const { name, report } = this;
     const isEmpty = this.showsNothing(sentence, months);
+    this.under.hidden = !under;
+    this.under.textContent = under ?? "";
     this.sentence.textContent = (isEmpty && whyNothing(name, report)) || sentence;
     this.drawLegend(isEmpty ? [] : legend);
     this.unfinished.replaceChildren(...(isEmpty ? [] : unfinishedList(unfinished)));

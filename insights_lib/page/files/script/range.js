@@ -32,7 +32,8 @@ export class RangeMenu {
       );
     this.selects = { from: select("from", t("From month")), to: select("to", t("To month")) };
     this.presets = PRESETS.map((count) => this.preset(count));
-    this.note = element("span", { class: "range-note", role: "status" });
+    this.note = element("span", { class: "range-note" });
+    this.correction = ""; // of what is being chosen
     this.update();
   }
 
@@ -62,7 +63,10 @@ export class RangeMenu {
     const reason = t("{past}: the data begins in {month}", { past, month: t.month(months[0]) });
     const choose = () => {
       if (isThere) filters.choose({ from, to: own.to });
-      else this.say(reason);
+      else {
+        this.note.textContent = reason;
+        filters.voice.say([reason]);
+      }
     };
     const made = button(t.exact(count), choose, {
       "aria-label": past,
@@ -74,21 +78,21 @@ export class RangeMenu {
 
   set(name, month) {
     const { filters } = this;
-    const { t, from, to, longest } = filters;
+    const { from, to, longest } = filters;
     const wanted = { from, to, [name]: month };
     const { corrected, ...range } = ordered(wanted, longest, name);
+    if (corrected) this.correction = this.correctionOf(wanted, corrected, range[corrected]);
     filters.choose(range);
-    if (!corrected) return;
-    const now = { month: t.month(range[corrected]), count: t.exact(longest) };
-    if (wanted.from <= wanted.to)
-      this.say(t("At most {count} months: the other end is now {month}.", now));
-    else if (corrected === "to") this.say(t("To was before From: it is now {month}.", now));
-    else this.say(t("From was after To: it is now {month}.", now));
-    this.selects[corrected].classList.add("corrected");
+    this.selects[corrected]?.classList.add("corrected");
   }
 
-  say(text) {
-    this.note.textContent = text;
+  correctionOf(wanted, corrected, end) {
+    const { t, longest } = this.filters;
+    const now = { month: t.month(end), count: t.exact(longest) };
+    if (wanted.from <= wanted.to)
+      return t("At most {count} months: the other end is now {month}.", now);
+    if (corrected === "to") return t("To was before From: it is now {month}.", now);
+    return t("From was after To: it is now {month}.", now);
   }
 
   update() {
@@ -101,6 +105,7 @@ export class RangeMenu {
     for (const { made, from } of this.presets) {
       made.setAttribute("aria-pressed", String(from === first && own.to === last));
     }
-    this.say("");
+    this.note.textContent = this.correction;
+    this.correction = "";
   }
 }

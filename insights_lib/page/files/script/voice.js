@@ -10,13 +10,14 @@ export class Voice {
     this.element = element("p", { class: "heard", role: "status" });
   }
 
-  // What the filters let through.
-  ofFilters({ any, unmatched, sentence }, { summary }) {
+  // What the filters let through, after what had to give way.
+  ofFilters({ any, range, unmatched, sentence }, { summary }) {
     const { value } = summary.find(({ metric }) => metric === "current_customers");
     const found = any
       ? marked("Current customers selected: {count}")
       : marked("Current customers, without filters: {count}");
-    this.say([...unmatched, this.t(found, { count: this.t.exact(value) }), any ? sentence : ""]);
+    const count = this.t(found, { count: this.t.exact(value) });
+    this.say([range.note.textContent, ...unmatched, count, any ? sentence : ""]);
   }
 
   // What a chart shows, after another tab, part or period was chosen in it.

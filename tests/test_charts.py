@@ -1,0 +1,31 @@
+"""The charts of notebooks: what their colours mean."""
+
+import pandas as pd
+
+from insights_lib.charts import distribution, distribution_trend
+from insights_lib.presentation import theme
+from insights_lib.presentation.language import Language
+from insights_lib.tables import NOT_TOLD
+
+ENGLISH = Language("en")
+# The larger ones first; the largest is the one that nobody knows.
+SIZES = {NOT_TOLD: 100, **{f"market {n}": 50 - n for n in range(9)}}
+
+
+def test_a_trend_has_seven_colours_and_greys_for_what_is_not_told() -> None:
+    rows = [("customer_market", value, "2025-01", size) for value, size in SIZES.items()]
+    table = pd.DataFrame(rows, columns=["dimension", "value", "month", "customers"])
+    figure = distribution_trend(table, ENGLISH)
+    colors = {trace.name: trace.marker.color for trace in figure.data}
+    told = {f"market {n}": theme.CATEGORIES[n] for n in range(7)}
+    assert colors == {**told, NOT_TOLD: theme.QUIET, "2 others": theme.OTHERS}
+    assert not {theme.QUIET, theme.OTHERS} & {*theme.CATEGORIES}
+    assert sum(count for trace in figure.data for count in trace.y) == sum(SIZES.values())
+
+
+def test_bars_with_names_beside_them_have_one_colour() -> None:
+    rows = [("sales_channel", value, size, 10.0) for value, size in SIZES.items()]
+    table = pd.DataFrame(rows, columns=["dimension", "value", "customers", "share_pct"])
+    (bars,) = distribution(table, ENGLISH).data
+    assert [*bars.y] == [*SIZES]
+    assert bars.marker.color == theme.BLUE
