@@ -123,6 +123,35 @@ class _Html(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
+class _Read(HTMLParser):
+    """What a text browser reads out: texts, and what stands for pictures, each with its tag."""
+
+    UNSEEN = frozenset({"script", "style", "title", "template"})
+    LINES = frozenset({"p", "li", "h1", "h2", "h3", "td", "th", "footer", "div"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open = ""
+        self.lines: list[tuple[str, str]] = [("", "")]
+        self.feed(html)
+        self.lines = [(tag, " ".join(text.split())) for tag, text in self.lines if text.strip()]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open = tag
+        if tag == "img":
+            self.lines.append((tag, dict(attrs).get("alt") or ""))
+        elif tag in self.LINES and "hidden" not in dict(attrs):
+            self.lines.append((tag, ""))
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - as HTMLParser has it
+        self.open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.open not in self.UNSEEN:
+            tag, text = self.lines[-1]
+            self.lines[-1] = (tag, text + data)
+
+
 def table(folder: Path, name: str) -> list[dict[str, str]]:
     with (folder / "data" / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
@@ -375,12 +404,22 @@ def test_pictures_and_their_places_fit_and_have_words(sent: bytes, hostile_sent:
         assert sorted(cids) == sorted(str(image["src"]) for image in images)
         assert len(set(cids)) == charts
         for image in images:
-            assert len(str(image["alt"])) > 15
-            assert len(str(image["alt"])) < 400
+            assert 15 < len(str(image["alt"])) < 400
         for part in parts:
             png = bytes(part.get_payload(decode=True))
             assert png.startswith(b"\x89PNG")
             assert 5_000 < len(png) < 300_000
+
+
+def test_text_browsers_read_each_sentence_once(sent: bytes, plain: Path) -> None:
+    """Of the message and of the report, as their HTML is without pictures and scripts."""
+    page = (plain / "report.html").read_text(encoding="utf-8")
+    for html, least in ((told(parsed(sent), "html"), 8), (page, 3)):
+        lines = [text for tag, text in _Read(html).lines if tag not in {"td", "th"}]
+        sentences = [text for text in lines if text.endswith((".", ":"))]
+        assert len(sentences) >= least
+        for sentence in sentences:
+            assert sum(sentence in line for line in lines) == 1, sentence
 
 
 def test_the_language_is_told_and_its_words_are_used(sent: bytes) -> None:
