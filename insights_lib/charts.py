@@ -260,5 +260,7 @@ def _spread_of(rows: list[dict[str, Any]], language: Language) -> str:
         lines.append(f"<b>{escaped(row['customer_market'])}</b>")
         for kind in SPREAD:
             share = language.percent(row[kind.replace("customers", "pct")])
-            lines.append(f"{language.name(kind)}: {language.count(row[kind])} ({share})")
+            lines.append(
+                language.pair(language.name(kind), f"{language.count(row[kind])} ({share})")
+            )
     return "<br>".join(lines)

@@ -69,7 +69,8 @@ def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
     language = Language(facts["locale"])
     name = cut(facts["partner_name"], LONGEST_NAME) or facts["partner"]
     months = f"{language.month(facts['first'])} – {language.month(facts['last'])}"
-    subject = clean_text(f"{envelope.mark}{name}: {language('Customers')}, {months}", "the subject")
+    said_of = f"{language('Customers')}, {months}"
+    subject = clean_text(f"{envelope.mark}{language.pair(name, said_of)}", "the subject")
     file_name = f"customers-{facts['partner']}-{facts['first']}_{facts['last']}"
     attached = enclosed.page is not None and not enclosed.link
     pictures = {
@@ -77,7 +78,7 @@ def message_of(envelope: Envelope, enclosed: Enclosed) -> EmailMessage:
         for chart, picture in enclosed.pictures.items()
     }
     cids = {chart: _cid(envelope.message_id, chart) for chart in pictures}
-    filters = (f"{language.name(f)}: {', '.join(of)}" for f, of in facts["filters"].items())
+    filters = (language.pair(language.name(f), ", ".join(of)) for f, of in facts["filters"].items())
     said = {
         **facts,
         "language": language,

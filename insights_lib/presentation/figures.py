@@ -92,7 +92,7 @@ def _of_months(
         "y": list(counts),
         "name": name,
         "hovertext": [
-            f"{month}<br>{name}: {language.count(None if n is None else abs(n))}"
+            f"{month}<br>{language.pair(name, language.count(None if n is None else abs(n)))}"
             for month, n in zip(months, counts, strict=True)
         ],
         "hovertemplate": HOVER,
@@ -109,7 +109,9 @@ def month_area(months: Sequence[str], counts: Sequence[Any], language: Language)
         "fillcolor": theme.PALE_BLUE,
         "mode": "lines",
         "line": {"color": theme.BLUE, "width": 2},
-        "hovertext": [f"{m}: {language.count(n)}" for m, n in zip(months, counts, strict=True)],
+        "hovertext": [
+            language.pair(m, language.count(n)) for m, n in zip(months, counts, strict=True)
+        ],
         "hovertemplate": HOVER,
         "showlegend": False,
     }
@@ -163,7 +165,7 @@ def _share_hovers(
 ) -> Trace:
     customers = language("Customers")
     texts = [
-        f"{name}<br>{customers}: {language.count(n)} ({language.percent(share)})"
+        f"{name}<br>{language.pair(customers, f'{language.count(n)} ({language.percent(share)})')}"
         for name, n, share in zip(names, counts, shares, strict=True)
     ]
     return {"hovertext": texts, "hovertemplate": HOVER}

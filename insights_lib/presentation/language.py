@@ -39,6 +39,10 @@ class Language:
         """The reader's name for a metric, dimension or column, such as `Partner location`."""
         return self(identifier.replace("_", " ").capitalize())
 
+    def pair(self, name: str, text: str) -> str:
+        """A name and what is said of it, such as `Product: Azure`."""
+        return self("{name}: {text}").format(name=name, text=text)
+
     def count(self, number: float | None) -> str:
         """A number in full."""
         return UNKNOWN if number is None else _decimal(number, "#,##0.##", self._babel)

@@ -42,7 +42,7 @@ def about(report: Report, language: Language) -> str:
     """Whose report it is, which months and which filters."""
     facts = report.facts
     months = f"{language.month(facts['first'])} – {language.month(facts['last'])}"
-    filters = [f"{language.name(f)}: {', '.join(of)}" for f, of in facts["filters"].items()]
+    filters = [language.pair(language.name(f), ", ".join(of)) for f, of in facts["filters"].items()]
     name, partner = facts["partner_name"], facts["partner"]
     who = partner if name == partner else f"{name} ({partner})"
     return " · ".join([who, months, *filters])

@@ -82,6 +82,17 @@ def test_french_puts_a_space_before_double_signs() -> None:
     assert [text for text in Language("fr").texts.values() if wrong.search(text)] == []
 
 
+def test_names_are_joined_with_what_is_said_of_them_as_a_language_does() -> None:
+    assert Language("en").pair("Product", "Azure {name}") == "Product: Azure {name}"
+    assert Language("fr").pair("Produit", "Azure") == f"Produit{SPACE}: Azure"
+    joined = re.compile(r"(nameOf|language|language.name|range|\bt)\([^()]*\) ?\}\}?: ?\$?\{")
+    files = [file for kind in ("py", "j2", "js") for file in PACKAGE.rglob(f"*.{kind}")]
+    sources = [file.read_text("utf-8") for file in files if ".min" not in file.suffixes]
+    lines = [line for source in sources for line in source.splitlines()]
+    assert len(lines) > 10_000
+    assert [line for line in lines if joined.search(line)] == []
+
+
 @pytest.mark.parametrize("locale", TRANSLATIONS)
 def test_every_column_and_dimension_has_a_name(store_of, locale: str) -> None:  # type: ignore[no-untyped-def]
     store = store_of(

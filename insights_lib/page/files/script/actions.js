@@ -28,7 +28,7 @@ export function iconButton(name, text, onclick, attributes = {}) {
 /* The menu of a card, for actions {icon, text, act, key}; key is one that does the same in the chart.
  * Returns {place, buttons}. */
 export function actionMenu(t, title, actions) {
-  const named = (text) => ({ "aria-label": `${text}: ${title}` });
+  const named = (text) => ({ "aria-label": t.pair(text, title) });
   const done = (act) => () => {
     place.open = false;
     place.firstChild.focus();

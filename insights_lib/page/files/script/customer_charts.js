@@ -200,8 +200,8 @@ export function seats(tables, state, { t, figures, told }) {
   const hovers = rows.map((row, i) =>
     [
       names[i],
-      ...["seats", "assigned_seats", "idle_seats"].map(
-        (key) => `${t.nameOf(key)}: ${row[key] === null ? t(NOT_EXPORTED) : t.exact(row[key])}`,
+      ...["seats", "assigned_seats", "idle_seats"].map((key) =>
+        t.pair(t.nameOf(key), row[key] === null ? t(NOT_EXPORTED) : t.exact(row[key])),
       ),
     ].join("<br>"),
   );

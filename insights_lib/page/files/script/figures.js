@@ -169,7 +169,7 @@ export class Figures {
       name: label(name),
       marker: { ...this.filled(fill), line: { color: this.color("card"), width: 1 } },
       customdata: counts.map((count) => this.t.exact(count === null ? null : Math.abs(count))),
-      hovertemplate: "%{fullData.name}: %{customdata}<extra></extra>",
+      hovertemplate: `${this.t.pair("%{fullData.name}", "%{customdata}")}<extra></extra>`,
     };
   }
 
@@ -205,7 +205,7 @@ export class Figures {
       name: label(name),
       marker: { color: this.color("quiet"), opacity: 0 },
       customdata: counts.map((count) => this.t.exact(count)),
-      hovertemplate: "%{fullData.name}: %{customdata}<extra></extra>",
+      hovertemplate: `${this.t.pair("%{fullData.name}", "%{customdata}")}<extra></extra>`,
     };
   }
 
@@ -289,7 +289,7 @@ export class Figures {
 
   hover(name, { customers, share_pct }) {
     const { t } = this;
-    return `${name}<br>${t("Customers")}: ${t.exact(customers)} (${t.percent(share_pct)})`;
+    return `${name}<br>${t.pair(t("Customers"), `${t.exact(customers)} (${t.percent(share_pct)})`)}`;
   }
 
   // What stands for values that are not shown one by one.

@@ -66,7 +66,7 @@ export class Filters {
         .filter((text) => !this.options[facet].includes(text))
         .map((text) =>
           this.t("No subscription matches the filter {text}.", {
-            text: `${this.t.nameOf(facet)}: ${cut(text)}`,
+            text: this.t.pair(this.t.nameOf(facet), cut(text)),
           }),
         ),
     );
@@ -83,7 +83,9 @@ export class Filters {
   }
 
   get texts() {
-    return this.used.map((facet) => `${this.t.nameOf(facet)}: ${this.chosen[facet].join(", ")}`);
+    return this.used.map((facet) =>
+      this.t.pair(this.t.nameOf(facet), this.chosen[facet].join(", ")),
+    );
   }
 
   get monthsText() {
@@ -203,7 +205,7 @@ export class Filters {
   }
 
   chip(text, title, clear) {
-    const made = button("", clear, { title: `${this.t("Remove")}: ${title.slice(0, 500)}` });
+    const made = button("", clear, { title: this.t.pair(this.t("Remove"), title.slice(0, 500)) });
     made.append(element("bdi", {}, text), element("span", { "aria-hidden": "true" }, " ✕"));
     return element("li", {}, made);
   }
@@ -211,7 +213,7 @@ export class Filters {
   // "3 Products", or the one value itself.
   chipText(facet) {
     const texts = this.chosen[facet];
-    if (texts.length === 1) return `${this.t.nameOf(facet)}: ${cut(texts[0])}`;
+    if (texts.length === 1) return this.t.pair(this.t.nameOf(facet), cut(texts[0]));
     return `${this.t.exact(texts.length)} ${this.pluralOf(facet)}`;
   }
 

@@ -24,7 +24,7 @@ export class Grid {
     this.search = element("input", {
       type: "search",
       placeholder: t("Search"),
-      "aria-label": `${t("Search")}: ${title}`,
+      "aria-label": t.pair(t("Search"), title),
       oninput: () => this.fill("polite"),
     });
     this.total = element("p", { class: "quiet", role: "status" });

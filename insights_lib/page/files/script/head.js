@@ -64,9 +64,9 @@ export class Head {
   outerFilters() {
     const { t, content } = this.report;
     const chips = Object.entries(content.filters).map(([facet, values]) => {
-      const name = element("span", { class: "quiet" }, `${t.nameOf(facet)}:`);
+      const name = element("span", { class: "quiet" }, t.pair(t.nameOf(facet), ""));
       const texts = values.flatMap((value) => [", ", element("bdi", {}, cut(value, 200))]);
-      return element("li", {}, name, " ", ...texts.slice(1));
+      return element("li", {}, name, ...texts.slice(1));
     });
     const label = t("Filters the report was made with");
     return element("ul", { class: "chips outer", "aria-label": label }, chips);

@@ -30,6 +30,9 @@ export function needsAttention({ state }) {
 // What else than an error makes a report less than fresh, as run/plan.py and run/index.py say it;
 // files go by their names.
 const CHANGED = marked("changed: {what}");
+const NOT_THERE = marked("which is not there ({reason})");
+// Between parts of what has changed; a reason among them may have commas of its own.
+const BETWEEN = /, (?=which |report\.|data\b|parameters\b|notebooks\b|software\b)/;
 const REASONS = [
   marked("data"),
   marked("parameters"),
@@ -38,7 +41,7 @@ const REASONS = [
   marked("which is gone"),
   marked("notebooks or tables"),
   marked("which are gone"),
-  marked("which is not there (it was not asked for)"),
+  marked("it was not asked for"),
   marked("report.html is gone"),
   marked("there is no report"),
   marked("its manifest.json is not a manifest"),
@@ -50,17 +53,23 @@ const REASONS = [
 export function reasonOf(why, t) {
   const [start] = CHANGED.split("{");
   if (why.startsWith(start)) {
-    const parts = why.slice(start.length).split(", ");
-    return { text: t(CHANGED, { what: parts.map((part) => t(part)).join(", ") }), lang: null };
+    const parts = why.slice(start.length).split(BETWEEN);
+    const what = parts.map((part) => changeOf(part, t)).join(", ");
+    return { text: t(CHANGED, { what }), lang: null };
   }
   return { text: t(why), lang: why === "" || REASONS.includes(why) ? null : "en" };
+}
+
+function changeOf(part, t) {
+  const [, reason] = /^which is not there \((.*)\)$/s.exec(part) ?? [];
+  return reason === undefined ? t(part) : t(NOT_THERE, { reason: t(reason) });
 }
 
 // Filters such as product=Azure, as a reader calls them.
 function filtersOf(texts, t) {
   return texts.map((text) => {
     const at = text.indexOf("=");
-    return `${t.nameOf(text.slice(0, at))}: ${text.slice(at + 1)}`;
+    return t.pair(t.nameOf(text.slice(0, at)), text.slice(at + 1));
   });
 }
 

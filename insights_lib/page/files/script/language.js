@@ -26,9 +26,11 @@ export function languageOf(locale, texts) {
     const text = identifier.replaceAll("_", " ");
     return t(text[0].toUpperCase() + text.slice(1));
   };
+  // A name and what is said of it, such as "Product: Azure".
+  const pair = (name, text) => t("{name}: {text}", { name, text });
   return Object.assign(
     t,
-    { nameOf, compare: new Intl.Collator(locale).compare },
+    { nameOf, pair, compare: new Intl.Collator(locale).compare },
     formats(locale, nameOf),
   );
 }

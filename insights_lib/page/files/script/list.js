@@ -54,7 +54,7 @@ export class CustomerList {
     this.search = element("input", {
       type: "search",
       placeholder: t("Search name or key"),
-      "aria-label": `${t("Search name or key")}: ${title}`,
+      "aria-label": t.pair(t("Search name or key"), title),
       oninput: () => this.choose(),
     });
     const changed = () => this.choose();
@@ -129,7 +129,7 @@ export class CustomerList {
     const names = ORDER.filter((name) => name in this.kinds && isTold(name));
     const lacking = ORDER.filter((name) => name in this.kinds && !isTold(name));
     this.note.hidden = !lacking.length;
-    this.note.textContent = `${lacking.map(t.nameOf).join(", ")}: ${t(NOT_EXPORTED)}.`;
+    this.note.textContent = `${t.pair(lacking.map(t.nameOf).join(", "), t(NOT_EXPORTED))}.`;
     this.columns = names.map((name) => ({
       name,
       head: t.nameOf(name),

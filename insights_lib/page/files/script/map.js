@@ -146,8 +146,8 @@ function mapLayout(state, place, figures) {
 }
 
 function spreadOf(row, t) {
-  const lines = Object.entries(SHARES).map(
-    ([kind, share]) => `${t.nameOf(kind)}: ${t.exact(row[kind])} (${t.percent(row[share])})`,
+  const lines = Object.entries(SHARES).map(([kind, share]) =>
+    t.pair(t.nameOf(kind), `${t.exact(row[kind])} (${t.percent(row[share])})`),
   );
   return [`<b>${label(row.customer_market)}</b>`, ...lines].join("<br>");
 }

@@ -14,7 +14,7 @@ export class FacetMenu {
     this.search = element("input", {
       type: "search",
       placeholder: t("Search"),
-      "aria-label": `${t("Search")}: ${name}`,
+      "aria-label": t.pair(t("Search"), name),
       oninput: () => this.list(),
     });
     this.boxes = element("div", { class: "boxes", role: "group", "aria-label": name });

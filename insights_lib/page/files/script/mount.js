@@ -258,8 +258,8 @@ class Report {
   workbook(sheets) {
     const { partner, partner_name: name, filters } = this.content;
     const who = name === partner ? partner : `${name} (${partner})`;
-    const outer = Object.entries(filters).map(
-      ([facet, values]) => `${this.t.nameOf(facet)}: ${values.join(", ")}`,
+    const outer = Object.entries(filters).map(([facet, values]) =>
+      this.t.pair(this.t.nameOf(facet), values.join(", ")),
     );
     const now = new Date();
     const written = new Date(now - now.getTimezoneOffset() * 60_000).toISOString();

@@ -27,7 +27,7 @@ export class Panel {
     const { t } = report;
     this.atFirst = HIDDEN_AT_FIRST[name] ?? [];
     this.state = { tab: null, hidden: new Set(this.atFirst), period: null, chosen: null };
-    const named = (text) => ({ role: "group", "aria-label": `${text}: ${title}` });
+    const named = (text) => ({ role: "group", "aria-label": t.pair(text, title) });
     this.tabs = element("div", { class: "tab-place" });
     this.sentence = element("p", { class: "sentence", id: report.id(`${name}-sentence`) });
     this.legend = element("div", { class: "legend", ...named(t("Legend")) });

@@ -68,7 +68,7 @@ export function withUnfinished(chart, name, { rows, filters, asOf, t, figures })
       ...others,
     })),
     unfinished: runs(months, (_, i) => reasons[i]).map(({ from, to, reason }) => ({
-      text: `${t.range(from, to)}: ${t(reason)}`,
+      text: t.pair(t.range(from, to), t(reason)),
       kind: isBand(reason) ? "band" : "hatched",
     })),
   };
