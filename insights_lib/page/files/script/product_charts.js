@@ -81,6 +81,7 @@ function pie(whole, legend, figures, { chosen, current }) {
     textinfo: "text",
     textposition: "inside",
     insidetextorientation: "horizontal",
+    insidetextfont: { color: figures.color("card") },
     hovertext: slices.map((slice) => figures.hover(slice.name, slice)),
     hovertemplate: "%{hovertext}<extra></extra>",
   };
