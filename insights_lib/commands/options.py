@@ -73,8 +73,8 @@ def sentences(debug: bool) -> Iterator[None]:
 
 def show_lines(lines: Iterable[object], to: Console = out) -> None:
     """Show things, a line each."""
-    for line in lines:
-        to.print(str(line))
+    if texts := [str(line) for line in lines]:
+        to.print("\n".join(texts))
 
 
 def exit_unless(well: bool) -> None:
