@@ -218,7 +218,7 @@ def data_digest(parts: PartnerParts, months: DateRange) -> str:
         parts.name,
         parts.subscription_dataset,
         parts.absent_dimensions(months),
-        *(f"{p.dataset} {p.month} {p.rows} {p.hash}" for p in parts.within(months)),
+        "\n".join(f"{p.dataset} {p.month} {p.rows} {p.hash}" for p in parts.within(months)),
     )
 
 
