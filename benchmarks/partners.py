@@ -101,12 +101,18 @@ def ingest(folder: Path) -> None:
 
 
 def measured(function: Callable[..., Any], *given: Any) -> Spent:
-    """What a process spends in which nothing but a function is called, its start included."""
+    """What a process spends in which nothing but a function is called, its start included.
+
+    What it prints goes nowhere.
+    """
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(_measured, function, *given).result()
 
 
 def _measured(function: Callable[..., Any], *given: Any) -> Spent:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, sys.stderr.fileno())
     started = time.perf_counter()
     function(*given)
     status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -116,10 +122,7 @@ def _measured(function: Callable[..., Any], *given: Any) -> Spent:
 
 
 def command(folder: Path, *words: str) -> None:
-    """Give a command, which has to succeed, and throw away what it prints."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.dup2(nowhere, sys.stderr.fileno())
+    """Give a command, which has to succeed."""
     assert app([*words, *folders(folder)], standalone_mode=False) in {None, 0}
 
 
