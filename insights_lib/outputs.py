@@ -116,6 +116,12 @@ def failed_folder(report: Path) -> Path:
     return report.parent / "failed" / report.name
 
 
+def seen(file: Path) -> tuple[int, int]:
+    """The size of a file and when it was changed: while they stay, nobody has to read it again."""
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns
+
+
 class Failure(BaseModel):
     """A section that failed, and why; the section is empty where the whole report failed."""
 
@@ -141,6 +147,7 @@ class Manifest(BaseModel):
         fingerprint: A digest of each thing that the report was made of; see `run.plan`.
         tables_sha256: A digest of its tables, null if it failed.
         report_sha256: The SHA-256 of its page, null if it failed.
+        report_seen: What `seen` tells of its page, null if it failed.
         also: The SHA-256 of each file beside its page, such as `report.pdf`.
         unmade: Why a file beside its page could not be made.
         seconds: How long each section took, and the data and the page.
@@ -162,6 +169,7 @@ class Manifest(BaseModel):
     fingerprint: dict[str, str]
     tables_sha256: str | None = None
     report_sha256: str | None = None
+    report_seen: tuple[int, int] | None = None
     also: dict[str, str] = {}
     unmade: dict[str, str] = {}
     seconds: dict[str, float] = {}

@@ -156,13 +156,20 @@ def reports_file(parameters: Path, overrides: Overrides) -> ReportsFile:
     return read_reports_file(parameters)
 
 
-def requested_specs(parameters: Path, overrides: Overrides) -> list[ReportSpec]:
+def requested_specs(
+    parameters: Path, overrides: Overrides, file: ReportsFile | None = None
+) -> list[ReportSpec]:
     """The reports that the files of a parameters folder and a command ask for, each once.
+
+    Args:
+        parameters: The folder.
+        overrides: What the command asks for.
+        file: `reports.yml` of the folder, where it has been read already.
 
     Raises:
         ParameterError: Something is wrong, or nothing is left to render.
     """
-    file = reports_file(parameters, overrides)
+    file = file or reports_file(parameters, overrides)
     specs = report_specs(file, overrides)
     if overrides.with_variants and (parameters / "recipients.yml").exists():
         specs = _each_once([*specs, *specs_for(read_recipients(parameters), file, overrides)])

@@ -7,7 +7,7 @@ or could not even be planned) by the plan of the run that writes it.
 import csv
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -101,7 +101,7 @@ def write_index(planned: Iterable[PlannedReport], outputs: Outputs, locale: str)
     known = [
         Known(
             one.spec.partner,
-            one.spec.partner_name or (one.parts.name if one.parts else ""),
+            one.spec.partner_name or one.name,
             str(one.months or one.spec.date_range),
             "stale" if one.status == "never run" else one.status,
             one.reason,
@@ -140,7 +140,7 @@ def _stays(row: IndexRow, was_there: bool) -> bool:
 def _write(rows: Iterable[IndexRow], outputs: Outputs, locale: str, written: datetime) -> None:
     from insights_lib.page.index import index_page  # noqa: PLC0415 - babel, for this alone
 
-    packed = [asdict(row) for row in rows]
+    packed = [{**vars(row), "known": vars(row.known)} for row in rows]
     page = index_page(packed, locale, written.isoformat(timespec="seconds"))
     write_whole(outputs.index, page.encode())
 

@@ -4,21 +4,23 @@ import hashlib
 import platform
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from sqlite3 import DatabaseError
 from typing import Literal
 
 from insights_lib.disk import digest
 from insights_lib.errors import ParameterError, ReportError, StoreError, reason_of
-from insights_lib.outputs import Manifest, Outputs, failed_folder
+from insights_lib.outputs import Manifest, Outputs, failed_folder, seen
 from insights_lib.page.chromium import NO_CHROMIUM, chromium
 from insights_lib.page.notebooks import NOTEBOOKS, section_files
 from insights_lib.parameters.spec import DateRange, ReportSpec
 from insights_lib.parameters.validation import unknown
 from insights_lib.store.catalog import reading
-from insights_lib.store.partners import PartnerParts, partner_parts
+from insights_lib.store.partners import PartnerParts, parts_of
 
 _SOFTWARE = ("partner-insights", "papermill", "nbconvert", "pandas", "plotly", "duckdb")
 _LIBRARY = Path(__file__).parents[1]
@@ -38,7 +40,8 @@ class PlannedReport:
         reason: What has changed, or why it failed; empty if fresh.
         months: The months that the spec means for the partner; None if it has no data for it.
         folder: Where the report belongs; None without months.
-        parts: What the store holds of the partner; None if it holds nothing.
+        name: The partner's name as the store tells it; empty if it holds nothing.
+        rows: How many rows of the store the report is made of.
         sections: The notebooks that make it.
         fingerprint: A digest of each thing that the report would be made of now.
         traceback: Of an error by which the report could not even be planned.
@@ -49,7 +52,8 @@ class PlannedReport:
     reason: str = ""
     months: DateRange | None = None
     folder: Path | None = None
-    parts: PartnerParts | None = None
+    name: str = ""
+    rows: int = 0
     sections: tuple[Path, ...] = ()
     fingerprint: Fingerprint | None = None
     traceback: str = ""
@@ -65,13 +69,6 @@ class PlannedReport:
             "why": self.reason,
             "variant": self.spec.variant,
         }
-
-    @property
-    def rows(self) -> int:
-        """How many rows of the store the report is made of."""
-        if self.parts is None or self.months is None:
-            return 0
-        return sum(part.rows for part in self.parts.within(self.months))
 
 
 def notebooks(sections: tuple[str, ...] = ()) -> tuple[Path, ...]:
@@ -101,7 +98,7 @@ def other_notebooks() -> list[Path]:
 
 
 def plan_reports(specs: Iterable[ReportSpec], outputs: Outputs) -> list[PlannedReport]:
-    """Plan reports, in the order of their specs; the catalog is asked once for each partner.
+    """Plan reports, in the order of their specs; each catalog is opened once.
 
     Whatever goes wrong with one partner is the failure of its reports alone.
 
@@ -110,32 +107,41 @@ def plan_reports(specs: Iterable[ReportSpec], outputs: Outputs) -> list[PlannedR
         ReportError: There are no notebooks.
     """
     specs = list(specs)
-    sections = {spec.sections: notebooks(spec.sections) for spec in specs}
-    for store in {spec.store for spec in specs}:
-        with reading(store) as catalog:
-            catalog.execute("SELECT count(*) FROM parts").fetchall()
-    parts_of = cache(partner_parts)
-    return [_planned(spec, parts_of, outputs, sections[spec.sections]) for spec in specs]
+    sections = {names: notebooks(names) for names in {spec.sections for spec in specs}}
+    # Those of a partner one after the other: what the store holds of all is too much to keep.
+    by_partner = sorted(specs, key=lambda spec: (str(spec.store), spec.partner))
+    with ExitStack() as opened:
+        catalogs = {
+            store: opened.enter_context(reading(store)) for store in {spec.store for spec in specs}
+        }
+        held = lru_cache(1)(lambda store, partner: parts_of(catalogs[store], store, partner))
+        planned = {
+            spec: _planned(spec, held, outputs, sections[spec.sections]) for spec in by_partner
+        }
+    return [planned[spec] for spec in specs]
 
 
 def _planned(
     spec: ReportSpec,
-    parts_of: Callable[[Path | str, str], PartnerParts],
+    held: Callable[[Path | str, str], PartnerParts],
     outputs: Outputs,
     sections: tuple[Path, ...],
 ) -> PlannedReport:
     try:
-        parts = parts_of(spec.store, spec.partner)
+        parts = held(spec.store, spec.partner)
         months = parts.resolve(spec)
         folder = outputs.report_folder(spec.partner, months, spec.variant)
         now = fingerprint(spec, parts, months, sections)
         status, reason = _status(folder, now, spec.also)
     except StoreError as error:
         return PlannedReport(spec, "failed", str(error))
+    except DatabaseError:  # the catalog is broken, which no report could change
+        raise
     except Exception as error:  # noqa: BLE001 - this partner alone has failed
         frames = "".join(traceback.format_exception(error))
         return PlannedReport(spec, "failed", reason_of(error), traceback=frames)
-    return PlannedReport(spec, status, reason, months, folder, parts, sections, now)
+    rows = sum(part.rows for part in parts.within(months))
+    return PlannedReport(spec, status, reason, months, folder, parts.name, rows, sections, now)
 
 
 def _status(folder: Path, now: Fingerprint, also: Iterable[str]) -> tuple[Status, str]:
@@ -162,10 +168,14 @@ def _changed_files(folder: Path, manifest: Manifest) -> Iterator[str]:
     page = folder / "report.html"
     if not page.is_file():
         yield "report.html, which is gone"
-    elif hashlib.sha256(page.read_bytes()).hexdigest() != manifest.report_sha256:
+    elif seen(page) != manifest.report_seen and not _is_as_made(page, manifest):
         yield "report.html"
     elif not (folder / "notebooks").is_dir() or not (folder / "data").is_dir():
         yield "notebooks or tables, which are gone"
+
+
+def _is_as_made(page: Path, manifest: Manifest) -> bool:
+    return hashlib.sha256(page.read_bytes()).hexdigest() == manifest.report_sha256
 
 
 def _missing_files(folder: Path, manifest: Manifest, also: Iterable[str]) -> Iterator[str]:
@@ -208,7 +218,7 @@ def data_digest(parts: PartnerParts, months: DateRange) -> str:
         parts.name,
         parts.subscription_dataset,
         parts.absent_dimensions(months),
-        *(f"{p.dataset} {p.month} {p.rows} {p.hash}" for p in parts.within(months)),
+        "\n".join(f"{p.dataset} {p.month} {p.rows} {p.hash}" for p in parts.within(months)),
     )
 
 

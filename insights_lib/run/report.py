@@ -27,7 +27,7 @@ from nbformat import NotebookNode
 
 from insights_lib.errors import ReportError
 from insights_lib.notebook import facts_of
-from insights_lib.outputs import Failure, Manifest
+from insights_lib.outputs import Failure, Manifest, seen
 from insights_lib.page.rows import compact_rows
 from insights_lib.page.sections import report_of, write_tables
 from insights_lib.page.write import write_page
@@ -233,6 +233,7 @@ def _manifest(report: _Report, facts: dict[str, Any], fingerprint: Fingerprint) 
     first, last = request.spec.date_range.split("_")
     files = {file.name: file.read_bytes() for file in request.workdir.glob("report.*")}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    page = request.workdir / "report.html"
     return Manifest(
         status="failed" if report.failures else "complete",
         failures=tuple(
@@ -251,6 +252,7 @@ def _manifest(report: _Report, facts: dict[str, Any], fingerprint: Fingerprint) 
         fingerprint=fingerprint,
         tables_sha256=report.tables_sha256,
         report_sha256=digests.pop("report.html", None),
+        report_seen=seen(page) if page.exists() else None,
         also=digests,
         unmade=report.unmade,
         seconds=dict(sorted(report.seconds.items())),

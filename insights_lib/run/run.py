@@ -76,14 +76,16 @@ def plan_run(
         section_timeout=file.section_timeout_seconds,
         report_timeout=file.report_timeout_seconds,
     )
-    specs = requested_specs(parameters, overrides)
+    specs = requested_specs(parameters, overrides, file)
     planned = plan_reports(specs, settings.outputs)
     fresh = [one for one in planned if one.status == "fresh" and not force]
-    wanted = [one for one in planned if one not in fresh]
+    wanted = [one for one in planned if one.status != "fresh" or force]
     listed = replace(overrides, partners=(), date_range=None, filters=None, locale=None, role=None)
-    others = report_specs(file, listed) if file.partners else []
+    # Of a run that is asked for all there are no others.
+    others = report_specs(file, listed) if file.partners and listed != overrides else []
+    asked = set(specs)
     return Run(
-        settings, wanted, fresh, tuple(one for one in others if one not in specs), file.locale
+        settings, wanted, fresh, tuple(one for one in others if one not in asked), file.locale
     )
 
 

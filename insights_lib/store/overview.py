@@ -9,7 +9,7 @@ import pandas as pd
 
 from insights_lib.parameters.spec import month_after
 from insights_lib.store.catalog import reading
-from insights_lib.store.partners import PartnerParts, partner_ids, partner_parts
+from insights_lib.store.partners import PartnerParts, held_partners, parts_of
 from insights_lib.store.parts import Part
 from insights_lib.store.remote import at_hand
 
@@ -47,7 +47,7 @@ def overview(store: Path | str) -> list[PartnerOverview]:
     """
     with reading(store) as db:
         ingested = dict(db.execute("SELECT id, ingested_at FROM exports").fetchall())
-    partners = [partner_parts(store, partner) for partner in partner_ids(store)]
+        partners = [parts_of(db, store, partner) for partner in held_partners(db)]
     counts = _counts(partners)
     return [_overview(one, ingested, counts.get(one.partner)) for one in partners]
 

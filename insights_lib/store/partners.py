@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from insights_lib.errors import StoreError
@@ -46,7 +47,7 @@ class PartnerParts:
     name: str
     parts: tuple[Part, ...]
 
-    @property
+    @cached_property
     def subscription_dataset(self) -> str:
         """SeatsSubscriptionsAndRevenue, or CustomersAndTenants where there is none of it."""
         return SEATS if any(part.dataset == SEATS for part in self.parts) else CUSTOMERS
@@ -109,16 +110,25 @@ def partner_parts(store: Path | str, partner: str) -> PartnerParts:
         StoreError: There is no store, or it holds nothing of this partner.
     """
     with reading(store) as db:
-        parts = live_parts(db, store, partner)
-        names = db.execute("SELECT max(name) FROM accounts WHERE account = ?", [partner]).fetchone()
-        if parts is None:
-            known = _partner_ids(db)
-            more = len(known) > _PARTNERS_SHOWN
-            shown = [*known[:_PARTNERS_SHOWN], "…"] if more else known
-            raise StoreError(
-                f"partner {partner}: the store {store} holds nothing of it. "
-                f"It holds: {', '.join(shown) or 'no partner'}."
-            )
+        return parts_of(db, store, partner)
+
+
+def parts_of(db: sqlite3.Connection, store: Path | str, partner: str) -> PartnerParts:
+    """Look up in a catalog that is open what its store holds of a partner.
+
+    Raises:
+        StoreError: It holds nothing of this partner.
+    """
+    parts = live_parts(db, store, partner)
+    names = db.execute("SELECT max(name) FROM accounts WHERE account = ?", [partner]).fetchone()
+    if parts is None:
+        known = held_partners(db)
+        more = len(known) > _PARTNERS_SHOWN
+        shown = (*known[:_PARTNERS_SHOWN], "…") if more else known
+        raise StoreError(
+            f"partner {partner}: the store {store} holds nothing of it. "
+            f"It holds: {', '.join(shown) or 'no partner'}."
+        )
     return PartnerParts(partner, names[0] or "", tuple(parts))
 
 
@@ -130,7 +140,11 @@ def live_parts(db: sqlite3.Connection, store: Path | str, partner: str) -> list[
         store: Where the store is.
         partner: Partner global account id, or the id of a location that no Profile maps.
     """
-    place = f"{store}/parts/".__add__ if isinstance(store, str) else (store / "parts").joinpath
+
+    @cache  # each file has many months
+    def place(file: str) -> Path | str:
+        return f"{store}/parts/{file}" if isinstance(store, str) else store / "parts" / file
+
     rows = [
         Part(export, dataset, date.fromisoformat(month), place(file), *others)
         for export, dataset, month, file, *others in db.execute(_PARTS_OF, {"partner": partner})
@@ -152,12 +166,14 @@ def partner_ids(store: Path | str) -> list[str]:
         StoreError: There is no store, or it cannot be read.
     """
     with reading(store) as db:
-        return _partner_ids(db)
+        return list(held_partners(db))
 
 
-def _partner_ids(db: sqlite3.Connection) -> list[str]:
+@lru_cache(1)  # the same for each partner that is asked for in vain
+def held_partners(db: sqlite3.Connection) -> tuple[str, ...]:
+    """The partners in a catalog that is open, sorted."""
     found = db.execute(
         """SELECT DISTINCT coalesce(a.account, p.account) FROM parts p
            LEFT JOIN accounts a ON p.is_location AND a.location = p.account ORDER BY 1"""
     )
-    return [str(name) for (name,) in found]
+    return tuple(str(name) for (name,) in found)

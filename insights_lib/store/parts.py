@@ -1,11 +1,10 @@
 """Parts: what a file of the store holds of one account, month by month, and how to read it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -13,8 +12,7 @@ from insights_lib.exports.datasets import SUBSCRIPTION_DATASETS
 from insights_lib.store.sql import sql_path
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """The rows of one month that one export holds for a partner, or one file of them.
 
     Attributes:

@@ -8,7 +8,6 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -96,7 +95,7 @@ def at_hand(
         database.register_filesystem(memory)
         for url, name in names.items():
             _refuse_other(url, name, [part for part in parts if part.file == url], database)
-        yield tuple(replace(part, file=names.get(str(part.file), part.file)) for part in parts)
+        yield tuple(part._replace(file=names.get(str(part.file), part.file)) for part in parts)
         database.unregister_filesystem("memory")
     finally:
         memory.rm(folder, recursive=True)

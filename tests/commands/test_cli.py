@@ -15,6 +15,7 @@ import typer
 from typer.testing import Result
 
 from insights_lib import cli
+from insights_lib.commands import options
 from insights_lib.errors import ParameterError
 from insights_lib.outputs import Outputs
 from insights_lib.parameters.spec import ReportSpec
@@ -588,3 +589,15 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(here: Path) -> Non
     assert result.exit_code in {1, 2}
     [sentence] = sentences(result)
     assert "taken" in sentence
+
+
+def test_a_program_that_reads_a_table_has_a_line_for_each_row(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [{"who": "漢字", "why": "two\nlines\x07"}, {"who": "a", "why": ""}]
+    options.show(rows, ("who", "why"))
+    assert capsys.readouterr().out.splitlines() == [
+        " who   why       ",
+        " 漢字  two lines ",
+        " a               ",
+    ]

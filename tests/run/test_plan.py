@@ -1,6 +1,7 @@
 """Whether a report must be rendered again: what it was made of decides, by content."""
 
 import hashlib
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 
 from insights_lib.errors import ReportError
-from insights_lib.outputs import Failure, Manifest, Outputs, failed_folder
+from insights_lib.outputs import Failure, Manifest, Outputs, failed_folder, seen
 from insights_lib.parameters.spec import ReportSpec
 from insights_lib.run import plan
 from insights_lib.run.plan import PlannedReport, notebooks, other_notebooks, plan_reports, software
+from insights_lib.store.catalog import reading
 from insights_lib.store.ingest import ingest_file
 from tests.support.manifests import manifest_of
 from tests.support.rows import fill_store, seats_row, write_tsv
@@ -271,3 +273,39 @@ def test_without_a_section_nothing_can_be_planned(made: Path, tmp_path: Path) ->
     (tmp_path / "notebooks" / "01_one.ipynb").rename(tmp_path / "notebooks" / "Untitled.ipynb")
     with pytest.raises(ReportError, match=r"no notebook is here that is named like 08_seats"):
         planned_of(tmp_path)
+
+
+def test_a_page_is_read_only_if_its_size_or_time_is_not_as_it_was_made(
+    made: Path, tmp_path: Path
+) -> None:
+    page, manifest = made / "report.html", Manifest.read(made)
+    assert manifest
+    manifest.model_copy(update={"report_seen": seen(page)}).write(made)
+    size, changed = seen(page)
+    page.write_text("other", encoding="utf-8")
+    os.utime(page, ns=(changed, changed))
+    assert status_of(tmp_path) == ("fresh", "")  # nobody has read it
+    os.utime(page, ns=(changed, changed + 1))
+    assert status_of(tmp_path) == ("stale", "changed: report.html")
+    page.write_text("whole", encoding="utf-8")  # as a copy of the folder has it
+    assert seen(page) != (size, changed)
+    assert status_of(tmp_path) == ("fresh", "")
+
+
+def test_reports_are_planned_in_their_order_and_the_catalog_is_opened_once(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(plan, "reading", lambda store: opened.append(store) or reading(store))
+    specs = [
+        spec_of(tmp_path, partner=partner, date_range=months)
+        for months in (MONTHS, "2025-03_2025-03")
+        for partner in ("2", "none", "1")
+    ]
+    planned = plan_reports([*specs, specs[0]], Outputs(tmp_path / "outputs"))
+    assert [one.spec for one in planned] == [*specs, specs[0]]
+    assert opened == [tmp_path / "store"]
+    assert [one.rows for one in planned] == [1, 0, 3, 1, 0, 3, 1]
+    assert {one.reason for one in planned if one.spec.partner == "none"} == {
+        f"partner none: the store {tmp_path / 'store'} holds nothing of it. It holds: 1, 2."
+    }

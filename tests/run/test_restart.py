@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from insights_lib.outputs import Manifest, Outputs
+from insights_lib.outputs import Manifest, Outputs, seen
 from tests.support.processes import completed, descendants, gone, running, wait_for
 from tests.support.rows import fill_store, seats_row
 from tests.support.sweeps import sweep
@@ -73,6 +73,8 @@ def test_a_stopped_run_leaves_nothing_and_the_same_command_does_the_rest(
     rest = completed(command)
     assert states(outputs) == dict.fromkeys("123", "complete")
     assert done.read_bytes() == before  # it was not rendered again
+    made = Manifest.model_validate_json(before)
+    assert made.report_seen == seen(done.with_name("report.html"))  # nor was its page read again
     assert list(outputs.glob(".run-*")) == []
     assert len(rest.stdout.splitlines()) == 3
 

@@ -7,7 +7,6 @@ from typing import Any
 from insights_lib.outputs import Failure, Outputs, failed_folder
 from insights_lib.parameters.spec import DateRange, ReportSpec
 from insights_lib.run.plan import PlannedReport
-from insights_lib.store.partners import PartnerParts
 from tests.support.manifests import NOON, manifest_of
 
 YEAR = "2025-01_2025-12"
@@ -71,5 +70,4 @@ def planned(
     name = values.pop("name", "")
     spec = ReportSpec(partner=partner, partner_name=name, date_range=YEAR, **values)
     folder = outputs.report_folder(partner, YEAR, spec.variant)
-    parts = PartnerParts(partner, "", ())
-    return PlannedReport(spec, status, reason, DateRange.parse(YEAR), folder, parts)
+    return PlannedReport(spec, status, reason, DateRange.parse(YEAR), folder)

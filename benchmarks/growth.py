@@ -1,0 +1,122 @@
+"""How processor time and memory grow with customers and with partners; fails if faster than these.
+
+Each size has a store of its own, and each measurement a process of its own: the ingest of one
+partner with so many customers and 13 months, and of that its slice, all tables and the rows of the
+page; the ingest of so many partners with three customers, and of these `insights run` with nothing
+to do and `partners()` (see partners.py). The exponent tells how steep it is between the two largest
+sizes: 1 is in proportion, 0 is all the same. The program ends with status 1 if one is 1.15 or more.
+Less than that can be right: to sort ten times as much takes 12.5 times as long, which is 1.1, and
+processor time varies on a busy machine.
+
+    python benchmarks/growth.py [--million] [--chart FILE]
+
+With --million there are also a million customers. The chart is an SVG.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from math import log
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+
+from growth_chart import Line, Panel, svg
+from partners import Spent, command, ingest, leave_reports, measured, write_exports
+
+from insights_lib import metrics
+from insights_lib.analysis.partners import partners
+from insights_lib.exports.demo import write_demo
+from insights_lib.page.rows import compact_rows
+from insights_lib.parameters.spec import report_spec
+from insights_lib.store.slice import open_slice
+from insights_lib.tables import TABLES
+
+CUSTOMERS = (1_000, 10_000, 100_000)
+PARTNERS = (1, 10, 100, 1_000)
+STEEPEST = 1.15
+Grown = dict[str, dict[int, Spent]]  # by what was done, and size
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--million", action="store_true", help="also a million customers")
+    parser.add_argument("--chart", type=Path, help="draw it into this file")
+    options = parser.parse_args()
+    customers = (*CUSTOMERS, 1_000_000) if options.million else CUSTOMERS
+    grown = {
+        "customers": grow(customers, of_customers),
+        "partners": grow(PARTNERS, of_partners),
+    }
+    if options.chart:
+        panels = [panel for unit, of_unit in grown.items() for panel in panels_of(unit, of_unit)]
+        options.chart.write_text(svg(panels), encoding="utf-8")
+    steep = [one for unit, of_unit in grown.items() for one in told(unit, of_unit)]
+    sys.exit(f"grows faster: {'; '.join(steep)}" if steep else 0)
+
+
+def grow(sizes: tuple[int, ...], of_size: Callable[[Path, int], dict[str, Spent]]) -> Grown:
+    """What is spent, by what was done and size."""
+    grown: Grown = {}
+    for size in sizes:
+        with TemporaryDirectory() as folder:
+            for name, spent in of_size(Path(folder), size).items():
+                print(f"{size:>9,} {name}: {spent}", flush=True)
+                grown.setdefault(name, {})[size] = spent
+    return grown
+
+
+def of_customers(folder: Path, size: int) -> dict[str, Spent]:
+    measured(write_demo, folder / "exports", 1, size, 13)
+    ingested = measured(ingest, folder)
+    rmtree(folder / "exports")
+    return {"ingest": ingested, "slice, tables, rows": measured(tables_and_rows, folder / "store")}
+
+
+def tables_and_rows(store: Path) -> None:
+    spec = report_spec(partner="1234567", date_range="2025-01_2025-12", store=store)
+    data = open_slice(spec)
+    for name in TABLES:
+        getattr(metrics, name)(data)
+    compact_rows(data)
+
+
+def of_partners(folder: Path, size: int) -> dict[str, Spent]:
+    write_exports(folder / "exports", size)
+    spent = {"ingest": measured(ingest, folder)}
+    measured(leave_reports, folder)
+    spent["run, nothing to do"] = measured(command, folder, "run")
+    spent["partners()"] = measured(partners, folder / "store")
+    return spent
+
+
+def told(unit: str, grown: Grown) -> Iterator[str]:
+    """Print how steep each is; yields what is steeper than it may be."""
+    for name, by_size in grown.items():
+        for what in ("worked", "memory"):
+            steep = exponent(line_of(by_size, what))
+            print(f"{unit}, {name}, {what}: exponent {steep:.2f}")
+            if steep >= STEEPEST:
+                yield f"{what} of {name} with {unit}, exponent {steep:.2f}"
+
+
+def line_of(by_size: dict[int, Spent], what: str) -> Line:
+    return [(size, getattr(spent, what)) for size, spent in by_size.items()]
+
+
+def exponent(line: Line) -> float:
+    """The power of the size with which a value grows between the two largest sizes."""
+    (size, value), (larger, more) = line[-2:]
+    return log(more / value) / log(larger / size)
+
+
+def panels_of(unit: str, grown: Grown) -> list[Panel]:
+    titles = {"worked": "Processor seconds", "memory": "Most memory, MB"}
+    return [
+        Panel(f"{title}, by {unit}", {name: line_of(each, what) for name, each in grown.items()})
+        for what, title in titles.items()
+    ]
+
+
+if __name__ == "__main__":
+    main()
