@@ -103,7 +103,7 @@ def test_the_chart_of_skus_tells_how_many_it_shows_and_shows_the_rest(
     title = one.locator(".plot-title").last
     assert title.inner_text() == "All products · 10 of 377 SKUs"
     names = drawn(tab, "products", plot=1)[0]["y"]
-    assert all(re.fullmatch(r"Microsof…s?iness Plan \d+( \(\d+\))?", name) for name in names)
+    assert all(re.fullmatch(r"Microsof.* Plan \d+( \(\d+\))?", name) for name in names)
     one.get_by_role("button", name="Show the rest").click()
     assert title.inner_text() == "All products · 60 of 377 SKUs"
     assert len(drawn(tab, "products", plot=1)[0]["y"]) == 60
