@@ -8,9 +8,9 @@ sizes: 1 is in proportion, 0 is all the same. The program ends with status 1 if 
 Less than that can be right: to sort ten times as much takes 12.5 times as long, which is 1.1, and
 processor time varies on a busy machine.
 
-    python benchmarks/growth.py [--million] [--chart FILE]
+    python benchmarks/growth.py [--customers 100000] [--partners 1000] [--chart FILE]
 
-With --million there are also a million customers. The chart is an SVG.
+The sizes are powers of ten, from 1,000 customers and 1 partner to those given. The chart is an SVG.
 """
 
 import argparse
@@ -32,21 +32,19 @@ from insights_lib.parameters.spec import report_spec
 from insights_lib.store.slice import open_slice
 from insights_lib.tables import TABLES
 
-CUSTOMERS = (1_000, 10_000, 100_000)
-PARTNERS = (1, 10, 100, 1_000)
 STEEPEST = 1.15
 Grown = dict[str, dict[int, Spent]]  # by what was done, and size
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--million", action="store_true", help="also a million customers")
+    parser.add_argument("--customers", type=int, default=100_000, help="at most, 10000 or more")
+    parser.add_argument("--partners", type=int, default=1_000, help="at most, 10 or more")
     parser.add_argument("--chart", type=Path, help="draw it into this file")
     options = parser.parse_args()
-    customers = (*CUSTOMERS, 1_000_000) if options.million else CUSTOMERS
     grown = {
-        "customers": grow(customers, of_customers),
-        "partners": grow(PARTNERS, of_partners),
+        "customers": grow(powers(1_000, options.customers), of_customers),
+        "partners": grow(powers(1, options.partners), of_partners),
     }
     if options.chart:
         panels = [panel for unit, of_unit in grown.items() for panel in panels_of(unit, of_unit)]
@@ -55,7 +53,12 @@ def main() -> None:
     sys.exit(f"grows faster: {'; '.join(steep)}" if steep else 0)
 
 
-def grow(sizes: tuple[int, ...], of_size: Callable[[Path, int], dict[str, Spent]]) -> Grown:
+def powers(first: int, last: int) -> list[int]:
+    """The powers of ten from the first to the last."""
+    return [10**power for power in range(13) if first <= 10**power <= last]
+
+
+def grow(sizes: list[int], of_size: Callable[[Path, int], dict[str, Spent]]) -> Grown:
     """What is spent, by what was done and size."""
     grown: Grown = {}
     for size in sizes:

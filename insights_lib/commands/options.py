@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.control import strip_control_codes
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -85,25 +84,19 @@ def exit_unless(well: bool) -> None:
 
 
 def show(
-    rows: list[dict[str, Any]], columns: Iterable[str], as_json: bool = False, to: Console = out
+    rows: list[dict[str, Any]], columns: Sequence[str], as_json: bool = False, to: Console = out
 ) -> None:
     """Show rows as JSON with all that they hold, or some columns of them as a table."""
     if as_json:
         to.print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    columns = tuple(columns)
-    if not to.is_terminal:
-        show_lines(_aligned([columns, *([row[column] for column in columns] for row in rows)]), to)
-        return
-    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)
-    for row in rows:
-        table.add_row(*(Text(str(row[column])) for column in columns))
-    to.print(table)
-
-
-def _aligned(rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """A line for each row, for a program to read; rich would take a second for 1,000 of them."""
-    texts = [[" ".join(strip_control_codes(str(cell)).split()) for cell in row] for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
-    for row in texts:
-        yield "".join(f" {set_cell_size(t, w)} " for t, w in zip(row, widths, strict=True))
+    texts = [[" ".join(Text(str(row[name])).plain.split()) for name in columns] for row in rows]
+    if to.is_terminal:
+        table = Table(*(Column(name, overflow="fold") for name in columns), box=None)
+        for row in texts:
+            table.add_row(*map(Text, row))
+        to.print(table)
+    else:  # a line for each row, for a program; rich would take a second for 1,000 of them
+        widths = [max(map(cell_len, column)) for column in zip(columns, *texts, strict=True)]
+        padded = (map(set_cell_size, row, widths) for row in (columns, *texts))
+        show_lines((f" {'  '.join(row)} " for row in padded), to)
