@@ -74,7 +74,7 @@ def choose_action(tab: Tab, name: str, action: int) -> None:
 
 def test_the_tables_are_those_of_a_run_with_the_same_filters(tab: Tab, report: Path) -> None:
     random = Random(5)
-    for _ in range(3):
+    for _ in range(2):
         selection, months = random_selection(random)
         tab.choose(fragment(selection, months))
         tab.click(".page-actions button")
@@ -102,9 +102,9 @@ def test_months_are_chosen_by_presets_and_from_lists(tab: Tab) -> None:
     assert tab.run(months) == "Jan 2025 – Jun 2025"
 
 
-@pytest.mark.parametrize("takes_focus", [True, False], ids=["focus", "no focus, as in Safari"])
-def test_the_thumbs_of_a_slider_push_each_other(tab: Tab, takes_focus: bool) -> None:
-    tab.run("document.onfocusin = arguments[0] ? null : ({ target }) => target.blur()", takes_focus)
+def test_the_thumbs_of_a_slider_push_each_other(tab: Tab) -> None:
+    # In Safari, a click on a thumb leaves the focus where it was.
+    tab.run("document.onfocusin = ({ target }) => target.blur()")
     x, y, width = tab.run(THUMBS)["line"]
 
     def text_after_drag(start: float, end: float) -> str:

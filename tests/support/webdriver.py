@@ -21,7 +21,7 @@ from urllib.request import Request, urlopen
 from tests.support.processes import completed, free_port, has_text, listens, running, wait_for
 
 _SECONDS = 60  # for each step
-_SHOWN = "document.querySelector('.insights[data-ready]')?.dataset.ready"
+_SHOWN = "document.querySelector('.insights[data-whole]')?.dataset.whole"
 _NOT_WHOLE = (".part", ".wkdownload")  # files that a browser is still writing
 _SILENT: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 # A proxy where nobody answers, so that nothing reaches the network.

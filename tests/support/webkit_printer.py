@@ -13,7 +13,7 @@ gi.require_version("WebKit2", "4.1")
 from gi.repository import GLib, Gtk, WebKit2  # noqa: E402 - which asks for their versions first
 
 SECONDS = 100
-SHOWN = "Boolean(document.querySelector('.insights[data-ready]')) && innerWidth === {}"
+SHOWN = "Boolean(document.querySelector('.insights[data-whole]')) && innerWidth === {}"
 
 
 class Printer:
