@@ -43,7 +43,9 @@ MOVE_FIRST = """
     first.value = arguments[0];
     first.dispatchEvent(new Event("input"));
 """
-NOTE = "return document.querySelector('[data-card=adds_and_churns] .panel > .note').textContent"
+NOTE = (
+    "return document.querySelector('[data-card=adds_and_churns] .panel > .note[role]').textContent"
+)
 
 
 @pytest.fixture(scope="module")
