@@ -19,7 +19,7 @@ APT_INSTALL := $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=nonintera
 LAB :=
 
 .PHONY: help install report quick test test-slow deliveries faults lint lab lock page plotly bench
-.PHONY: clean chromium postgresql demo
+.PHONY: clean chromium browsers postgresql demo
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -36,7 +36,7 @@ quick: install node_modules/.installed ## Run what needs no browser, kernel or c
 test: install node_modules/.installed chromium ## Run all tests but the slow ones; installs a Chromium if there is none
 	@$(PYTEST) -m "not slow"
 
-test-slow: install node_modules/.installed chromium postgresql ## Run the slow tests
+test-slow: install node_modules/.installed chromium browsers postgresql ## Run the slow tests
 	@$(PYTEST) -m slow
 
 deliveries: install ## Send 1,000 mails, with processes and a server that fail at random
@@ -129,6 +129,22 @@ chromium:
 	else false; fi || { \
 		echo "No Chromium could be installed. Install Chromium or Chrome so that the command" \
 			"chromium or google-chrome is found, then run make test again." >&2; exit 1; \
+	}
+
+# Slow tests drive these, too. WebKit shows its window on a display that nobody sees, and prints for
+# a program of the system's own Python; what is printed is looked at by poppler.
+OTHER_BROWSERS := firefox-esr webkit2gtk-driver xvfb python3-gi gir1.2-webkit2-4.1 poppler-utils
+browsers:
+	@if [ "$$(uname)" != Linux ] || { \
+		{ command -v firefox-esr || command -v firefox; } && command -v WebKitWebDriver && \
+		command -v Xvfb && command -v pdftotext && \
+		/usr/bin/python3 -c 'import gi; gi.require_version("WebKit2", "4.1")'; \
+	} >/dev/null 2>&1; then exit 0; fi; \
+	echo "Firefox or WebKit is missing; installing them through the system's package manager."; \
+	$(SUDO); \
+	if command -v apt-get >/dev/null; then $(APT_INSTALL) $(OTHER_BROWSERS); else false; fi || { \
+		echo "Firefox and WebKit could not be installed. Install what Debian calls" \
+			"$(OTHER_BROWSERS), then run make test-slow again." >&2; exit 1; \
 	}
 
 # Slow tests start a server of their own; the one of the system, if its package starts one, is not

@@ -53,6 +53,14 @@ def test_the_licence_of_every_package_in_the_bundle_stands_beside_it() -> None:
     assert "Permission is hereby granted" in notices
 
 
+def test_the_page_and_the_guide_name_the_browsers_that_it_is_built_for() -> None:
+    built = (PAGE_FILES / "build.js").read_text(encoding="utf-8")
+    [versions] = re.findall(r'target: \["chrome(\d+)", "firefox(\d+)", "safari([\d.]+)"\]', built)
+    told = "Chrome or Edge {}, Firefox {}, Safari {}, or newer".format(*versions)
+    for file in (PAGE_FILES / "page.html.j2", ROOT / "docs" / "analysts.md"):
+        assert told in file.read_text(encoding="utf-8")
+
+
 def test_the_style_sheet_touches_nothing_outside_of_a_report() -> None:
     """Every rule of a report is one of an element within it, so that it can be mounted anywhere."""
     text = re.sub(r"/\*.*?\*/", "", bundled(PAGE_FILES / "style" / "insights.css"), flags=re.DOTALL)

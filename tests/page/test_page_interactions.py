@@ -550,6 +550,16 @@ def test_charts_follow_the_width_of_the_window(tab: Page) -> None:
         assert [pair for pair in found if pair[0] != pair[1]] == []
 
 
+def test_charts_are_as_large_as_before_once_they_were_printed(tab: Page) -> None:
+    scales = "all => all.map((drawing) => drawing.getScreenCTM().a)"
+    drawings = tab.locator(".plot .main-svg:first-child")
+    before = drawings.evaluate_all(scales)
+    assert set(before) == {1}
+    tab.evaluate("for (const name of ['before', 'after']) dispatchEvent(new Event(`${name}print`))")
+    ready(tab)
+    assert drawings.evaluate_all(scales) == before
+
+
 def test_pictures_are_whole_after_the_window_has_changed(tab: Page) -> None:
     tab.set_viewport_size({"width": 1000, "height": 700})
     place = action(card(tab, "adds_and_churns"), "Picture")

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psycopg
+
+from tests.support.processes import free_port
 
 USER, PASSWORD = "insights", "s3cr:et/@ % pässword"
 _SECONDS = 120
@@ -55,7 +56,7 @@ def postgres() -> Iterator[Postgres]:
     assert found or programs, "PostgreSQL is not installed; run make postgresql"
     programs_folder = Path(found).parent if found else programs[-1]
     with TemporaryDirectory(prefix="insights-pg-") as name:
-        folder, port = Path(name), _free_port()
+        folder, port = Path(name), free_port()
         (folder / "password").write_text(PASSWORD, encoding="utf-8")
         if os.getuid() == 0:
             for path in (folder, folder / "password"):
@@ -80,9 +81,3 @@ def _run(*command: str) -> None:
         [*as_user, *command], check=True, timeout=_SECONDS, cwd="/", stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

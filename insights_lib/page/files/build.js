@@ -25,7 +25,7 @@ const { metafile } = await build({
   bundle: true,
   minify: true,
   format: "esm",
-  target: ["chrome103", "firefox113", "safari16.4"], // as page.html.j2 tells the reader
+  target: ["chrome108", "firefox121", "safari16.4"], // as page.html.j2 tells the reader
   legalComments: "none",
   metafile: true,
 });

@@ -169,7 +169,7 @@ class ChartCard extends Card {
 
   get offered() {
     const { report } = this;
-    const act = () => report.savePictures(this.panel);
+    const act = () => report.savePicture(this.panel);
     const picture = { icon: "picture", text: report.t("Picture (PNG)"), act };
     return [picture, ...super.offered, { ...this.openable, key: "T" }];
   }

@@ -10,6 +10,7 @@ import { Head } from "./head.js";
 import { languageOf } from "./language.js";
 import { marksOf, wordsOf } from "./marks.js";
 import { toldBy } from "./notes.js";
+import { pictureOf } from "./pictures.js";
 import { ownPlotly } from "./plotly.js";
 import { openRows } from "./rows.js";
 import { countTables } from "./tables.js";
@@ -268,14 +269,14 @@ class Report {
     return workbook(sheets, about.join(" · "), this.t);
   }
 
-  async savePictures(panel) {
+  async savePicture(panel) {
     const subtitle = `${this.content.partner_name} · ${this.filters.sentence}`;
-    const pictures = await panel.pictures(subtitle);
-    pictures.forEach((picture, i) => {
-      const bytes = Uint8Array.from(atob(picture.split(",")[1]), (one) => one.charCodeAt(0));
-      const name = `${this.fileName(panel.name)}${i ? `-${i + 1}` : ""}.png`;
-      save(name, new Blob([bytes], { type: "image/png" }));
-    });
+    const { type, content } = await pictureOf(panel, subtitle);
+    save(`${this.fileName(panel.name)}.${type}`, content);
+    const why = this.t(
+      "This browser lets no page read its own pictures: this one is saved as SVG.",
+    );
+    panel.tell(type === "svg" ? why : "");
   }
 
   destroy() {

@@ -2,9 +2,9 @@
 
 import { NOTHING } from "./charts.js";
 import { button, cut, element } from "./dom.js";
-import { label } from "./figures.js";
 import { wordsOf } from "./marks.js";
 import { Period } from "./period.js";
+import { mapNow } from "./plotly.js";
 import { markUnder } from "./pointer.js";
 import { drawTabs } from "./tabs.js";
 import { hasNobody, unfinishedList, whyNothing, withUnfinished } from "./unfinished.js";
@@ -53,9 +53,11 @@ export class Panel {
     this.offers = element("p", { class: "offers" });
     this.under = element("p", { class: "quiet note" });
     this.choice = button("", () => this.change(this.chart.choice.state), { class: "choice" });
+    this.note = element("p", { class: "quiet note", role: "status" });
     this.panel = element(
       "div",
       { class: "panel", id: report.id(`${name}-panel`) },
+      this.note,
       this.sentence,
       this.legend,
       this.unfinished,
@@ -115,6 +117,7 @@ export class Panel {
     const isEmpty = this.showsNothing(sentence, months);
     this.under.hidden = !under;
     this.under.textContent = under ?? "";
+    this.tell("");
     this.sentence.textContent = (isEmpty && whyNothing(name, report)) || sentence;
     this.drawLegend(isEmpty ? [] : legend);
     this.unfinished.replaceChildren(...(isEmpty ? [] : unfinishedList(unfinished)));
@@ -122,6 +125,11 @@ export class Panel {
     this.drawOffers(offers);
     this.drawChoice(isEmpty ? null : choice);
     this.drawPlots(isEmpty ? [] : plots);
+  }
+
+  // A sentence on what was asked of the chart, until it is drawn again.
+  tell(text) {
+    this.note.textContent = text;
   }
 
   showsNothing(sentence, months) {
@@ -195,7 +203,7 @@ export class Panel {
 
   drawPlots(plots) {
     while (this.plots.children.length < plots.length) this.plots.append(this.newPlace());
-    const scale = this.report.root.classList.contains("paper") ? ON_PAPER : 1;
+    const isPaper = this.report.root.classList.contains("paper");
     this.plots.hidden = this.pictureButton.hidden = !plots.length;
     [...this.plots.children].forEach((place, i) => {
       place.hidden = i >= plots.length;
@@ -204,11 +212,12 @@ export class Panel {
       const place = this.plots.children[i];
       const [head, plot] = place.children;
       head.textContent = title ? cut(title) : "";
-      const size = { width: place.clientWidth, height: scale * layout.height };
+      const size = { width: place.clientWidth, height: (isPaper ? ON_PAPER : 1) * layout.height };
       plot.style.minHeight = `${size.height}px`;
       const isNew = !plot.data;
       // A layout of its own, for plotly changes what it is given.
       this.report.plotly.react(plot, data, { ...layout, ...size }, CONFIG);
+      if (isPaper) mapNow(plot);
       if (isNew) this.listen(place, plot, i);
     });
   }
@@ -262,31 +271,5 @@ export class Panel {
         return element("li", {}, element("strong", {}, cut(text)), ` – ${sentence}`);
       }),
     );
-  }
-
-  // The drawings as PNG data, each with a title and a legend of its own.
-  pictures(subtitle) {
-    return Promise.all(this.chart.plots.map((plot) => this.picture(plot, subtitle)));
-  }
-
-  picture({ data, layout, title }, subtitle) {
-    const tab = this.chart.tabs.find(({ key }) => key === this.chart.tab);
-    const titles = [this.title, tab?.text, title].filter(Boolean).map((text) => label(text));
-    const titled = {
-      ...layout,
-      title: {
-        text: titles.join(" · "),
-        subtitle: { text: label(subtitle, 150) },
-        x: 0.01,
-        xanchor: "left",
-        font: { size: 17 },
-      },
-      margin: { ...layout.margin, t: 96 },
-      paper_bgcolor: this.report.figures.color("card"),
-      showlegend: data.length > 1 || data[0]?.type === "pie",
-      legend: { x: 1.02, y: 1, traceorder: "normal" },
-    };
-    const size = { width: 1200, height: layout.height + 96, scale: 2 };
-    return this.report.plotly.toImage({ data, layout: titled }, { format: "png", ...size });
   }
 }

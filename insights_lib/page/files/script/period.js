@@ -1,12 +1,13 @@
 // A slider above a chart with two thumbs: the first and the last month to show.
 
-import { element, focused } from "./dom.js";
+import { element } from "./dom.js";
 
 export class Period {
   constructor(place, choose, t) {
     Object.assign(this, { place, choose });
+    const oninput = ({ target }) => this.moved(target);
     const thumb = (name) =>
-      element("input", { type: "range", min: 0, "aria-label": name, oninput: () => this.moved() });
+      element("input", { type: "range", min: 0, "aria-label": name, oninput });
     this.first = thumb(t("First month shown"));
     this.last = thumb(t("Last month shown"));
     this.text = element("output", { class: "quiet" });
@@ -31,9 +32,8 @@ export class Period {
     return whole ? null : [first, last];
   }
 
-  moved() {
-    // The thumb that is moved pushes the other one, and each stays within reach of the pointer.
-    const moved = focused(this.place) === this.first ? this.first : this.last;
+  // The thumb that is moved pushes the other one, and each stays within reach of the pointer.
+  moved(moved) {
     const pushed = moved === this.first ? this.last : this.first;
     if (Number(this.first.value) > Number(this.last.value)) pushed.value = moved.value;
     this.show();

@@ -22,3 +22,10 @@ export function ownPlotly(make, world, testerId) {
   told.remove();
   return plotly;
 }
+
+// Draws the map of a plot, if it is one, at once. Plotly does so in a promise, which comes too late
+// for a browser that copies the page for its printer while `beforeprint` is still under way.
+export function mapNow(plot) {
+  const map = plot._fullLayout.geo?._subplot;
+  map?.update(map._geoCalcData, map._fullLayout);
+}

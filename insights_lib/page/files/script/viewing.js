@@ -83,6 +83,7 @@ export function followPrinter({ root, cards, panels, lists, signal }, theme, red
     root.classList.remove("paper");
     for (const grid of opened) grid.isOpen = false;
     for (const list of lists) list.afterPrint();
+    for (const drawing of root.querySelectorAll(".main-svg")) drawing.removeAttribute("viewBox");
     redraw();
   };
   window.addEventListener("beforeprint", start, { signal });
