@@ -190,7 +190,7 @@ def _library() -> bytes:
         "world": world_shapes(),
         "style": assets.text_of("widget.min.css"),
     }
-    return gzip.compress(json.dumps(texts).encode())
+    return gzip.compress(json.dumps(texts).encode(), 1)
 
 
 def explore(partner: str | Partner, **options: Any) -> Explorer:
