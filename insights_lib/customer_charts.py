@@ -71,7 +71,7 @@ def cohorts(table: pd.DataFrame, language: Language) -> go.Figure:
         "x": [str(since) for since in rows.columns],
         "y": [language.month(str(cohort)) for cohort in rows.index],
         "z": shares,
-        "text": [[_whole_percent(s, language) for s in line] for line in shares],
+        "text": [["" if s is None else language.percent(s) for s in line] for line in shares],
         "texttemplate": "%{text}",
         "hovertext": hover,
         "hovertemplate": HOVER,
@@ -87,10 +87,6 @@ def cohorts(table: pd.DataFrame, language: Language) -> go.Figure:
         "yaxis": {"type": "category", "autorange": "reversed"},
     }
     return figure([trace], language, 120 + 30 * len(rows), **axes)
-
-
-def _whole_percent(share: float | None, language: Language) -> str:
-    return "" if share is None else language.percent(round(share))
 
 
 @timed("figures")

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from insights_lib.charts import distribution, distribution_trend
+from insights_lib.customer_charts import cohorts
 from insights_lib.presentation import theme
 from insights_lib.presentation.language import Language
 from insights_lib.tables import NOT_TOLD
@@ -29,3 +30,13 @@ def test_bars_with_names_beside_them_have_one_colour() -> None:
     (bars,) = distribution(table, ENGLISH).data
     assert [*bars.y] == [*SIZES]
     assert bars.marker.color == theme.BLUE
+
+
+def test_cells_of_cohorts_tell_their_shares_with_one_decimal() -> None:
+    rows = [("2025-01", 0, 8, 100.0), ("2025-01", 1, 7, 87.5), ("2025-02", 0, 3, 100.0)]
+    columns = ["cohort", "months_since", "customers", "share_pct"]
+    (cells,) = cohorts(pd.DataFrame(rows, columns=columns), ENGLISH).data
+    assert [[text.replace("\xa0", " ") for text in line] for line in cells.text] == [
+        ["100.0 %", "87.5 %"],
+        ["100.0 %", ""],
+    ]

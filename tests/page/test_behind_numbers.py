@@ -385,7 +385,9 @@ def test_a_cell_of_the_cohorts_opens_who_stayed(report: Path, datasets: Any, rea
     facts = Facts(datasets, {})
     for row in rows[:: max(1, len(rows) // 5)]:
         line = card(tab, "cohorts").locator(".heat tbody tr", has_text=month_text(row["cohort"]))
-        line.locator("td").nth(1 + row["months_since"]).locator("button").click()
+        cell = line.locator("td").nth(1 + row["months_since"]).locator("button")
+        assert cell.inner_text() == f"{row['share_pct'] + 1e-9:.1f}\N{NO-BREAK SPACE}%"
+        cell.click()
         assert listed(tab) == sorted(cohort(facts, row, "customers", MONTHS))
         back(tab)
 

@@ -92,7 +92,8 @@ def test_a_filter_that_nothing_matches_is_heard(plain: Path, reader: Any) -> Non
 
 @pytest.mark.parametrize("width", [320, 390])
 def test_bars_use_the_width_of_a_phone(width: int, plain: Path, reader: Any) -> None:
-    tab = reader.open(plain, width=width)
+    tab = reader.open(plain, width=width, color_scheme="dark")
+    ink = tab.evaluate("getComputedStyle(document.querySelector('.insights')).color")
     for name, least in (("products", 0.55), ("distribution", 0.35)):
         bars = card(tab, name).locator(".barlayer .point path")
         boxes = [box for bar in bars.all() if (box := bar.bounding_box())]
@@ -100,6 +101,8 @@ def test_bars_use_the_width_of_a_phone(width: int, plain: Path, reader: Any) -> 
         labels = card(tab, name).locator(".yaxislayer-above text").all()
         places = [place for label in labels if (place := label.bounding_box())]
         assert len(places) == len(boxes) > 0
+        fills = {label.evaluate("label => getComputedStyle(label).fill") for label in labels}
+        assert fills == {ink}, "names are as bright as other text"
         tops = [sorted(one["y"] for one in found) for found in (boxes, places)]
         for box, place in zip(*tops, strict=True):
             assert place + 8 < box < place + 25, "names stand above their bars"

@@ -91,7 +91,7 @@ export class CohortTable {
   cell(row) {
     if (!row || row.share_pct === null) return element("td", { tabindex: -1 });
     const { t } = this.report;
-    const text = shareOf(row, t);
+    const text = t.percent(row.share_pct);
     const name = { "aria-label": this.nameOf(row), tabindex: -1 };
     const open = this.report.opens("cohorts", row, "customers");
     const style = `--share: ${row.share_pct / 100}`;
@@ -107,7 +107,7 @@ export class CohortTable {
     return t("{share}: {count} of {size}, {words}", {
       count: t.exact(row.customers),
       size: t.counted(this.sizes.get(row.cohort), t("{count} customer"), t("{count} customers")),
-      share: shareOf(row, t),
+      share: t.percent(row.share_pct),
       words: wordsOf(mark, t),
     });
   }
@@ -175,8 +175,4 @@ export class CohortTable {
       months: t.counted(since, t("{count} month"), t("{count} months")),
     });
   }
-}
-
-function shareOf({ share_pct }, t) {
-  return t.percent(Math.round(share_pct));
 }

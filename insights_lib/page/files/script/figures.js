@@ -243,6 +243,7 @@ export class Figures {
         autorange: "reversed",
         showgrid: false,
         ticklabelposition: narrow ? "inside top" : "outside",
+        tickfont: { color: this.color("ink") }, // those inside have a colour of their own otherwise
       }),
     });
     return { data: [data], layout };
