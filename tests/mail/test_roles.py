@@ -151,9 +151,9 @@ def test_each_role_is_mailed_its_own_report_and_only_executives_read_names(
     assert page == (REPORT / "report.html").read_bytes()
     [page] = pages["boss"].values()
     assert page == (variant() / "report.html").read_bytes()
-    plain = told(mails["boss"])
+    plain = " ".join(told(mails["boss"]).split())
     assert "The largest who came: Canary & <b>Sons</b> (701.5 seats)." in plain
-    left = next(line for line in plain.splitlines() if "The largest who left" in line)
+    left = plain.partition("The largest who left")[2]
     assert left.count("(10 seats)") == 5  # of the seven who left
     assert "<b>Sons" not in told(mails["boss"], "html")
 
