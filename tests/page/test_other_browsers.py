@@ -43,9 +43,7 @@ MOVE_FIRST = """
     first.value = arguments[0];
     first.dispatchEvent(new Event("input"));
 """
-NOTE = (
-    "return document.querySelector('[data-card=adds_and_churns] .panel > .note[role]').textContent"
-)
+NOTE = "return document.querySelector('[data-card=adds_and_churns] .panel > .remark').textContent"
 
 
 @pytest.fixture(scope="module")

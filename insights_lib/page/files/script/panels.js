@@ -51,13 +51,13 @@ export class Panel {
     });
     this.unfinished = element("ul", { class: "unfinished quiet" });
     this.offers = element("p", { class: "offers" });
-    this.under = element("p", { class: "quiet note" });
+    this.under = element("p", { class: "quiet remark" });
     this.choice = button("", () => this.change(this.chart.choice.state), { class: "choice" });
-    this.note = element("p", { class: "quiet note", role: "status" });
+    this.answer = element("p", { class: "quiet remark" });
     this.panel = element(
       "div",
       { class: "panel", id: report.id(`${name}-panel`) },
-      this.note,
+      this.answer,
       this.sentence,
       this.legend,
       this.unfinished,
@@ -117,7 +117,7 @@ export class Panel {
     const isEmpty = this.showsNothing(sentence, months);
     this.under.hidden = !under;
     this.under.textContent = under ?? "";
-    this.tell("");
+    this.answer.textContent = "";
     this.sentence.textContent = (isEmpty && whyNothing(name, report)) || sentence;
     this.drawLegend(isEmpty ? [] : legend);
     this.unfinished.replaceChildren(...(isEmpty ? [] : unfinishedList(unfinished)));
@@ -127,9 +127,10 @@ export class Panel {
     this.drawPlots(isEmpty ? [] : plots);
   }
 
-  // A sentence on what was asked of the chart, until it is drawn again.
+  // Says a sentence on what was asked of the chart, which stays until it is drawn again.
   tell(text) {
-    this.note.textContent = text;
+    this.answer.textContent = text;
+    this.report.voice.say([text]);
   }
 
   showsNothing(sentence, months) {
