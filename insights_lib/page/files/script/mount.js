@@ -273,10 +273,10 @@ class Report {
     const subtitle = `${this.content.partner_name} · ${this.filters.sentence}`;
     const { type, content } = await pictureOf(panel, subtitle);
     save(`${this.fileName(panel.name)}.${type}`, content);
-    if (type === "svg")
-      panel.tell(
-        this.t("This browser lets no page read its own pictures: this one is saved as SVG."),
-      );
+    const why = this.t(
+      "This browser lets no page read its own pictures: this one is saved as SVG.",
+    );
+    panel.tell(type === "svg" ? why : "");
   }
 
   destroy() {

@@ -130,7 +130,7 @@ export class Panel {
   // Says a sentence on what was asked of the chart, which stays until it is drawn again.
   tell(text) {
     this.answer.textContent = text;
-    this.report.voice.say([text]);
+    if (text) this.report.voice.say([text]);
   }
 
   showsNothing(sentence, months) {
