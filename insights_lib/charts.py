@@ -222,11 +222,11 @@ def _series(table: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
 def _stacked(
     by_value: dict[str, dict[str, int]], months: list[str], language: Language
 ) -> Iterator[tuple[str, list[int | None], str]]:
-    """Name, counts and colour of each part of a stack: values that are not told are grey."""
+    """Name, counts and colour of each part: the largest in colours, `Unknown` and others grey."""
     most = TABLES["distribution_trend"].values_shown
     sizes = {value: sum(n or 0 for n in counts.values()) for value, counts in by_value.items()}
-    told = sorted(sizes.keys() - {NOT_TOLD}, key=lambda value: (-sizes[value], value))
-    top, rest = told[:most], told[most:]
+    ranked = sorted(sizes.keys() - {NOT_TOLD}, key=lambda value: (-sizes[value], value))
+    top, rest = ranked[:most], ranked[most:]
     colors = dict(zip(top, theme.CATEGORIES, strict=False))
     if NOT_TOLD in sizes:
         colors[NOT_TOLD] = theme.QUIET

@@ -55,13 +55,17 @@ function ownAddress() {
   };
 }
 
-// The cards with how far each is from what is in sight, the nearest first.
-function byDistance(cards) {
-  const found = cards.map((card) => {
-    const { top, bottom } = card.article.getBoundingClientRect();
-    return { card, distance: Math.max(top - window.innerHeight, -bottom, 0) };
-  });
-  return found.sort((one, other) => one.distance - other.distance);
+// The cards in sight, and the others, the nearest first.
+function bySight(cards) {
+  const away = new Map(
+    cards.map((card) => {
+      const { top, bottom } = card.article.getBoundingClientRect();
+      return [card, Math.max(top - window.innerHeight, -bottom, 0)];
+    }),
+  );
+  const beyond = cards.filter((card) => away.get(card) > 0);
+  beyond.sort((one, other) => away.get(one) - away.get(other));
+  return { inSight: cards.filter((card) => away.get(card) === 0), beyond };
 }
 
 // Lets the browser show what is done, and answer the reader.
@@ -197,21 +201,20 @@ class Report {
   async drawCards() {
     const turn = {};
     this.turn = turn;
-    for (const { card, distance } of byDistance(this.cards)) {
-      if (distance > 0) {
-        this.tell("ready");
-        await nextTask();
-      }
+    const { inSight, beyond } = bySight(this.cards);
+    for (const card of inSight) card.show(this.tables, Boolean(this.plotly));
+    this.declare("ready");
+    for (const card of beyond) {
+      await nextTask();
       if (this.signal.aborted) return null;
       if (turn !== this.turn) return this.drawing;
       card.show(this.tables, Boolean(this.plotly));
     }
-    this.tell("ready");
-    return this.tell("whole");
+    return this.declare("whole");
   }
 
   // Ready is what is in sight, whole is all of the report, once they show what the address asks for.
-  tell(what) {
+  declare(what) {
     if (this.plotly) this.root.dataset[what] = this.address.read();
   }
 
