@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from insights_lib.analysis.partner import open_partner
 from tests.support.jupyterlab import Lab, OpenNotebook, jupyterlab
-from tests.support.processes import completed
+from tests.support.processes import completed, wait_for
 from tests.support.rows import fill_store, seats_row, usage_row
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.kernels]
@@ -112,13 +112,15 @@ def test_a_bar_that_is_clicked_is_who_sql_says(lab: Lab, browser: Browser) -> No
         lab, browser, "print(x.picked.attrs['what'], *x.picked['customer'], sep='\\n')"
     )
     card = place.locator("[data-card=adds_and_churns]")
-    card.scroll_into_view_if_needed()
-    churned = card.locator(".plot .barlayer .trace").nth(1).locator(".point").nth(3)
-    churned.scroll_into_view_if_needed()
-    box = churned.locator("path").bounding_box()
-    assert box
-    notebook.tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    notebook.tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    churned = card.locator(".plot .barlayer .trace").nth(1).locator(".point path").nth(3)
+
+    def pointed_at() -> bool:
+        churned.hover(force=True)  # again, for JupyterLab scrolls when it likes
+        return card.locator(".plot.opens-here").count() == 1
+
+    wait_for(pointed_at)
+    notebook.tab.mouse.down()
+    notebook.tab.mouse.up()
     search = place.locator("dialog[open] input[type=search]")
     search.press_sequentially("add")  # letters that are commands of a notebook
     assert search.input_value() == "add"

@@ -219,16 +219,14 @@ class CohortsCard extends Card {
   }
 }
 
-// Customer by customer. The rows are made when somebody looks.
+// Customer by customer.
 class ListCard extends Card {
   constructor(report, card) {
     super(report, card);
     this.actions.replaceChildren();
     this.list = new CustomerList(report, { title: card.title, actions: this.actions });
     this.body.append(this.list.place);
-    this.parts.push((tables) =>
-      this.list.follow(() => ({ kind: "customers", rows: tables.customers })),
-    );
+    this.parts.push((tables) => this.list.show({ kind: "customers", rows: tables.customers }));
   }
 }
 

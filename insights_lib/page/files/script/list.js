@@ -87,24 +87,8 @@ export class CustomerList {
     report.lists.add(this);
   }
 
-  /* Shows what make() gives as {kind, rows} when somebody looks, at once for paper and downloads. */
-  follow(make) {
-    this.make = make;
-    this.place.setAttribute("aria-busy", "true");
-    this.report.whenSeen(this.place, () => this.settle());
-  }
-
-  settle() {
-    const { make } = this;
-    if (!make) return;
-    this.make = null;
-    this.show(make());
-  }
-
   // Shows a list {kind, rows}: customers, flows (a customer and a month), or subscriptions.
   show({ kind, rows }) {
-    this.make = null;
-    this.place.removeAttribute("aria-busy");
     if (kind !== this.kind) this.build(kind);
     Object.assign(this, {
       rows,
@@ -190,7 +174,6 @@ export class CustomerList {
 
   // The first rows, and how many there are more.
   print() {
-    this.settle();
     if (!this.scroller) return;
     const { t } = this.report;
     const more = this.found.length - PRINTED;
@@ -205,7 +188,6 @@ export class CustomerList {
 
   // What is chosen, in the order and the columns of the report's own tables.
   download(format) {
-    this.settle();
     const { report, kind } = this;
     const table = { columns: this.kinds, rows: this.found };
     const what = kind === "subscriptions" ? kind : "customers";

@@ -14,7 +14,7 @@ import { pictureOf } from "./pictures.js";
 import { ownPlotly } from "./plotly.js";
 import { openRows } from "./rows.js";
 import { countTables } from "./tables.js";
-import { followOverlays, followPrinter, followWidth, Sight, Theme } from "./viewing.js";
+import { followOverlays, followPrinter, followWidth, Theme } from "./viewing.js";
 import { Voice } from "./voice.js";
 import { workbook } from "./workbook.js";
 
@@ -94,7 +94,6 @@ class Report {
       this.voice.ofFilters(this.filters, this.tables);
     });
     this.lists = new Set();
-    this.sight = new Sight(this.signal);
     this.openTables();
     this.build();
     address.follow(() => this.follow(), this.signal);
@@ -175,10 +174,6 @@ class Report {
 
   open(mark) {
     this.drawer.open(mark);
-  }
-
-  whenSeen(place, call) {
-    this.sight.wait(place, call);
   }
 
   // Draws the charts once there is something to draw them with.

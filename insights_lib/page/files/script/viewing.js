@@ -123,29 +123,3 @@ export function followWidth({ root, signal }, redraw) {
   observer.observe(root);
   signal.addEventListener("abort", () => observer.disconnect());
 }
-
-/* Calls once an element is in sight or near it, as soon as the browser has time. */
-export class Sight {
-  constructor(signal) {
-    this.calls = new Map();
-    this.observer = new IntersectionObserver((seen) => this.saw(seen), { rootMargin: "400px" });
-    signal.addEventListener("abort", () => this.observer.disconnect());
-  }
-
-  wait(place, call) {
-    this.calls.set(place, call);
-    this.observer.unobserve(place);
-    this.observer.observe(place);
-  }
-
-  saw(seen) {
-    for (const { target, isIntersecting } of seen) {
-      const call = this.calls.get(target);
-      if (!isIntersecting || !call) continue;
-      this.calls.delete(target);
-      this.observer.unobserve(target);
-      if ("requestIdleCallback" in window) requestIdleCallback(call, { timeout: 300 });
-      else setTimeout(call);
-    }
-  }
-}
