@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,7 @@ from insights_lib.errors import FetchError, InsightsError, reason_of
 from insights_lib.exports.datasets import EMS, MONTH, OFFICE, find
 from insights_lib.exports.header import Header, header_of
 from insights_lib.exports.integrity import LONGEST_RECORD
+from insights_lib.fetch import postgresql
 from insights_lib.fetch.dataset_fetch import FetchResult
 from insights_lib.fetch.download import months_among
 from insights_lib.fetch.secrets import login_of, without_secrets
@@ -34,19 +36,6 @@ _DELIMITER = "\x1f"
 _QUOTED = re.compile('[\r"]')  # what is not plain, beside delimiters and line ends
 _LONGEST_LINE = 8 * LONGEST_RECORD  # four bytes a character, and each quote doubled
 _TEXTS = (str, int, float, Decimal, date, UUID, type(None))  # a datetime is a date, a bool an int
-# Where nothing comes any more, libpq would wait for hours.
-_PATIENCE = {
-    "connect_timeout": "20",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "120000",
-}
-_SENT_AS_TEXTS = (
-    *("int2", "int4", "int8", "float4", "float8", "numeric"),
-    *("date", "timestamp", "timestamptz", "uuid"),
-)
-_TIMEOUT = "SET statement_timeout = '{minutes}min'"
 _LIMITS: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "200MB", "threads": 1}
 
 
@@ -123,17 +112,16 @@ def _connected(place: _Place, database: Database) -> Iterator[Connection]:
     login = login_of(database)
     try:
         url = make_url(database.url)
-        patience = {}
-        if url.get_backend_name() == "postgresql" and "psycopg" in url.get_driver_name():
-            patience = {key: value for key, value in _PATIENCE.items() if key not in url.query}
         if login:
             url = url.set(username=login[0], password=login[1])
-        engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=patience)
+        engine = create_engine(
+            url,
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args=postgresql.connect_arguments(url),
+        )
         with engine.connect() as connection:
-            if url.get_backend_name() == "postgresql":
-                connection.exec_driver_sql(_TIMEOUT.format(minutes=place.minutes))
-            if url.get_driver_name() == "psycopg":
-                _take_texts(connection)
+            postgresql.prepare(connection, place.minutes)
             yield connection
     except InsightsError:
         raise
@@ -145,27 +133,25 @@ def _connected(place: _Place, database: Database) -> Iterator[Connection]:
         raise FetchError(f"the database fails: {without_secrets(said).rstrip('.')}.") from None
 
 
-def _take_texts(connection: Connection) -> None:
-    """Have values of PostgreSQL as the texts that it sends: what is made of them takes longer."""
-    from psycopg.types.string import TextLoader  # noqa: PLC0415 - only who has it can need it
-
-    driver: Any = connection.connection.driver_connection
-    for name in _SENT_AS_TEXTS:
-        driver.adapters.register_loader(name, TextLoader)
-
-
 def _fetched(
     place: _Place, connection: Connection, dataset: str, selection: Selection
 ) -> FetchResult:
+    statement = _statement(connection, selection)
     result = connection.execution_options(
         stream_results=True, yield_per=_ROWS, no_parameters=True
-    ).exec_driver_sql(_statement(connection, selection))
+    ).exec_driver_sql(statement)
     if not result.returns_rows:
         raise FetchError("the query of fetch.yml selects nothing; write SELECT.")
     header = _header(dataset, [*result.keys()])
     text, file = place.work / "rows.csv", place.work / "rows.parquet"
-    rows, is_plain = _copy(place, result, text)
-    _write_parquet(text, header, file, is_plain)
+    copy = postgresql.copy_statement(connection, statement, result, _DELIMITER)
+    if copy:
+        result.close()
+        with postgresql.copied_rows(connection, copy) as copied:
+            is_plain = _write_copied(place, copied, text)
+    else:
+        is_plain = _write_values(place, result, text)
+    rows = _write_parquet(text, header, file, is_plain)
     months = _months(file, header)
     span = ""
     if months:
@@ -199,12 +185,23 @@ def _header(dataset: str, names: list[str]) -> Header:
     return header
 
 
-def _copy(place: _Place, result: CursorResult[Any], file: Path) -> tuple[int, bool]:
-    """Write the rows as CSV with rare delimiters.
+def _write_copied(place: _Place, rows: Iterator[bytes], file: Path) -> bool:
+    """Write rows that are CSV already; return whether all are without quotes."""
+    all_plain, count = True, 0
+    with file.open("wb") as out:
+        while part := [*islice(rows, _ROWS)]:
+            if max(map(len, part)) > LONGEST_RECORD:
+                _refuse_long_rows([[str(row, "utf-8")] for row in part], count)
+            text = b"".join(part)
+            all_plain = all_plain and b'"' not in text
+            out.write(text)
+            count += len(part)
+            _watch(place)
+    return all_plain
 
-    Returns:
-        How many there are, and whether all are without quotes, each on a line of its own.
-    """
+
+def _write_values(place: _Place, result: CursorResult[Any], file: Path) -> bool:
+    """Write rows of values as CSV; return whether all are without quotes, on a line each."""
     names, count, all_plain = [*result.keys()], 0, True
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, delimiter=_DELIMITER, lineterminator="\n")
@@ -224,9 +221,13 @@ def _copy(place: _Place, result: CursorResult[Any], file: Path) -> tuple[int, bo
                 writer.writerows(rows)
                 all_plain = False
             count += len(rows)
-            if place.clock.now() >= place.deadline:
-                raise FetchError(f"is not here after {place.minutes} minutes; select less.")
-    return count, all_plain
+            _watch(place)
+    return all_plain
+
+
+def _watch(place: _Place) -> None:
+    if place.clock.now() >= place.deadline:
+        raise FetchError(f"is not here after {place.minutes} minutes; select less.")
 
 
 def _texts(name: str, values: tuple[Any, ...]) -> Sequence[str]:
@@ -260,7 +261,8 @@ def _refuse_long_rows(rows: Sequence[Sequence[str]], before: int) -> None:
             )
 
 
-def _write_parquet(text: Path, header: Header, file: Path, is_plain: bool) -> None:
+def _write_parquet(text: Path, header: Header, file: Path, is_plain: bool) -> int:
+    """Write the CSV as a Parquet file; return the number of rows."""
     columns = {f"c{i}": "VARCHAR" for i in range(len(header.names))}
     quoted = ('"' + name.replace('"', '""') + '"' for name in header.names)
     values = ", ".join(f"c{i} AS {name}" for i, name in enumerate(quoted))
@@ -268,7 +270,7 @@ def _write_parquet(text: Path, header: Header, file: Path, is_plain: bool) -> No
     limits = {"memory_limit": "300MB", "temp_directory": str(file.parent / "spill")}
     with duckdb.connect(config={**limits}) as db:
         db.execute("SET enable_progress_bar = false")
-        db.execute(
+        copied = db.execute(
             f"""COPY (SELECT {values} FROM read_csv({sql_path(text)}, columns = {columns},
                 header = false, delim = '{_DELIMITER}', quote = '{quote}', escape = '{quote}',
                 auto_detect = false, strict_mode = true, parallel = {is_plain},
@@ -276,6 +278,8 @@ def _write_parquet(text: Path, header: Header, file: Path, is_plain: bool) -> No
                 TO $file (FORMAT parquet, COMPRESSION zstd)""",
             {"file": str(file)},
         )
+        [(rows,)] = copied.fetchall()
+    return int(rows)
 
 
 def _months(file: Path, header: Header) -> list[date]:

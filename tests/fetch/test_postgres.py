@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from insights_lib.fetch import databases
+from insights_lib.fetch import postgresql
 from insights_lib.fetch.fetch import FetchRequest, fetch_all
 from insights_lib.parameters.fetch_yml import FetchPlan
 from insights_lib.parameters.validation import validated
@@ -90,6 +90,32 @@ def test_typed_columns_give_the_same_store_as_a_text(server: Postgres, tmp_path:
     take(tmp_path / "text", [seats_row("2025-01-01", "7", **texts)])
     [found], [expected] = stored_rows(tmp_path / "store"), stored_rows(tmp_path / "text")
     assert found == {**expected, "customer_name": TYPED["CustomerName"][2]}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM lake.seats ;\n",
+        "SELECT * FROM lake.seats -- all of them",
+        "TABLE lake.seats",
+        "WITH one AS (TABLE lake.seats) SELECT * FROM one ORDER BY 1",
+        # These can only be read value by value.
+        "SELECT * FROM lake.seats WHERE 'a;100%' LIKE '%;%'",
+        "SELECT * FROM lake.seats; -- all of them",
+    ],
+)
+def test_a_query_gives_what_its_table_gives(server: Postgres, tmp_path: Path, query: str) -> None:
+    server.execute("DROP TYPE IF EXISTS color CASCADE; CREATE TYPE color AS ENUM ('red', 'blue')")
+    typed = {**TYPED, "SKU": ("public.color", "blue", "blue"), "CustomerCity": ("text", "", "")}
+    fill(server, typed)
+    for name, selection in (("table", {"table": "lake.seats"}), ("query", {"query": query})):
+        told(server.url, tmp_path / name, selection)
+        [file] = (tmp_path / name / "exports").iterdir()
+        ingest_file(file, tmp_path / name / "store")
+    [found], [expected] = (stored_rows(tmp_path / name / "store") for name in ("query", "table"))
+    assert found == expected
+    assert found["sku"] == "blue"
+    assert found["customer_name"] == TYPED["CustomerName"][2]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +213,7 @@ def test_a_server_that_dies_in_the_middle_leaves_nothing(tmp_path: Path) -> None
 def test_a_query_that_takes_too_long_is_ended_there(
     server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(databases, "_TIMEOUT", "SET statement_timeout = {minutes}")
+    monkeypatch.setattr(postgresql, "_TIMEOUT", "SET statement_timeout = {minutes}")
     query = {"query": "SELECT pg_sleep(100), * FROM lake.seats"}
     fill(server, {})
     assert "canceling statement due to statement timeout" in told(server.url, tmp_path, query)
