@@ -10,10 +10,13 @@ customers AS (
     UNION ALL
     SELECT NULL, bit_or(month_bits) FROM spans GROUP BY customer
 ),
+alike AS (
+    SELECT product, month_bits, count(*) AS n FROM customers GROUP BY product, month_bits
+),
 counted AS (
-    SELECT product, month, count(*) AS n,
-        count(*) FILTER (month_index > 0 AND (month_bits >> (month_index - 1)) & 1 = 1) AS kept
-    FROM customers JOIN months ON (month_bits >> month_index) & 1 = 1
+    SELECT product, month, sum(n)::BIGINT AS n,
+        sum(n) FILTER (month_index > 0 AND (month_bits >> (month_index - 1)) & 1 = 1)::BIGINT AS kept
+    FROM alike JOIN months ON (month_bits >> month_index) & 1 = 1
     WHERE in_view GROUP BY product, month
 )
 SELECT p.product, strftime(m.month, '%Y-%m') AS month,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cache
+from math import isnan, nan
 from pathlib import Path
 
 import pandas as pd
@@ -53,7 +54,7 @@ def whole(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
 def numbers(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """Sums as numbers that can be null, whole where they are."""
     for column in columns:
-        values = [None if pd.isna(value) else float(value) for value in table[column]]
-        tidy = [int(v) if v is not None and v.is_integer() else v for v in values]
+        values = table[column].astype("Float64").to_numpy(dtype=float, na_value=nan).tolist()
+        tidy = [None if isnan(v) else int(v) if v.is_integer() else v for v in values]
         table[column] = pd.Series(tidy, dtype=object)
     return table

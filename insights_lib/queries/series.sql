@@ -5,10 +5,12 @@ WITH in_month AS (
     UNION ALL SELECT month, 'added', count(*) FROM added GROUP BY month
     UNION ALL SELECT month, 'churned', count(*) FROM churned GROUP BY month
     UNION ALL
-    SELECT month, 'subscription', count(*)
+    SELECT month, 'subscription', sum(n)::BIGINT
     FROM (
-        SELECT bit_or(month_bits) AS month_bits FROM subscription_spans
-        WHERE subscription IS NOT NULL GROUP BY subscription
+        SELECT month_bits, count(*) AS n FROM (
+            SELECT bit_or(month_bits) AS month_bits FROM subscription_spans
+            WHERE subscription IS NOT NULL GROUP BY subscription
+        ) GROUP BY month_bits
     )
     JOIN months ON (month_bits >> month_index) & 1 = 1 GROUP BY month
 )

@@ -201,8 +201,6 @@ def _create_rows(
 def _create_subscriptions(database: duckdb.DuckDBPyConnection, spec: ReportSpec) -> None:
     """The rows that pass the filters, and a number for every customer in them."""
     passes = " AND ".join(_passes(facet, spec.filters) for facet in FACETS)
-    columns = f"customer, subscription, {', '.join(DIMENSION_COLUMNS)}"
-    # A subscription is much the same from month to month, so spans are a tenth of the rows.
     database.execute(
         f"""CREATE TEMP TABLE customer_keys AS
             SELECT customer AS key, (row_number() OVER (ORDER BY customer))::INTEGER AS customer
@@ -210,19 +208,11 @@ def _create_subscriptions(database: duckdb.DuckDBPyConnection, spec: ReportSpec)
             CREATE TEMP VIEW sold_rows AS
             SELECT rows.* REPLACE (keys.customer AS customer)
             FROM sold rows JOIN customer_keys keys ON rows.customer = key WHERE {passes};
-            CREATE TEMP VIEW active_rows AS SELECT * FROM sold_rows WHERE is_active;
-            CREATE TEMP TABLE span_keys AS
-            SELECT {columns}, bit_or(1::HUGEINT << month_index) AS month_bits,
-                max(month) FILTER (in_view) AS last_month,
-                (row_number() OVER ())::INTEGER AS span
-            FROM active_rows JOIN months USING (month) GROUP BY ALL;
-            CREATE TABLE subscription_spans AS
-            SELECT * EXCLUDE (last_month) REPLACE (
-                CASE WHEN subscription IS NOT NULL
-                    THEN dense_rank() OVER (ORDER BY subscription) END AS subscription
-            )
-            FROM span_keys"""
+            CREATE TEMP VIEW active_rows AS SELECT * FROM sold_rows WHERE is_active"""
     )
+    database.execute(_sql("spans"))
+    if spec.role == "executive_report_viewer":
+        database.execute(_sql("never_active"))
 
 
 def _create_usage(
@@ -256,13 +246,17 @@ def _create_customers(database: duckdb.DuckDBPyConnection, spec: ReportSpec) -> 
     database.execute("SET VARIABLE signals = $1", [list(SIGNALS)])
     database.execute(_sql("signals"))
     if spec.role == "executive_report_viewer":
-        same = (f"rows.{d} IS NOT DISTINCT FROM keys.{d}" for d in DIMENSION_COLUMNS)
-        database.execute(_sql("details").replace("$same_dimensions", " AND ".join(same)))
+        database.execute(_sql("details"))
         database.execute(_sql("customers"))
 
 
 def _sql(name: str) -> str:
-    return (Path(__file__).parent / "files" / f"{name}.sql").read_text(encoding="utf-8")
+    """The text of a file, which may speak of all dimensions, and of rows and keys with the same."""
+    text = (Path(__file__).parent / "files" / f"{name}.sql").read_text(encoding="utf-8")
+    same = " AND ".join(f"rows.{d} IS NOT DISTINCT FROM keys.{d}" for d in DIMENSION_COLUMNS)
+    return text.replace("$same_dimensions", same).replace(
+        "$dimensions", ", ".join(DIMENSION_COLUMNS)
+    )
 
 
 def _passes(facet: str, filters: Filters) -> str:

@@ -4,22 +4,6 @@
 -- signals.sql goes before, and `span_keys` is subscription_spans with subscriptions as text and the
 -- last month in view of each.
 
--- Rows that were never active have revenue alone, in spans without a month.
-CREATE TEMP TABLE never_active AS
-SELECT DISTINCT rows.* EXCLUDE (month, customer_name, state, seats, assigned_seats, billed_revenue,
-    azure_consumed, start_date, end_date, auto_renew, duplicate, is_active)
-FROM sold_rows rows CROSS JOIN bounds
-WHERE NOT is_active AND month >= first_of_range
-    AND (billed_revenue IS NOT NULL OR azure_consumed IS NOT NULL)
-    AND NOT EXISTS (
-        FROM span_keys keys WHERE rows.customer = keys.customer
-            AND rows.subscription IS NOT DISTINCT FROM keys.subscription AND $same_dimensions
-    );
-INSERT INTO span_keys BY NAME
-SELECT *, 0 AS month_bits,
-    (SELECT count(*) FROM subscription_spans) + row_number() OVER () AS span
-FROM never_active;
-
 -- Unit is the same for all spans of a subscription.
 CREATE TEMP TABLE spans AS
 SELECT *, CASE WHEN subscription IS NOT NULL
@@ -88,7 +72,8 @@ by_month AS (
     FROM billed WHERE unit IS NULL AND duplicate IS NOT true
 ),
 shared AS (
-    SELECT unit, month FROM by_month WHERE unit IS NOT NULL
+    SELECT unit, month FROM by_month
+    SEMI JOIN (SELECT unit FROM spans GROUP BY unit HAVING count(*) > 1) USING (unit)
     GROUP BY unit, month HAVING count(*) > 1
 )
 SELECT span, shared.month, sum(billed) AS billed, sum(consumed) AS consumed
@@ -98,9 +83,3 @@ CREATE TABLE details_use AS FROM use_by_product;
 CREATE TABLE details_months_of_use AS
 SELECT product, count(*) AS months FROM usage_months GROUP BY product;
 CREATE TABLE details_keys AS FROM customer_keys;
-CREATE OR REPLACE TABLE subscription_spans AS
-SELECT * EXCLUDE (last_month) REPLACE (
-    CASE WHEN subscription IS NOT NULL
-        THEN dense_rank() OVER (ORDER BY subscription) END AS subscription
-)
-FROM span_keys;

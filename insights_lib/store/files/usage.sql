@@ -20,13 +20,15 @@ SELECT month, customer, product, per_subscription, bool_or(used) AS used,
     END AS amount
 FROM rows GROUP BY month, customer, product, per_subscription, unit;
 
-CREATE TABLE usage AS
-SELECT DISTINCT month, customer, product FROM usage_units WHERE used;
-
 -- u(p, m): of workloads, which share their users, the largest counts.
-CREATE TEMP TABLE use AS
-SELECT customer, product, month,
+CREATE TEMP TABLE usage_sums AS
+SELECT month, customer, product, bool_or(used) AS used, count(amount) > 0 AS has_amount,
     coalesce(max(amount) FILTER (NOT per_subscription), 0)
     + coalesce(sum(amount) FILTER (per_subscription), 0) AS amount
-FROM usage_units SEMI JOIN usage_months USING (product, month)
-WHERE amount IS NOT NULL GROUP BY customer, product, month;
+FROM usage_units GROUP BY month, customer, product;
+
+CREATE TABLE usage AS SELECT month, customer, product FROM usage_sums WHERE used;
+
+CREATE TEMP VIEW use AS
+SELECT customer, product, month, amount
+FROM usage_sums SEMI JOIN usage_months USING (product, month) WHERE has_amount;
