@@ -5,7 +5,6 @@ holds all that the report's page and CSV files are made of.
 """
 
 import html
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -21,24 +20,25 @@ from insights_lib.disk import digest
 from insights_lib.errors import ParameterError
 from insights_lib.parameters.spec import report_spec
 from insights_lib.parameters.validation import unknown
+from insights_lib.presentation.chart import due_drawing
 from insights_lib.presentation.figures import to_list
 from insights_lib.presentation.language import Language
-from insights_lib.presentation.maps import world_shapes
-from insights_lib.presentation.offline import chart_html, drawing
+from insights_lib.presentation.offline import (
+    SCRIPT,
+    as_json,
+    figure_output,
+    world_output,
+)
 from insights_lib.store.partners import partner_ids
 from insights_lib.store.parts import Part
 from insights_lib.store.saved_slice import in_run, saved_slice
 from insights_lib.store.slice import Slice, open_slice
 from insights_lib.tables import FACTS, FIGURE, TABLE, TABLES
-from insights_lib.timing import seconds_by_stage, timed
+from insights_lib.timing import seconds_by_stage
 
 ROWS_SHOWN = 20
 COLUMNS_PRINTED = 8  # of a table as text
 OPTIONS = ("as_of", "active_states", "partner_name", "store")
-
-_SCRIPT = "application/javascript"
-# Where plotly looks for the shapes of the countries before it would ask the network for them.
-_WORLD = "window.PlotlyGeoAssets = {{topojson: {{world_110m: {}}}}};"
 
 
 @dataclass(frozen=True)
@@ -188,9 +188,11 @@ def publish(name: str, table: pd.DataFrame, figure: go.Figure | None = None) -> 
         figure: The chart of the table, or None for a table alone.
     """
     if figure is not None:
-        if any(trace.type == "choropleth" for trace in figure.data):
-            _display({_SCRIPT: _WORLD.format(world_shapes())}, "world")
-        _display({"text/plain": f"Chart of {name}", **_drawn(figure)}, name)
+        if world := world_output(figure):
+            _display(world, "world")
+        # What a run makes of its notebooks is the page.
+        drawn = {FIGURE: as_json(figure)} if in_run() else figure_output(figure)
+        _display({"text/plain": f"Chart of {name}", **drawn}, name)
     payload = as_published(table)
     text = f"Table {name}, {len(table)} rows"
     shown = table.astype(object).where(table.notna(), "–")
@@ -209,13 +211,6 @@ def as_published(table: pd.DataFrame) -> dict[str, Any]:
     return {"columns": columns, "rows": [list(row) for row in zip(*values, strict=True)]}
 
 
-@timed("figures")
-def as_json(figure: go.Figure) -> dict[str, Any]:
-    """A figure as JSON can hold it."""
-    content: dict[str, Any] = json.loads(figure.to_json())
-    return content
-
-
 def _opening_html(lines: list[str]) -> dict[str, str]:
     """The lines as HTML, with what draws the charts of a saved notebook.
 
@@ -223,21 +218,12 @@ def _opening_html(lines: list[str]) -> dict[str, str]:
     """
     if in_run() or not InteractiveShell.initialized():
         return {}
-    return {"text/html": f"<p>{'<br>'.join(map(html.escape, lines))}</p>\n{drawing()}"}
-
-
-def _drawn(figure: go.Figure) -> dict[str, Any]:
-    """A figure by its media types."""
-    content = as_json(figure)
-    if in_run():
-        return {FIGURE: content}
-    kinds = frozenset(trace.type for trace in figure.data)
-    return {FIGURE: content, "text/html": chart_html(json.dumps(content), kinds)}
+    return {"text/html": f"<p>{'<br>'.join(map(html.escape, lines))}</p>\n{due_drawing()}"}
 
 
 def _display(bundle: dict[str, Any], name: str) -> None:
     if not InteractiveShell.initialized():  # a script, where IPython would print the dictionary
-        if not bundle.keys() & {FIGURE, _SCRIPT}:
+        if not bundle.keys() & {FIGURE, SCRIPT}:
             display(bundle["text/plain"])  # type: ignore[no-untyped-call]
         return
     metadata = {"insights": {"name": name, "seconds": seconds_by_stage()}}

@@ -14,7 +14,7 @@ from IPython.display import HTML, display
 from insights_lib.analysis.partner import Partner, open_partner, partner_of
 from insights_lib.analysis.selection import Choices, Selection, spec_of
 from insights_lib.errors import InsightsError
-from insights_lib.notebook import as_json, as_published, facts_of
+from insights_lib.notebook import as_published, facts_of
 from insights_lib.page import assets
 from insights_lib.page.declared import declared_report
 from insights_lib.page.rows import compact_rows
@@ -22,8 +22,8 @@ from insights_lib.page.saved import saved_page
 from insights_lib.page.sections import Card
 from insights_lib.page.write import content, is_counted
 from insights_lib.parameters.spec import PRESETS, report_spec
-from insights_lib.presentation.maps import world_shapes
-from insights_lib.presentation.offline import BUNDLED_TRACES
+from insights_lib.presentation.offline import BUNDLED_TRACES, as_json
+from insights_lib.presentation.world import world_shapes
 from insights_lib.store.partners import partner_ids
 from insights_lib.store.slice import open_slice
 from insights_lib.tables import TABLES

@@ -6,8 +6,8 @@ from insights_lib.page import assets
 from insights_lib.page.sections import Report
 from insights_lib.page.write import PLAIN_ROWS, traces, typed
 from insights_lib.presentation.language import Language
-from insights_lib.presentation.maps import world_shapes
 from insights_lib.presentation.offline import BUNDLED_TRACES
+from insights_lib.presentation.world import world_shapes
 
 
 def saved_page(report: Report, language: Language) -> str:

@@ -15,7 +15,7 @@ from insights_lib.page.assets import PALETTES, template
 from insights_lib.page.sections import Card, Report
 from insights_lib.parameters.spec import LONGEST_RANGE
 from insights_lib.presentation.language import Language
-from insights_lib.presentation.maps import world_shapes
+from insights_lib.presentation.world import world_shapes
 from insights_lib.tables import TABLES, Kind, declarations, records
 
 PLAIN_ROWS = 20  # rows of a table that a browser sees which is too old to count

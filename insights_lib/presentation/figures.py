@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from insights_lib.presentation import theme
+from insights_lib.presentation.chart import Chart
 from insights_lib.presentation.language import Language
 
 LONGEST_LABEL = 40
@@ -32,10 +32,10 @@ BELOW_TABS = 80  # pixels above the chart
 Trace = dict[str, Any]
 
 
-def figure(traces: Iterable[Trace], language: Language, height: int, **layout: Any) -> go.Figure:
+def figure(traces: Iterable[Trace], language: Language, height: int, **layout: Any) -> Chart:
     """A figure in the theme, so many pixels high and as wide as its place allows."""
     whole = {"template": theme.template(language.separators), "height": height, **layout}
-    return go.Figure(data=list(traces), layout=whole)
+    return Chart(data=list(traces), layout=whole)
 
 
 def escaped(text: str) -> str:

@@ -1,31 +1,15 @@
 """The parts of a map: the shapes of countries, and where those are that are too small for one."""
 
-import json
 from collections.abc import Mapping
-from functools import cache
 from math import log10
-from pathlib import Path
 from typing import Any
 
 from insights_lib.presentation import theme
 from insights_lib.presentation.figures import HOVER, Trace
 from insights_lib.presentation.language import Language
+from insights_lib.presentation.world import places
 
-_FILES = Path(__file__).parents[1] / "page/files"
 _APART = 0.3  # of a power of ten: nearer labels of the colour bar would run into each other
-
-
-@cache
-def world_shapes() -> str:
-    """The shapes of countries, as the JSON text that plotly reads, with `places` beside them."""
-    shapes = json.loads((_FILES / "world_110m.json").read_text("utf-8"))
-    return json.dumps({**shapes, "places": places()}, separators=(",", ":"))
-
-
-@cache
-def places() -> dict[str, tuple[float, float]]:
-    """Longitude and latitude of the countries that are too small for a shape, by their code."""
-    return dict(json.loads((_FILES / "places.json").read_text("utf-8")))
 
 
 def countries_on_map(

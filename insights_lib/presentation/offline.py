@@ -1,17 +1,28 @@
 """Charts as HTML that draws itself with the network off.
 
 It is for programs that show HTML but no plotly figures, such as `jupyter nbconvert --to html`. A
-notebook has plotly.js once, packed, in what `drawing` returns, and each figure in its `chart_html`.
+notebook has plotly.js once, packed, in what `drawing` returns, and each figure in an output below.
 """
 
 import base64
 import gzip
+import json
 from functools import cache
 from pathlib import Path
 from string import Template
+from typing import Any
+
+import plotly.graph_objects as go
+
+from insights_lib.presentation.world import world_shapes
+from insights_lib.tables import FIGURE
+from insights_lib.timing import timed
 
 # The kinds of traces in page/files/plotly/plotly.min.js; see the entry.js beside it.
 BUNDLED_TRACES = frozenset({"bar", "choropleth", "heatmap", "pie", "scatter", "scattergeo"})
+SCRIPT = "application/javascript"
+# Where plotly looks for the shapes of the countries before it would ask the network for them.
+_WORLD = "window.PlotlyGeoAssets = {{topojson: {{world_110m: {}}}}};"
 _FILES = Path(__file__).parent / "files"
 _SMALL = Path(__file__).parents[1] / "page/files/plotly/plotly.min.js"
 
@@ -38,15 +49,29 @@ def drawing(kinds: frozenset[str] = BUNDLED_TRACES) -> str:
     return f"{packed}\n<script>\n{script}</script>\n"
 
 
-def chart_html(figure: str, kinds: frozenset[str]) -> str:
-    """A figure as HTML that draws it where the notebook has `drawing`.
+@timed("figures")
+def as_json(figure: go.Figure) -> dict[str, Any]:
+    """A figure as JSON can hold it."""
+    content: dict[str, Any] = json.loads(figure.to_json())
+    return content
 
-    Args:
-        figure: The figure as JSON.
-        kinds: The kinds of its traces. With one that is not bundled, the whole of plotly.js comes
-            along.
+
+def world_output(figure: go.Figure) -> dict[str, Any] | None:
+    """What an output has, by media types, that goes before a map; None where there is none."""
+    has_map = any(trace.type == "choropleth" for trace in figure.data)
+    return {SCRIPT: _WORLD.format(world_shapes())} if has_map else None
+
+
+def figure_output(figure: go.Figure) -> dict[str, Any]:
+    """A figure by its media types: for plotly, and as HTML that draws it below `drawing`.
+
+    With a kind of trace that is not bundled, the HTML brings the whole of plotly.js along.
     """
+    content, kinds = as_json(figure), frozenset(trace.type for trace in figure.data)
     # No text of the data ends the element that it is in.
-    figure = figure.replace("<", r"\u003c")
-    chart = Template((_FILES / "chart.html").read_text("utf-8")).substitute(figure=figure)
-    return chart if kinds <= BUNDLED_TRACES else drawing(kinds) + chart
+    safe = json.dumps(content).replace("<", r"\u003c")
+    chart = Template((_FILES / "chart.html").read_text("utf-8")).substitute(figure=safe)
+    return {
+        FIGURE: content,
+        "text/html": chart if kinds <= BUNDLED_TRACES else drawing(kinds) + chart,
+    }

@@ -19,6 +19,7 @@ from playwright.sync_api import expect
 from insights_lib.exports.demo import write_demo
 from insights_lib.notebook import OPTIONS
 from insights_lib.parameters.spec import ReportSpec
+from insights_lib.presentation.chart import Place
 from insights_lib.store.ingest import files_of, ingest_file
 from insights_lib.tables import FACTS, FIGURE, TABLE, TABLES
 from tests.support.sweeps import sweep
@@ -311,19 +312,48 @@ def test_a_wrong_parameter_is_explained_in_one_sentence_without_a_traceback(
         assert words in error.evalue, error.evalue
 
 
-# The last one: while a browser is open, asyncio cannot run the notebooks of the tests above.
+@pytest.fixture(scope="session")
+def of_one_partner(project: Path) -> NotebookNode:
+    """A notebook of one's own with four charts."""
+    own = nbformat.v4.new_notebook(metadata=notebook("01_summary").metadata)
+    sources = [
+        "from insights_lib import compare, open_partner",
+        "p = open_partner('1234567')",
+        "p.chart('adds_and_churns').update_layout(height=300)",
+        "display(p.chart('geographical_spread'), p.chart('distribution'))",
+        "compare(p, open_partner('1234567', months='last_3_months')).chart()",
+    ]
+    own.cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    run_all([own], project)
+    return own
+
+
+# The last ones: while a browser is open, asyncio cannot run the notebooks of the tests above.
+@pytest.mark.browser
+@pytest.mark.kernels
+def test_charts_of_an_open_partner_are_in_the_html_of_a_notebook(
+    executed: dict[str, NotebookNode], of_one_partner: NotebookNode, tmp_path: Path, browser: Any
+) -> None:
+    assert executed
+    assert assert_drawn_offline(of_one_partner, tmp_path / "own.html", browser) == 4
+
+
 @pytest.mark.browser
 @pytest.mark.kernels
 @pytest.mark.parametrize("name", sweep(SECTIONS, 3))
 def test_a_saved_notebook_shows_its_charts_as_html_with_the_network_off(
     name: str, executed: dict[str, NotebookNode], tmp_path: Path, browser: Any
 ) -> None:
-    shown = outputs(executed[name])
+    assert_drawn_offline(executed[name], tmp_path / f"{name}.html", browser)
+
+
+def assert_drawn_offline(made: NotebookNode, file: Path, browser: Any) -> int:
+    """Hold that a notebook's HTML draws its charts by itself; return how many there are."""
+    shown = outputs(made)
     packed = [o for o in shown if "application/gzip" in o.get("data", {}).get("text/html", "")]
-    assert [FACTS in output.data for output in packed] == [True], "plotly.js is in it once"
+    assert len(packed) == 1, "plotly.js is in it once"
     # Without what nbconvert itself would load.
-    page, _ = HTMLExporter(require_js_url="", mathjax_url="").from_notebook_node(executed[name])
-    file = tmp_path / f"{name}.html"
+    page, _ = HTMLExporter(require_js_url="", mathjax_url="").from_notebook_node(made)
     file.write_text(page, encoding="utf-8")
     with browser.new_context(offline=True) as context:
         tab = context.new_page()
@@ -336,3 +366,10 @@ def test_a_saved_notebook_shows_its_charts_as_html_with_the_network_off(
         expect(drawn).to_have_count(charts, timeout=30_000)
         assert all(place.bounding_box()["height"] > 100 for place in drawn.all())
         assert wrong == [file.as_uri()]
+    return charts
+
+
+def test_what_draws_charts_stays_in_its_cell_however_often_that_is_run() -> None:
+    place = Place()
+    runs = [("a", "1"), ("a", "1"), ("b", "2"), ("a", "3"), ("a", "3"), ("b", "4")]
+    assert [place.is_due(*run) for run in runs] == [True, False, False, True, False, False]

@@ -7,7 +7,7 @@ import pandas as pd
 from insights_lib import charts
 from insights_lib.exports.countries import _codes
 from insights_lib.presentation.language import Language
-from insights_lib.presentation.maps import places, world_shapes
+from insights_lib.presentation.world import places, world_shapes
 from insights_lib.tables import TABLES
 
 

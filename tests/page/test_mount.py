@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 
 from insights_lib.page.assets import packed, plotly, text_of
 from insights_lib.presentation.language import Language
-from insights_lib.presentation.maps import world_shapes
 from insights_lib.presentation.offline import BUNDLED_TRACES
+from insights_lib.presentation.world import world_shapes
 from tests.page.test_bundle import bundled
 from tests.support.browser import report_of
 from tests.support.rows import seats_row, usage_row
