@@ -34,6 +34,8 @@ TYPED = {
     "BilledRevenueUSD": ("numeric(12,4)", "-12.5", "-12.5"),
     "AzureConsumedRevenueUSD": ("double precision", "1e20", "1e20"),
     "CustomerName": ("text", 'Ann "A"\nLtd\\ 🦊', 'Ann "A"\nLtd\\ 🦊'),
+    "CustomerSegment": ("text", "", ""),
+    "PartnerLocation": ("varchar(20)", "Oslo\x1f; \\.", "Oslo\x1f; \\."),
 }  # fmt: skip
 
 
