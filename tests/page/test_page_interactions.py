@@ -459,6 +459,30 @@ def test_the_first_card_is_in_sight_and_filters_stay_in_reach(
     tab.screenshot(path=SCREENSHOTS / f"bar-{width}.png")
 
 
+def test_the_bar_tells_where_one_is_though_a_busy_browser_tells_it_late(
+    report: Path, reader: Any
+) -> None:
+    tab = reader.blank(report)
+    tab.add_init_script(
+        """window.IntersectionObserver = class extends IntersectionObserver {
+            constructor(tell, options) {
+                super(tell, options);
+                window.tell = tell;
+            }
+        };"""
+    )
+    tab.goto((report / "report.html").as_uri())
+    ready(tab)
+    tab.evaluate(
+        """() => {
+            const sections = document.querySelectorAll("section[data-section]");
+            const changes = [[0, false], [5, true], [6, true], [5, false]];
+            tell(changes.map(([i, isIntersecting]) => ({ target: sections[i], isIntersecting })));
+        }"""
+    )
+    expect(tab.locator(".sections a[aria-current]")).to_have_text("Active customers")
+
+
 def table_of(text: str) -> list[list[str]]:
     """A CSV table with numbers in one spelling: 100.0 is 100."""
     rows = csv.reader(io.StringIO(text, newline=""))

@@ -89,8 +89,13 @@ export class Head {
 
   // Marks the section in which one is, and keeps its link in sight.
   follow(sections) {
+    const there = new Set();
+    // A busy browser tells of several changes at once, in their order.
     const mark = (seen) => {
-      const here = seen.find(({ isIntersecting }) => isIntersecting)?.target;
+      for (const { target, isIntersecting } of seen)
+        if (isIntersecting) there.add(target);
+        else there.delete(target);
+      const here = sections.find((section) => there.has(section));
       if (!here) return;
       sections.forEach((section, i) => {
         const link = this.nav.children[i];
