@@ -159,6 +159,8 @@ def test_random_notebooks_are_the_same_with_an_ordinary_kernel(
     compare()
 
 
+# Whether the number of a cell arrives before its kernel is gone is a race.
+KILL_THEMSELVES = {"Autokill"}
 NOTEBOOKS = sorted((Path(__file__).parent / "notebooks").rglob("*.ipynb"))
 
 
@@ -169,4 +171,7 @@ def test_notebooks_of_papermill_and_nbclient_are_the_same(file: Path, tmp_path: 
     options = {"kernel_name": "python3", "execution_timeout": 10}
     ordinary = outcome(source, tmp_path / "ordinary", "nbclient", **options)
     warm = outcome(source, tmp_path / "warm", None, **options)
+    if file.stem in KILL_THEMSELVES:
+        for cell in (*ordinary[:-2], *warm[:-2]):
+            cell["execution_count"] = None
     assert warm == ordinary
