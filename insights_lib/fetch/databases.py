@@ -137,19 +137,15 @@ def _fetched(
     place: _Place, connection: Connection, dataset: str, selection: Selection
 ) -> FetchResult:
     statement = _statement(connection, selection)
-    result = connection.execution_options(
-        stream_results=True, yield_per=_ROWS, no_parameters=True
-    ).exec_driver_sql(statement)
-    if not result.returns_rows:
-        raise FetchError("the query of fetch.yml selects nothing; write SELECT.")
-    header = _header(dataset, [*result.keys()])
     text, file = place.work / "rows.csv", place.work / "rows.parquet"
-    copy = postgresql.copy_statement(connection, statement, result, _DELIMITER)
+    copy = postgresql.copy_of(connection, statement, _DELIMITER)
     if copy:
-        result.close()
-        with postgresql.copied_rows(connection, copy) as copied:
-            is_plain = _write_copied(place, copied, text)
+        header = _header(dataset, copy.names)
+        with postgresql.copied_rows(connection, copy) as rows_copied:
+            is_plain = _write_copied(place, rows_copied, text)
     else:
+        result = _selected(connection, statement)
+        header = _header(dataset, [*result.keys()])
         is_plain = _write_values(place, result, text)
     rows = _write_parquet(text, header, file, is_plain)
     months = _months(file, header)
@@ -163,6 +159,15 @@ def _fetched(
     target = place.to / f"{place.clock.now():%Y-%m-%d}_{dataset}_{place.name}.parquet"
     move_file(file, target)
     return FetchResult(place.name, dataset, f"{summary}, in {target}", target)
+
+
+def _selected(connection: Connection, statement: str) -> CursorResult[Any]:
+    result = connection.execution_options(
+        stream_results=True, yield_per=_ROWS, no_parameters=True
+    ).exec_driver_sql(statement)
+    if not result.returns_rows:
+        raise FetchError("the query of fetch.yml selects nothing; write SELECT.")
+    return result
 
 
 def _statement(connection: Connection, selection: Selection) -> str:

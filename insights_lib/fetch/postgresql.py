@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import URL
-from sqlalchemy.engine import Connection, CursorResult
+from sqlalchemy.engine import Connection
 
 # Where nothing comes any more, libpq would wait for hours.
 _PATIENCE = {
@@ -46,20 +46,28 @@ def prepare(connection: Connection, minutes: int) -> None:
             driver.adapters.register_loader(name, TextLoader)
 
 
-def copy_statement(
-    connection: Connection, statement: str, result: CursorResult[Any], delimiter: str
-) -> str | None:
-    """What has the server write as CSV what a statement selects.
+class Copy(NamedTuple):
+    """What a statement selects, written by the server.
+
+    Attributes:
+        names: The columns.
+        statement: The COPY statement, whose texts have quotes only where they need them.
+    """
+
+    names: list[str]
+    statement: str
+
+
+def copy_of(connection: Connection, statement: str, delimiter: str) -> Copy | None:
+    """Have the server write as CSV what a statement selects.
 
     Args:
         connection: Where it is selected.
-        statement: The SELECT.
-        result: What it has begun to give, which tells the types.
+        statement: The SELECT. It is not executed yet.
         delimiter: Between values.
 
     Returns:
-        The COPY statement, whose texts have quotes only where they need them; None where values
-        have to be looked at one by one.
+        None where values have to be looked at one by one, as in other databases.
     """
     if connection.dialect.driver != "psycopg":
         return None
@@ -67,27 +75,29 @@ def copy_statement(
     selected = statement.rstrip("; \t\r\n")
     if ";" in selected or driver.info.encoding != "utf-8":
         return None
+    source = f"({selected}\n) AS selected"  # the line end is for one that ends with a comment
+    with closing(driver.cursor()) as cursor:
+        told = cursor.execute(f"SELECT * FROM {source} LIMIT 0").description
     known = driver.adapters.types
     flag, as_exported = known["bool"].oid, {known[name].oid for name in _AS_EXPORTED}
-    cursor: Any = result.cursor
-    columns = {f"c{i}": one.type_code for i, one in enumerate(cursor.description)}
+    columns = {f"c{i}": one.type_code for i, one in enumerate(told)}
     # What the driver does not know, such as an enumeration, is a text.
     if any(known.get(code) for code in {*columns.values()} - as_exported - {flag}):
         return None
     values = [_FLAG.format(column=name) if code == flag else name for name, code in columns.items()]
-    # The line end is for a statement that ends with a comment.
-    return (
-        f"COPY (SELECT {', '.join(values)} FROM ({selected}\n) AS selected ({', '.join(columns)})) "
-        f"TO STDOUT (FORMAT csv, DELIMITER '{delimiter}')"
+    return Copy(
+        [one.name for one in told],
+        f"COPY (SELECT {', '.join(values)} FROM {source} ({', '.join(columns)})) "
+        f"TO STDOUT (FORMAT csv, DELIMITER '{delimiter}')",
     )
 
 
 @contextmanager
-def copied_rows(connection: Connection, statement: str) -> Iterator[Iterator[bytes]]:
-    """Give what a COPY statement writes, row by row, each with its line end.
+def copied_rows(connection: Connection, copy: Copy) -> Iterator[Iterator[bytes]]:
+    """Give what the server writes, row by row, each with its line end.
 
-    Where its rows are not read to the end, the server is told to stop.
+    A caller that does not read all rows ends the statement on the server.
     """
     driver: Any = connection.connection.driver_connection
-    with closing(driver.cursor()) as cursor, cursor.copy(statement) as rows:
+    with closing(driver.cursor()) as cursor, cursor.copy(copy.statement) as rows:
         yield iter(rows)

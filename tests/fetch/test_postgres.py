@@ -120,6 +120,15 @@ def test_a_query_gives_what_its_table_gives(server: Postgres, tmp_path: Path, qu
     assert found["customer_name"] == TYPED["CustomerName"][2]
 
 
+def test_a_query_is_executed_once(server: Postgres, tmp_path: Path) -> None:
+    fill(server, {}, rows=3)
+    server.execute("CREATE SEQUENCE lake.looked_at")
+    query = "SELECT * FROM lake.seats WHERE nextval('lake.looked_at') > 0 ORDER BY 1"
+    assert ", 3 rows, in " in told(server.url, tmp_path, {"query": query})
+    with server.connect() as connection:
+        assert connection.execute("SELECT last_value FROM lake.looked_at").fetchone() == (3,)
+
+
 @pytest.mark.parametrize(
     ("column", "kind", "value", "what"),
     [
@@ -164,7 +173,7 @@ def test_values_that_are_wrong_are_refused_by_ingest_with_their_row(
         ("SELECT * FROM nowhere", 'the database fails: relation "nowhere" does not exist'),
         ("SELECT 1 / 0", "the database fails: division by zero."),
         ("SELECT *, 1 / (n - 2500) AS x FROM lake.seats, generate_series(1, 3000) n", "division"),
-        ("DROP TABLE lake.seats", 'the database fails: syntax error at or near "DROP"'),
+        ("DROP TABLE lake.seats", "the database fails: syntax error at or near"),
     ],
 )
 def test_a_query_that_fails_is_one_sentence_and_changes_nothing(

@@ -331,10 +331,10 @@ def of_one_partner(project: Path) -> NotebookNode:
 # The last ones: while a browser is open, asyncio cannot run the notebooks of the tests above.
 @pytest.mark.browser
 @pytest.mark.kernels
+@pytest.mark.usefixtures("executed")
 def test_charts_of_an_open_partner_are_in_the_html_of_a_notebook(
-    executed: dict[str, NotebookNode], of_one_partner: NotebookNode, tmp_path: Path, browser: Any
+    of_one_partner: NotebookNode, tmp_path: Path, browser: Any
 ) -> None:
-    assert executed
     assert assert_drawn_offline(of_one_partner, tmp_path / "own.html", browser) == 4
 
 

@@ -464,7 +464,7 @@ def test_the_first_card_is_in_sight_and_filters_stay_in_reach(
     tab.screenshot(path=SCREENSHOTS / f"bar-{width}.png")
 
 
-def test_the_bar_tells_where_one_is_though_a_busy_browser_tells_it_late(
+def test_the_bar_marks_the_section_in_sight_after_several_changes_at_once(
     report: Path, reader: Any
 ) -> None:
     tab = reader.blank(report)

@@ -90,7 +90,7 @@ export class Head {
   // Marks the section in which one is, and keeps its link in sight.
   follow(sections) {
     const there = new Set();
-    // A busy browser tells of several changes at once, in their order.
+    // A busy browser reports several changes in one call, the oldest first.
     const mark = (seen) => {
       for (const { target, isIntersecting } of seen)
         if (isIntersecting) there.add(target);
