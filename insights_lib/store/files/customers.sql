@@ -17,22 +17,22 @@ FROM by_subscription GROUP BY customer;
 CREATE TEMP MACRO joined(texts) AS
     nullif(array_to_string(list_sort(list_distinct(texts)), '; '), '');
 
+CREATE TEMP TABLE at_last AS
+SELECT customer,
+    min(name) AS customer_name,
+    joined(list(customer_market)) AS customer_market,
+    joined(list(customer_segment)) AS customer_segment,
+    joined(list(partner_location)) AS partner_location,
+    joined(list(partner_attribution)) AS partner_attribution,
+    joined(list(sales_channel)) AS sales_channel,
+    joined(list(product)) AS products,
+    joined(list(sku)) AS skus,
+    count(DISTINCT subscription) AS subscriptions
+FROM spans JOIN listed USING (customer, last_month) LEFT JOIN details_names USING (span)
+GROUP BY customer;
+
 CREATE TABLE customers AS
-WITH at_last AS (
-    SELECT customer,
-        min(name) AS customer_name,
-        joined(list(customer_market)) AS customer_market,
-        joined(list(customer_segment)) AS customer_segment,
-        joined(list(partner_location)) AS partner_location,
-        joined(list(partner_attribution)) AS partner_attribution,
-        joined(list(sales_channel)) AS sales_channel,
-        joined(list(product)) AS products,
-        joined(list(sku)) AS skus,
-        count(DISTINCT subscription) AS subscriptions
-    FROM spans JOIN listed USING (customer, last_month) LEFT JOIN details_names USING (span)
-    GROUP BY customer
-),
-of_customer AS (
+WITH of_customer AS (
     SELECT customer,
         string_agg(signal, '; ' ORDER BY list_position(getvariable('signals'), signal)) AS signals
     FROM (UNPIVOT signalled ON COLUMNS (* EXCLUDE customer) INTO NAME signal VALUE holds)

@@ -57,29 +57,37 @@ UNION ALL
 SELECT span, seats FROM before WHERE unit IS NULL AND duplicate IS NOT true;
 
 -- What was billed in a month counts whatever the state of the subscription was then. Of a
--- subscription with several spans in a month the largest value counts: such months stay by
--- themselves, all others are one sum.
+-- subscription with several rows in a month the largest value counts: months that several of its
+-- spans share stay by themselves, all others are one sum.
 CREATE TABLE details_amounts AS
 WITH billed AS (
-    SELECT * FROM span_rows CROSS JOIN bounds WHERE month >= first_of_range
-        AND (billed_revenue IS NOT NULL OR azure_consumed IS NOT NULL)
+    SELECT span, unit, month, 1::HUGEINT << month_index AS month_bit, billed_revenue, azure_consumed,
+        duplicate
+    FROM span_rows JOIN months USING (month)
+    WHERE in_range AND coalesce(billed_revenue, azure_consumed) IS NOT NULL
+),
+-- Nearly all have one row a month, in one span: these need not be grouped by month.
+simple AS (
+    SELECT unit FROM billed WHERE unit IS NOT NULL
+    GROUP BY unit HAVING count(*) = bit_count(bit_or(month_bit))
 ),
 by_month AS (
     SELECT span, unit, month, max(billed_revenue) AS billed, max(azure_consumed) AS consumed
-    FROM billed WHERE unit IS NOT NULL GROUP BY span, unit, month
+    FROM billed ANTI JOIN simple USING (unit) WHERE unit IS NOT NULL GROUP BY span, unit, month
     UNION ALL
     SELECT span, unit, month, billed_revenue, azure_consumed
     FROM billed WHERE unit IS NULL AND duplicate IS NOT true
 ),
 shared AS (
-    SELECT unit, month FROM by_month
-    SEMI JOIN (SELECT unit FROM spans GROUP BY unit HAVING count(*) > 1) USING (unit)
-    GROUP BY unit, month HAVING count(*) > 1
+    SELECT unit, month FROM by_month GROUP BY unit, month HAVING count(*) > 1
 )
 SELECT span, shared.month, sum(billed) AS billed, sum(consumed) AS consumed
-FROM by_month LEFT JOIN shared USING (unit, month) GROUP BY span, shared.month;
+FROM by_month LEFT JOIN shared USING (unit, month) GROUP BY span, shared.month
+UNION ALL
+SELECT span, NULL, sum(billed_revenue), sum(azure_consumed)
+FROM billed SEMI JOIN simple USING (unit) GROUP BY span;
 
 CREATE TABLE details_use AS FROM use_by_product;
 CREATE TABLE details_months_of_use AS
-SELECT product, count(*) AS months FROM usage_months GROUP BY product;
+SELECT product::VARCHAR AS product, count(*) AS months FROM usage_months GROUP BY ALL;
 CREATE TABLE details_keys AS FROM customer_keys;

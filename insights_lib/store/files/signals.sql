@@ -61,7 +61,7 @@ WITH ranked AS (
         count(*) OVER (PARTITION BY product) AS months_of_product
     FROM usage_months
 )
-SELECT customer, product,
+SELECT customer, product::VARCHAR AS product,
     CASE WHEN any_value(months_of_product) >= 6
         THEN coalesce(sum(amount) FILTER (from_end BETWEEN 4 AND 6), 0) END AS earlier,
     coalesce(sum(amount) FILTER (from_end <= 3), 0) AS later,
@@ -70,7 +70,7 @@ SELECT customer, product,
     coalesce(bool_or(amount <> 0) FILTER (from_end <= 2), false) AS used_lately, -- credits, too
     max(month) FILTER (amount > 0) AS last_month
 FROM use SEMI JOIN listed USING (customer) JOIN ranked USING (product, month)
-GROUP BY customer, product;
+GROUP BY ALL;
 
 CREATE TEMP TABLE usage_changes AS
 SELECT customer, product AS usage_change_product, change_pct AS usage_change_pct
