@@ -81,3 +81,30 @@ def test_use_has_not_stopped_where_the_last_months_have_a_credit(
     store = fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": seats, "AzureUsage": usage})
     counts = metrics.signals(slice_of(store, "2025-01_2025-03")).set_index("signal")["customers"]
     assert counts["usage_stopped"] == stopped
+
+
+@pytest.mark.parametrize(
+    ("money", "expected"),
+    [
+        (("5", ""), (5, None)),
+        (("", "7"), (None, 7)),
+        (("5", "7"), (5, 7)),
+        (("", ""), (None, None)),
+    ],
+)
+def test_money_of_a_subscription_that_never_was_active_counts(
+    money: tuple[str, str], expected: tuple[float | None, float | None], tmp_path: Path
+) -> None:
+    nothing = {"BilledRevenueUSD": "", "AzureConsumedRevenueUSD": ""}
+    billed, consumed = money
+    suspended = {"SubscriptionId": "b", "SKU": "E5", "SubscriptionState": "Suspended"}
+    seats = [
+        seats_row("2025-01", "1", SubscriptionId="a", **nothing),
+        seats_row(
+            "2025-01", "1", BilledRevenueUSD=billed, AzureConsumedRevenueUSD=consumed, **suspended
+        ),
+    ]
+    store = fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": seats})
+    [row] = rows_of("customers", slice_of(store, "2025-01_2025-01"))
+    assert (row["billed_revenue_usd"], row["azure_consumed_usd"]) == expected
+    assert row["skus"] != "E5"
