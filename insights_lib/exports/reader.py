@@ -18,7 +18,7 @@ from typing import BinaryIO, ClassVar, TextIO
 from insights_lib.errors import ExportError
 from insights_lib.exports.datasets import notes_on_absence
 from insights_lib.exports.header import Header, read_header
-from insights_lib.exports.integrity import LONGEST_RECORD, LineCounter
+from insights_lib.exports.integrity import LONGEST_RECORD, LineCounter, count_byte
 from insights_lib.exports.packing import Source, sources
 from insights_lib.exports.parquet import ParquetExport, ParquetSource, is_parquet
 
@@ -184,7 +184,7 @@ def _blocks(file: Path, source: BinaryIO, lines: int) -> Iterator[bytes]:
                 line = lines + block.count(b"\n", 0, start) + 1
                 raise ExportError(f"{file}, line {line}: is longer than 1 MiB; is it an export?")
             start = end + 1
-        lines += block.count(b"\n")
+        lines += count_byte(block, b"\n")
         yield block
 
 

@@ -3,7 +3,7 @@
 Only the columns that the store needs, under its own names; every value trimmed, missing = null.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,12 @@ from insights_lib.store.sql import sql_path
 # Everything that str.strip takes away at the ends; the plain trim of SQL knows blanks only.
 _SPACES = "".join(map(chr, (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, 0x202F, 0x205F)))
 _SPACES += "".join(map(chr, (*range(0x2000, 0x200B), 0x2028, 0x2029, 0x3000)))
-_MISSING = "('', 'NULL', 'UNKNOWN', '00000000-0000-0000-0000-000000000000')"
+_MISSING = "('', 'NULL', 'UNKNOWN')"
+_NO_GUID = "'00000000-0000-0000-0000-000000000000'"
 _GUIDS = ("CustomerTenantId", "subscription")
+# Nearly every row has its own of these, so they are tidied once, when they are written. All others
+# are tidied where they are read: of a Parquet column that takes as long as it has different values.
+_OF_ROWS = {"CustomerTpid", "CustomerName", *_GUIDS}
 _REJECTS_LISTED = 1000
 
 
@@ -71,9 +75,13 @@ class StagedExport:
             self._write(parquet)
         except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
             raise export.misshapen() from error
+        rows = (
+            f"read_parquet({sql_path(parquet)}, file_row_number = true, hive_partitioning = false)"
+        )
+        wanted = wanted_columns(export)
         engine.execute(
-            f"CREATE VIEW staged AS SELECT * FROM read_parquet({sql_path(parquet)},"
-            " file_row_number = true, hive_partitioning = false)"
+            "CREATE VIEW staged AS "
+            + _tidied([*wanted, "file_row_number"], rows, wanted.keys() - _OF_ROWS)
         )
         if self.rows("SELECT count(*) FROM staged") != [(export.rows,)]:
             raise export.misshapen()
@@ -84,15 +92,13 @@ class StagedExport:
         positions = {name: find(names, spellings) for name, spellings in wanted.items()}
         used = {i for i in positions.values() if i is not None}
         source, parameters = _source(self.export, used)
-        trimmed = ", ".join(
-            f'{"NULL::VARCHAR" if i is None else _trimmed(f"c{i}")} AS "{name}"'
+        named = ", ".join(
+            f"{'NULL::VARCHAR' if i is None else f'c{i}'} AS {name}"
             for name, i in positions.items()
         )
-        known = ", ".join(f'{_known(name)} AS "{name}"' for name in positions)
+        rows = _tidied(positions, f"(SELECT {named} FROM {source})", _OF_ROWS)
         self.engine.execute(
-            f"""COPY (SELECT {known} FROM (SELECT {trimmed} FROM {source}))
-                TO $parquet (FORMAT parquet)""",
-            {**parameters, "parquet": str(parquet)},
+            f"COPY ({rows}) TO $parquet (FORMAT parquet)", {**parameters, "parquet": str(parquet)}
         )
 
     def map_values(self, table: str, values: Mapping[str, object], sql_type: str) -> None:
@@ -155,15 +161,22 @@ def _csv(export: TextExport) -> str:
         compression = 'none', parallel = {not export.multiline})"""
 
 
-def _trimmed(column: str) -> str:
+def _tidied(columns: Iterable[str], source: str, tidy: Set[str]) -> str:
+    """A query for columns of a source, some of which are trimmed, and null where it is missing."""
+    trimmed = ", ".join(_trimmed(name) if name in tidy else name for name in columns)
+    known = ", ".join(_known(name) if name in tidy else name for name in columns)
+    return f"SELECT {known} FROM (SELECT {trimmed} FROM {source})"
+
+
+def _trimmed(name: str) -> str:
     """Trim as Python does. The slow general trim runs only where an end looks suspicious."""
-    ends = f"{column} < '!' OR {column} >= chr(128) OR {column}[-1] NOT BETWEEN '!' AND '~'"
-    return f"CASE WHEN {ends} THEN trim({column}, '{_SPACES}') ELSE {column} END"
+    ends = f"{name} < '!' OR {name} >= chr(128) OR {name}[-1] NOT BETWEEN '!' AND '~'"
+    return f"CASE WHEN {ends} THEN trim({name}, '{_SPACES}') ELSE {name} END AS {name}"
 
 
-def _known(column: str) -> str:
-    if column == "month_text":  # never null, so that a blank month is refused like a wrong one
-        return f"coalesce({column}, '')"
-    value = f'lower("{column}")' if column in _GUIDS else f'"{column}"'
-    missing = f'strlen("{column}") IN (0, 4, 7, 36) AND upper("{column}") IN {_MISSING}'
-    return f"CASE WHEN {missing} THEN NULL ELSE {value} END"
+def _known(name: str) -> str:
+    if name == "month_text":  # never null, so that a blank month is refused like a wrong one
+        return f"coalesce({name}, '') AS {name}"
+    value = f"lower({name})" if name in _GUIDS else name
+    missing = f"{name} = {_NO_GUID} OR strlen({name}) IN (0, 4, 7) AND upper({name}) IN {_MISSING}"
+    return f"CASE WHEN {missing} THEN NULL ELSE {value} END AS {name}"
