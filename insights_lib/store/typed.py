@@ -10,6 +10,7 @@ from insights_lib.store.staging import StagedExport
 
 _EXPONENT = r"([eE][+-]?\d+)?"
 _NUMBER = rf"[+-]?(\d+(\.\d*)?|\.\d+){_EXPONENT}"
+_LIMIT = "1e15"  # up to there a float has every whole number, and no sum runs over
 _NUMBER_WITH_COMMA = rf"[+-]?(\d+([.,]\d*)?|[.,]\d+){_EXPONENT}"
 
 
@@ -46,7 +47,7 @@ AUTO_RENEW = ValueKind(
 
 
 def refuse_wrong_numbers(staged: StagedExport, columns: Iterable[str]) -> None:
-    """Refuse values of some columns that are not numbers.
+    """Refuse values of some columns that are not numbers, or too large to be added up.
 
     Raises:
         ExportError: There is such a value.
@@ -56,16 +57,23 @@ def refuse_wrong_numbers(staged: StagedExport, columns: Iterable[str]) -> None:
     for column in columns:
         wrong = staged.rows(
             f"""SELECT file_row_number, "{column}" FROM staged
-                WHERE NOT regexp_full_match("{column}", {form}) ORDER BY 1 LIMIT 1"""
+                WHERE NOT regexp_full_match("{column}", {form})
+                    OR abs(TRY_CAST({_with_point(column)} AS DOUBLE)) >= {_LIMIT}
+                ORDER BY 1 LIMIT 1"""
         )
         for row, text in wrong:
             name = staged.column_name(column)
-            raise staged.refusal(row, f"{name} is {text!r}; a number such as 12.5 is needed.")
+            what = f"{name} is {text!r}; a number such as 12.5 is needed, of less than {_LIMIT}."
+            raise staged.refusal(row, what)
 
 
 def number(column: str) -> str:
     """An SQL expression for the number that a text of a column stands for."""
-    return f"replace(\"{column}\", ',', '.')::DOUBLE"
+    return f"{_with_point(column)}::DOUBLE"
+
+
+def _with_point(column: str) -> str:
+    return f"replace(\"{column}\", ',', '.')"
 
 
 def joins_of(staged: StagedExport, kinds: Mapping[str, ValueKind]) -> str:
