@@ -49,13 +49,7 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory() as name:
         folder = Path(name)
-        # Some accounts of the demo are locations of others.
-        write_demo(folder / "exports", 2 * options.partners, customers=400, months=25, seed=1)
-        for export in files_of([folder / "exports"]):
-            ingest_file(export, folder / "store")
-        with reading(folder / "store") as catalog:
-            rows = catalog.execute("SELECT DISTINCT account FROM parts WHERE NOT is_location")
-            partners = [account for (account,) in rows][: options.partners]
+        partners = fill(folder, options.partners)
         run = insights_run(folder, partners) / len(partners)
         print(f"insights run: {len(partners)} reports, {60 / run:.1f} a minute")
         nothing = insights_run(folder, partners)
@@ -69,11 +63,22 @@ def main() -> None:
         print(f"one plain loop: {loop / run:.1f} times as long")
 
 
-def insights_run(folder: Path, partners: list[str]) -> float:
+def fill(folder: Path, partners: int) -> list[str]:
+    """Ingest so many partners of the demo into the store of a folder; return their ids."""
+    # Some accounts of the demo are locations of others.
+    write_demo(folder / "exports", 2 * partners, customers=400, months=25, seed=1)
+    for export in files_of([folder / "exports"]):
+        ingest_file(export, folder / "store")
+    with reading(folder / "store") as catalog:
+        rows = catalog.execute("SELECT DISTINCT account FROM parts WHERE NOT is_location")
+        return [account for (account,) in rows][:partners]
+
+
+def insights_run(folder: Path, partners: list[str], *options: str, store: str = "") -> float:
     program = [sys.executable, "-c", "from insights_lib.cli import app; app()", "run"]
     wanted = [word for partner in partners for word in ("--partner", partner)]
-    paths = ["--store", str(folder / "store"), "--outputs", str(folder / "outputs")]
-    given = ["--range", "last_12_months", "--parameters", str(folder)]
+    paths = ["--store", store or str(folder / "store"), "--outputs", str(folder / "outputs")]
+    given = ["--range", "last_12_months", "--parameters", str(folder), *options]
     started = time.perf_counter()
     subprocess.run([*program, *wanted, *paths, *given], check=True, capture_output=True)
     return time.perf_counter() - started
