@@ -46,8 +46,16 @@ CANARIES = {
     "SubscriptionStartDate": "2017-07-17",
     "SubscriptionEndDate": "2025-10-23",
 }
-USED = "30907"
-SECRETS = [*CANARIES.values(), USED, "2025-10-23", "canary", "Canary"]
+# By dataset of usage, its own cells of the canary; ordinary customers have 7 of each amount.
+USAGE = {
+    "OfficeUsage": {"WorkloadName": "Exchange", "MonthlyActiveUsers": "30907.0625"},
+    "EMSUsage": {"AADPPaidAvailableUnits": "81", "MonthlyActiveUsers": "3091.0625"},
+    "DynamicsUsage": {"RevSumDivisionName": "Sales", "ActiveSeats": "3093.0625"},
+    "PowerBIUsage": {"ActiveSeats": "3097.0625"},
+    "AzureUsage": {"MeterCategory": "Disk", "UsageQuantity": "3099.0625", "TotalACR": "3101.0625"},
+}
+USED = [text for cells in USAGE.values() for text in cells.values() if text.endswith(".0625")]
+SECRETS = [*CANARIES.values(), *USED, "2025-10-23", "canary", "Canary"]
 
 
 def datasets() -> dict[str, list[dict[str, str]]]:
@@ -60,9 +68,16 @@ def datasets() -> dict[str, list[dict[str, str]]]:
     canary = [seats_row(m, "canary-tpid", **{**ordinary, **CANARIES}) for m in MONTHS[1:]]
     gone = [seats_row(m, f"gone-{n}", **ordinary) for n in range(7) for m in MONTHS[:2]]
     rows = [{**dict.fromkeys(CANARIES, ""), **row} for row in others + canary + gone]
-    used = [usage_row(m, "canary-tpid", MonthlyActiveUsers=USED) for m in MONTHS[1:5]]
-    used += [usage_row(m, "b", MonthlyActiveUsers="7") for m in MONTHS]
-    return {"SeatsSubscriptionsAndRevenue": rows, "OfficeUsage": used}
+    return {"SeatsSubscriptionsAndRevenue": rows} | {name: used(name) for name in USAGE}
+
+
+def used(dataset: str) -> list[dict[str, str]]:
+    cells = USAGE[dataset]
+    ordinary = {name: "7" if text[0] == "3" else text for name, text in cells.items()}
+    rows = [usage_row(m, "canary-tpid") | cells for m in MONTHS[1:5]]
+    rows += [usage_row(m, "b") | ordinary for m in MONTHS]
+    foreign = {"WorkloadName", "MonthlyActiveUsers"} - cells.keys()
+    return [{k: v for k, v in row.items() if k not in foreign} for row in rows]
 
 
 @pytest.fixture(scope="module")
