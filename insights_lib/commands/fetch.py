@@ -25,11 +25,8 @@ def login(
 
     with options.sentences(debug):
         plan, names, well = read_fetch_plan(parameters), tenant or [], True
-        found = (
-            check_logins(plan, names, Clock())
-            if check
-            else log_in(plan, names, options.errors.print)
-        )
+        show = options.errors.print
+        found = check_logins(plan, names, Clock()) if check else log_in(plan, names, show)
         for status in found:
             (options.out if status.well else options.errors).print(str(status))
             well = well and status.well

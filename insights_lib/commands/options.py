@@ -50,6 +50,7 @@ def sentences(debug: bool) -> Iterator[None]:
     """Show what went wrong as one sentence; with --debug, as Python does."""
     log, warnings = logging.getLogger("insights_lib"), logging.StreamHandler()
     log.addHandler(warnings)
+    log.setLevel(logging.DEBUG if debug else logging.NOTSET)
     try:
         yield
     except typer.Exit:

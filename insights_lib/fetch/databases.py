@@ -18,16 +18,18 @@ from sqlalchemy import NullPool, create_engine, make_url
 from sqlalchemy.engine import Connection, CursorResult
 
 from insights_lib.disk import locked, make_folder, move_file
-from insights_lib.errors import FetchError, InsightsError, reason_of
+from insights_lib.errors import FetchError, InsightsError
 from insights_lib.exports.datasets import EMS, MONTH, OFFICE, find
 from insights_lib.exports.header import Header, header_of
 from insights_lib.exports.integrity import LONGEST_RECORD
 from insights_lib.fetch import postgresql
 from insights_lib.fetch.dataset_fetch import FetchResult
 from insights_lib.fetch.download import months_among
-from insights_lib.fetch.secrets import login_of, without_secrets
+from insights_lib.fetch.refusals import explained
+from insights_lib.fetch.secrets import log_nothing, login_of, without_secrets
 from insights_lib.fetch.wanted import datasets_named
 from insights_lib.parameters.fetch_yml import Database, FetchPlan, Selection
+from insights_lib.parameters.secret_variables import secrets_hidden
 from insights_lib.store.sql import sql_path
 from insights_lib.timing import Clock
 
@@ -83,8 +85,8 @@ def fetch_databases(
             with locked(plan.folder / f".{name}.lock", busy):
                 for dataset in chosen[name]:
                     yield _result(place, plan.databases[name], dataset)
-        except (InsightsError, OSError) as error:  # the other databases go on
-            yield FetchResult(name, "", reason_of(error), failed=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other databases go on
+            yield FetchResult(name, "", explained(error), failed=True)
 
 
 def _result(place: _Place, database: Database, dataset: str) -> FetchResult:
@@ -96,8 +98,8 @@ def _result(place: _Place, database: Database, dataset: str) -> FetchResult:
         make_folder(place.work)
         with _connected(place, database) as connection:
             return _fetched(place, connection, dataset, by_name[dataset.lower()])
-    except (InsightsError, OSError) as error:
-        return FetchResult(place.name, dataset, reason_of(error), failed=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other datasets go on
+        return FetchResult(place.name, dataset, explained(error), failed=True)
     finally:
         shutil.rmtree(place.work, ignore_errors=True)
 
@@ -110,17 +112,14 @@ def _connected(place: _Place, database: Database) -> Iterator[Connection]:
         FetchError: It fails, while it is made or later.
     """
     login = login_of(database)
+    log_nothing()
     try:
         url = make_url(database.url)
         if login:
             url = url.set(username=login[0], password=login[1])
-        engine = create_engine(
-            url,
-            poolclass=NullPool,
-            hide_parameters=True,
-            connect_args=postgresql.connect_arguments(url),
-        )
-        with engine.connect() as connection:
+        more = postgresql.connect_arguments(url)
+        engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=more)
+        with secrets_hidden(), engine.connect() as connection:  # a driver may start a browser
             postgresql.prepare(connection, place.minutes)
             yield connection
     except InsightsError:

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from insights_lib.errors import FetchError, InsightsError, ParameterError, SignInError, reason_of
+from insights_lib.errors import FetchError, ParameterError, SignInError
 from insights_lib.exports.datasets import Dataset
 from insights_lib.fetch.dataset_fetch import DatasetFetch, FetchResult, Place
 from insights_lib.fetch.download import new_client
 from insights_lib.fetch.notes import noting
 from insights_lib.fetch.partner_center import PartnerCenter
+from insights_lib.fetch.refusals import explained
+from insights_lib.fetch.secrets import on_one_line
 from insights_lib.fetch.sign_in import SignIn
 from insights_lib.fetch.wanted import datasets_named, wanted
 from insights_lib.fetch.wire import Wire
@@ -59,6 +61,14 @@ def fetch_all(
             "fetch.yml: no tenant or database is named; docs/operators.md tells how to set one up."
         )
     datasets_named(request.datasets)
+    for result in _fetched(plan, request, lambda text: follow(on_one_line(text)), clock):
+        yield replace(result, text=on_one_line(result.text))
+
+
+def _fetched(
+    plan: FetchPlan, request: FetchRequest, follow: Follow, clock: Clock
+) -> Iterator[FetchResult]:
+    """The same, in texts that are not yet fit to be shown."""
     if plan.databases:
         try:
             from insights_lib.fetch.databases import (  # noqa: PLC0415 - only who has one needs it
@@ -136,9 +146,9 @@ class _TenantFetch:
                 if result := self._visited(one):
                     self.waits.remove(one)
                     yield result
-        except (InsightsError, OSError) as error:  # the other tenants go on
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other tenants go on
             self.waits = []
-            yield FetchResult(self._name, "", reason_of(error), failed=True)
+            yield FetchResult(self._name, "", explained(error), failed=True)
 
     def too_late(self, minutes: int) -> Iterator[FetchResult]:
         """What is not here in time."""
@@ -176,5 +186,5 @@ class _TenantFetch:
             return one.visit(self._scheduled)
         except SignInError:
             raise  # it is the same for all others
-        except (InsightsError, OSError) as error:
-            return FetchResult(self._name, one.name, reason_of(error), failed=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other datasets go on
+            return FetchResult(self._name, one.name, explained(error), failed=True)

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from insights_lib.errors import FetchError, InsightsError, ParameterError, reason_of
+from insights_lib.errors import FetchError, ParameterError
 from insights_lib.exports.datasets import DATASETS
 from insights_lib.fetch.download import new_client
 from insights_lib.fetch.partner_center import PartnerCenter
+from insights_lib.fetch.refusals import explained
+from insights_lib.fetch.secrets import on_one_line
 from insights_lib.fetch.sign_in import Show, SignIn, identity
 from insights_lib.fetch.wire import Wire
 from insights_lib.parameters.fetch_yml import FetchPlan
@@ -24,7 +26,7 @@ class LoginStatus:
 
     def __str__(self) -> str:
         """Whose it is, and how it stands."""
-        return f"{self.tenant}: {self.text.removeprefix(f'{self.tenant}: ')}"
+        return f"{self.tenant}: {on_one_line(self.text).removeprefix(f'{self.tenant}: ')}"
 
 
 def log_in(plan: FetchPlan, tenants: list[str], show: Show) -> Iterator[LoginStatus]:
@@ -36,9 +38,9 @@ def log_in(plan: FetchPlan, tenants: list[str], show: Show) -> Iterator[LoginSta
     for name in _named(plan, tenants):
         with new_client() as client:
             try:
-                found = SignIn(name, plan, client).log_in(show)
-            except InsightsError as error:
-                yield LoginStatus(name, reason_of(error), well=False)
+                found = SignIn(name, plan, client).log_in(lambda text: show(on_one_line(text)))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other tenants go on
+                yield LoginStatus(name, explained(error), well=False)
             else:
                 yield LoginStatus(name, f"{found}.", well=True)
 
@@ -52,8 +54,8 @@ def check_logins(plan: FetchPlan, tenants: list[str], clock: Clock) -> Iterator[
     for name in _named(plan, tenants):
         try:
             yield _status(name, plan, clock)
-        except InsightsError as error:
-            yield LoginStatus(name, reason_of(error), well=False)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other tenants go on
+            yield LoginStatus(name, explained(error), well=False)
 
 
 def _status(name: str, plan: FetchPlan, clock: Clock) -> LoginStatus:
@@ -64,7 +66,7 @@ def _status(name: str, plan: FetchPlan, clock: Clock) -> LoginStatus:
         try:
             offers = center.offers()
         except FetchError as error:
-            why = reason_of(error).removeprefix(f"{name}: ")
+            why = explained(error).removeprefix(f"{name}: ")
             return LoginStatus(name, f"{found}, but {why}", well=False)
         offered = sum(dataset.name.lower() in offers for dataset in DATASETS)
     text = f"{found}; {offered} of the {len(DATASETS)} datasets that reports can use are offered"

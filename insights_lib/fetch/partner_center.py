@@ -1,19 +1,23 @@
 """What Partner Center offers, and the queries, reports and executions of a user there."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from insights_lib.errors import FetchError
+from insights_lib.errors import FetchError, InsightsError
 from insights_lib.fetch.refusals import ApiError
-from insights_lib.fetch.wire import Record, UnsureError, Wire
+from insights_lib.fetch.secrets import without_secrets
+from insights_lib.fetch.wire import Answer, Record, UnsureError, Wire
 
 Found = TypeVar("Found")
 
 COMPLETED = "Completed"
 _STATES = "Pending;Running;Paused;Completed"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+_ID = re.compile(r"[\w-]{1,100}", re.ASCII)
 _LOOKS = 3  # before something is taken for impossible to make
 
 
@@ -58,7 +62,7 @@ class Execution:
     """One run of a report.
 
     Attributes:
-        id: Of this run.
+        id: Its own.
         status: Completed, or that it is not yet.
         link: Where its file is; a secret as long as it opens the file.
         redacted: Whether what the user may not see was left out.
@@ -121,7 +125,7 @@ class PartnerCenter:
 
     def offers(self) -> dict[str, Offer]:
         """What is offered to this user, by names in lower case."""
-        answer = self._wire.get("ScheduledDataset")
+        answer = self._get("ScheduledDataset")
         self.mfa = answer.mfa
         offers = [_offer(record) for record in answer.records]
         return {offer.dataset.lower(): offer for offer in offers if offer.dataset}
@@ -134,16 +138,14 @@ class PartnerCenter:
         """
 
         def look() -> Query | None:
-            found = self._wire.get(
-                "ScheduledQueries", queryName=name, includeSystemQueries="false"
-            ).records
+            answer = self._get("ScheduledQueries", queryName=name, includeSystemQueries="false")
             # The parameters may be ignored, and system queries name columns that are gone.
-            own = [r for r in found if r.get("queryname", r.get("name")) == name]
+            own = [r for r in answer.records if r.get("queryname", r.get("name")) == name]
             same = [r for r in own if r.get("query") == text and r.get("type") != "system"]
             return next((_query(record) for record in same), None)
 
         body = {"Name": name, "Description": "Made by Partner Insights", "Query": text}
-        return self._made(look, lambda: _query(self._wire.post("ScheduledQueries", body)))
+        return self._made(look, lambda: _query(self._post("ScheduledQueries", body)))
 
     def report(self, asked: ReportRequest, now: datetime) -> ServerReport:
         """The report of a name and query, the latest of several; made if there is none.
@@ -153,19 +155,14 @@ class PartnerCenter:
         """
 
         def look() -> ServerReport | None:
-            found = self._wire.get("ScheduledReport", reportName=asked.name).records
+            found = self._get("ScheduledReport", reportName=asked.name).records
             usable = {"active", "inactive"} if not asked.every else {"active"}
             own = [_report(r) for r in found if _is(r, asked)]
             fit = [report for report in own if report.status.lower() in usable]
             return max(fit, key=lambda report: report.created, default=None)
 
         body = asked.body(now)
-        return self._made(look, lambda: _report(self._wire.post("ScheduledReport", body)))
-
-    def report_ids(self, name: str) -> list[str]:
-        """The ids of all reports of a name, in whatever state."""
-        found = self._wire.get("ScheduledReport", reportName=name).records
-        return [_report(r).id for r in found if r.get("reportname") == name]
+        return self._made(look, lambda: _report(self._post("ScheduledReport", body)))
 
     def latest_execution(self, report: str) -> Execution | None:
         """The latest run of a report that is completed, else one that is not; None without any.
@@ -173,7 +170,7 @@ class PartnerCenter:
         Raises:
             ApiError: With the status 404 there may be no such report, or no run of it yet.
         """
-        answer = self._wire.get(
+        answer = self._get(
             f"ScheduledReport/execution/{report}",
             executionStatus=_STATES,
             getLatestExecution="false",  # the latest may be one that is not completed
@@ -186,7 +183,7 @@ class PartnerCenter:
     def has_report(self, report: str) -> bool:
         """Whether a report of this id is still there."""
         try:
-            found = self._wire.get("ScheduledReport", reportId=report).records
+            found = self._get("ScheduledReport", reportId=report).records
         except ApiError as error:
             if error.status == 404:
                 return False
@@ -195,8 +192,28 @@ class PartnerCenter:
 
     def delete(self, report: str, query: str) -> None:
         """Delete a report with its runs, and its query."""
-        self._wire.delete(f"ScheduledReport/{report}")
-        self._wire.delete(f"ScheduledQueries/{query}")
+        for path in (f"ScheduledReport/{report}", f"ScheduledQueries/{query}"):
+            with self._understood(path, FetchError):
+                self._wire.delete(path)
+
+    def _get(self, path: str, **parameters: str) -> Answer:
+        with self._understood(path, FetchError):
+            return self._wire.get(path, **parameters)
+
+    def _post(self, path: str, body: Record) -> Record:
+        with self._understood(path, UnsureError):
+            return self._wire.post(path, body)
+
+    @contextmanager
+    def _understood(self, path: str, kind: type[FetchError]) -> Iterator[None]:
+        """Raise an error of a kind for an answer that has not the form it is to have."""
+        try:
+            yield
+        except InsightsError:
+            raise
+        except (TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
+            what = f"Partner Center answered something unexpected ({type(error).__name__})"
+            raise kind(f"{self._wire.name}: {path}: {what}; try again later.") from error
 
     @staticmethod
     def _made(look: Callable[[], Found | None], make: Callable[[], Found]) -> Found:
@@ -228,20 +245,18 @@ def _is(record: Record, asked: ReportRequest) -> bool:
 def _offer(record: Record) -> Offer:
     every = record.get("minimumrecurrenceinterval")
     return Offer(
-        dataset=str(record.get("datasetname") or "").strip(),
+        dataset=_text(record, "datasetname"),
         columns=_names(record.get("selectablecolumns")),
         metrics=_names(record.get("availablemetrics")),
         ranges=_names(record.get("availabledateranges")),
-        every=every if isinstance(every, int) else 24,
+        every=every if type(every) is int else 24,  # a bool is one, too
     )
 
 
 def _names(listed: object) -> tuple[str, ...]:
     """Names that stand as texts, or in objects."""
-    if not isinstance(listed, list):
-        return ()
     texts = []
-    for entry in listed:
+    for entry in listed if isinstance(listed, list) else ():
         named = entry
         if isinstance(entry, dict):
             lower = {str(key).strip().lower(): value for key, value in entry.items()}
@@ -252,29 +267,33 @@ def _names(listed: object) -> tuple[str, ...]:
 
 
 def _query(record: Record) -> Query:
-    return Query(_id(record, "queryid"), str(record.get("query") or ""))
+    return Query(_id(record, "queryid"), _text(record, "query"))
 
 
 def _report(record: Record) -> ServerReport:
-    status, created = record.get("reportstatus"), record.get("createdtime")
-    return ServerReport(_id(record, "reportid"), str(status or ""), str(created or ""))
+    status, created = _text(record, "reportstatus"), _text(record, "createdtime")
+    return ServerReport(_id(record, "reportid"), status, created)
 
 
 def _execution(record: Record, redacted: bool) -> Execution:
-    link = record.get("reportaccesssecurelink")
-    status = str(record.get("executionstatus") or "").strip().capitalize()
     return Execution(
         id=_id(record, "executionid"),
-        status=status,
-        link=str(link) if link else None,
+        status=without_secrets(_text(record, "executionstatus")).capitalize(),
+        link=_text(record, "reportaccesssecurelink") or None,
         redacted=redacted,
-        generated=str(record.get("reportgeneratedtime") or ""),
+        generated=_text(record, "reportgeneratedtime"),
     )
+
+
+def _text(record: Record, name: str) -> str:
+    """A text of a record; an empty one if it is missing, or no text."""
+    value = record.get(name)
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _id(record: Record, name: str) -> str:
     """An id, which becomes part of an address."""
     text = str(record.get(name) or "")
-    if not text or not all(c.isalnum() or c in "-_" for c in text):
+    if not _ID.fullmatch(text):
         raise FetchError(f"Partner Center answers without a usable {name}; try again later.")
     return text

@@ -1,11 +1,13 @@
 """What sign-in service and API refuse, and what to do about it."""
 
+import logging
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
-from insights_lib.errors import FetchError, SignInError
-from insights_lib.fetch.secrets import without_secrets
+from insights_lib.errors import FetchError, InsightsError, SignInError, reason_of
+from insights_lib.fetch.secrets import on_one_line, without_secrets
+
+_log = logging.getLogger(__name__)
 
 _LOG_IN = "run insights login --tenant {name} again"
 _MFA = f"Partner Center wants a sign-in with MFA; {_LOG_IN} and confirm with a second factor"
@@ -57,17 +59,39 @@ class ApiError(FetchError):
         self.said = said
 
 
-def sign_in_refused(name: str, answer: Mapping[str, Any]) -> SignInError:
+def sign_in_refused(name: str, answer: Mapping[str, object]) -> SignInError:
     """The error for an answer of the sign-in service without a token."""
-    said = str(answer.get("error_description") or "")
-    codes = [*re.findall(r"AADSTS(\d+)", said)[:1], str(answer.get("error") or "")]
-    codes = [*map(str, answer.get("error_codes") or ()), *codes]
+    codes = [*_codes(answer)]
     known = next((_SIGN_IN[code] for code in codes if code in _SIGN_IN), None)
     if not answer:
         known = f"the sign-in cannot be renewed; {_LOG_IN}"
-    shown = f" (AADSTS{codes[0]})" if codes and codes[0].isdigit() else ""
-    what = known or f"the sign-in service refuses: {without_secrets(said) or codes[-1]}"
-    return SignInError(f"{name}: {what.format(name=name)}{shown}.")
+    shown = f" (AADSTS{codes[0]})" if codes and codes[0].isdecimal() else ""
+    if known:
+        return SignInError(f"{name}: {known.format(name=name)}{shown}.")
+    said = without_secrets(str(answer.get("error_description") or answer.get("error") or ""))
+    why = said.rstrip(".") or "without a reason"
+    return SignInError(f"{name}: the sign-in service refuses: {why}{shown}.")
+
+
+def _codes(answer: Mapping[str, object]) -> Iterator[str]:
+    """The numbers of a refusal, and what OAuth calls it; whatever else is there is left out."""
+    listed, said = answer.get("error_codes"), str(answer.get("error_description") or "")
+    numbers = map(str, listed) if isinstance(listed, list) else ()
+    yield from (number for number in numbers if re.fullmatch("[0-9]{1,9}", number))
+    yield from re.findall("AADSTS([0-9]{1,9})", said)[:1]
+    if isinstance(word := answer.get("error"), str):
+        yield word
+
+
+def explained(error: Exception) -> str:
+    """Why something failed for one tenant or database, as a sentence; the others go on.
+
+    With --debug the log shows where it was.
+    """
+    _log.debug("%s: this is where:", type(error).__name__, exc_info=error)
+    if isinstance(error, InsightsError | OSError):
+        return on_one_line(reason_of(error))
+    return f"unexpected {type(error).__name__}; with --debug you see where."
 
 
 def api_refused(name: str, status: int, said: str, what: str) -> FetchError:

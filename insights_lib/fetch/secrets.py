@@ -1,5 +1,6 @@
 """Secrets of clients and databases: read where fetch.yml says they are, shown nowhere."""
 
+import logging
 import os
 import re
 from typing import Any
@@ -17,10 +18,14 @@ _taken: dict[str, str] = {}
 _SECRET = re.compile(
     r"eyJ[\w.-]{10,}"  # a token
     r"|https?://\S+"  # a link may open what it leads to
-    r"|\b(sig|code|token|secret|assertion)=[^&\s]+",
+    r"|\b\w*(sig|code|token|secret|assertion|password)=[^&\s]+"
+    r"|\"\w*(token|secret|assertion|password)\"\s*:\s*\"[^\"]*\"?",
     re.IGNORECASE,
 )
 _LONGEST = 300  # characters of what a server says
+# What these log can have tokens, in answers that they do not understand, and logins.
+_LOGGING = {"msal", "msal_extensions", "requests", "urllib3", "sqlalchemy", "psycopg"}
+_NOTHING = logging.CRITICAL + 1
 
 
 def client_credential(tenant: Tenant) -> str | dict[str, Any] | None:
@@ -78,7 +83,21 @@ def _of_environment(name: str, what_to_do: str) -> str:
     return _taken[name]
 
 
+def log_nothing() -> None:
+    """Have the libraries that know secrets log nothing, wherever a log is shown or kept."""
+    known = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in _LOGGING]
+    for name in {*known, *_LOGGING}:
+        logging.getLogger(name).setLevel(_NOTHING)
+
+
+def on_one_line(text: str) -> str:
+    """A text as it may be shown: nothing in it moves the cursor, or begins another line.
+
+    Whatever `insights login` and `fetch` tell goes through here, as servers have a say in it.
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def without_secrets(text: str) -> str:
     """What a server says, short, on one line, and without links and tokens."""
-    plain = _SECRET.sub("…", " ".join(text.split()))
-    return "".join(c for c in plain if c.isprintable())[:_LONGEST]
+    return _SECRET.sub("…", on_one_line(text))[:_LONGEST]

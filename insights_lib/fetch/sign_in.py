@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,14 +14,17 @@ import httpx
 import msal
 from msal.oauth2cli.authcode import AuthCodeReceiver
 
-from insights_lib.errors import SignInError
+from insights_lib.errors import InsightsError, SignInError
 from insights_lib.fetch.refusals import sign_in_refused
-from insights_lib.fetch.secrets import client_credential
+from insights_lib.fetch.secrets import client_credential, log_nothing, on_one_line
 from insights_lib.fetch.token_file import TokenFile
 from insights_lib.parameters.fetch_yml import FetchPlan, Tenant
+from insights_lib.parameters.secret_variables import secrets_hidden
 
 SCOPES = ["https://api.partnercenter.microsoft.com/user_impersonation"]
 _PATIENCE = 15 * 60  # seconds that a person has for the browser; a device code has as long
+_LONGEST_NAME = 113  # characters of a user principal name
+_TOKEN = re.compile("[!-~]+")  # what a header can have
 _DONE = "You are signed in. You can close this window."
 _FAILED = "The sign-in failed: $error. Close this window, and see the terminal."
 
@@ -64,6 +68,7 @@ class SignIn:
         self._client = client
         self._cache = TokenFile(_token_file(plan.folder, name))
         self._made: Any = None
+        log_nothing()
 
     def token(self, renew: bool = False) -> str:
         """An access token; a new one if the last one ends within minutes, or is not taken.
@@ -73,7 +78,7 @@ class SignIn:
         """
         with self._cache.used():
             app = self._app()
-            accounts = app.get_accounts()
+            accounts = self._asked(app.get_accounts)
             if not accounts:
                 raise SignInError(
                     f"{self.name}: nobody is signed in; run insights login --tenant {self.name}."
@@ -94,19 +99,18 @@ class SignIn:
         with self._cache.used():
             app = self._app()
             way = self._by_device if self._tenant.sign_in == "device_code" else self._by_browser
-            result = self._asked(lambda: way(app, show))
+            with secrets_hidden():  # from the browser
+                result = self._asked(lambda: way(app, show))
             token = self._checked(result)
-            user = result.get("id_token_claims", {}).get("preferred_username")
-            for account in app.get_accounts():  # of several the wrong one might be asked for
-                if account["username"] != user:
-                    app.remove_account(account)
+            self._asked(lambda: _forget_others(app, result))
         return identity(token)
 
     def _by_device(self, app: Any, show: Show) -> Any:
         flow = app.initiate_device_flow(SCOPES)
         if "user_code" not in flow:
             return flow
-        show(f"{self.name}: open {flow['verification_uri']} and enter the code {flow['user_code']}")
+        uri, code = (on_one_line(flow[name]) for name in ("verification_uri", "user_code"))
+        show(f"{self.name}: open {uri} and enter the code {code}")
         return app.acquire_token_by_device_flow(flow)
 
     def _by_browser(self, app: Any, show: Show) -> Any:
@@ -154,36 +158,51 @@ class SignIn:
         """What the sign-in service answers; its errors as sentences, without their details."""
         try:
             return ask()
+        except (InsightsError, OSError):
+            raise
         except httpx.HTTPError as error:
             raise SignInError(
                 f"{self.name}: the sign-in service cannot be reached ({type(error).__name__}); "
                 "see the network and the proxy."
             ) from error
-        except (ValueError, KeyError, msal.exceptions.MsalServiceError) as error:
-            # MSAL's own sentence may quote what the service said.
+        except Exception as error:  # MSAL trusts the form of each answer
+            # Its own sentence may quote what the service said.
             raise SignInError(
                 f"{self.name}: {self._authority} does not answer as a sign-in service does; see "
                 "tenant_id and authority in fetch.yml."
             ) from error
 
     def _checked(self, result: Any) -> str:
-        if not result or "access_token" not in result:
-            raise sign_in_refused(self.name, result or {})
-        return str(result["access_token"])
+        answer = result if isinstance(result, dict) else {}
+        token = answer.get("access_token")
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            raise sign_in_refused(self.name, answer)
+        return token
+
+
+def _forget_others(app: Any, result: Any) -> None:
+    """Forget who was signed in before: of several the wrong one might be asked for."""
+    user = result.get("id_token_claims", {}).get("preferred_username")
+    for account in app.get_accounts():
+        if account["username"] != user:
+            app.remove_account(account)
 
 
 def identity(token: str) -> Identity:
     """Who an access token is for. The token is only read: Partner Center checks it."""
-    claims: dict[str, Any] = {}
-    with suppress(ValueError, IndexError):
+    claims: Any = {}
+    with suppress(ValueError, IndexError, RecursionError):
         part = token.split(".")[1]
         read = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
         claims = read if isinstance(read, dict) else {}
-    user, until, amr = (claims.get(name) for name in ("upn", "exp", "amr"))
+    user, until, amr = [claims.get(name) for name in ("upn", "exp", "amr")]
     user = user or claims.get("unique_name") or claims.get("preferred_username")
+    ends = None
+    with suppress(TypeError, ValueError, OverflowError, OSError):  # no moment of any calendar
+        ends = datetime.fromtimestamp(until, UTC)
     return Identity(
-        user=str(user) if user else None,
-        until=datetime.fromtimestamp(until, UTC) if isinstance(until, int) else None,
+        user=on_one_line(user)[:_LONGEST_NAME] if isinstance(user, str) else None,
+        until=ends,
         mfa="mfa" in amr if isinstance(amr, list) else None,
     )
 

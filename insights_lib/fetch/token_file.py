@@ -1,5 +1,6 @@
 """The tokens of one sign-in: in the keyring of the system, or in a file for its owner only."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -52,8 +53,8 @@ class TokenFile(SerializableTokenCache):
         with locked(self._file.with_name(f".{self._file.name}.lock"), busy, _PATIENCE):
             try:
                 self._keyring = _keyring(self._file)
-                self.deserialize(self._read())
-            except (OSError, ValueError) as error:
+                self.deserialize(_checked(self._read()))
+            except Exception as error:  # each keyring fails in its own ways
                 raise SignInError(
                     f"{self._file}: cannot be read; delete it and run insights login."
                 ) from error
@@ -66,11 +67,31 @@ class TokenFile(SerializableTokenCache):
         return self._file.read_text(encoding="utf-8") if self._file.exists() else ""
 
     def _write(self) -> None:
-        if self._keyring:
-            self._keyring.save(self.serialize())
-            self._file.unlink(missing_ok=True)
-        else:
-            write_private(self._file, self.serialize().encode())
+        try:
+            if self._keyring:
+                self._keyring.save(self.serialize())
+                self._file.unlink(missing_ok=True)
+            else:
+                write_private(self._file, self.serialize().encode())
+        except Exception as error:
+            why = getattr(error, "strerror", None) or type(error).__name__
+            raise SignInError(
+                f"{self._file}: the sign-in cannot be kept ({why}); see the disk and the keyring."
+            ) from error
+
+
+def _checked(kept: str) -> str:
+    """What was kept, if it is tokens as MSAL keeps them: kinds of entries.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    content = json.loads(kept) if kept else {}
+    kinds = [*content.values()] if isinstance(content, dict) else [None]
+    entries = [entry for kind in kinds if isinstance(kind, dict) for entry in kind.values()]
+    if not all(isinstance(part, dict) for part in (*kinds, *entries)):
+        raise ValueError(kept[:0])  # the tokens themselves are in no message
+    return kept
 
 
 def _keyring(file: Path) -> BasePersistence | None:

@@ -8,12 +8,12 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from insights_lib.errors import ParameterError
+from insights_lib.parameters.secret_variables import SECRET
 from insights_lib.parameters.validation import Strict, only, read_yaml, validated
 
 Source = TypeVar("Source")
 
 API = "https://api.partnercenter.microsoft.com/insights/v1/mpn"
-SECRET = "INSIGHTS_SECRET_"  # noqa: S105 - how the variables begin that have a client secret
 AUTHORITY = "https://login.microsoftonline.com"
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")

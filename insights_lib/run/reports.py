@@ -13,7 +13,7 @@ from tempfile import mkdtemp
 from insights_lib.disk import make_file
 from insights_lib.errors import reason_of
 from insights_lib.outputs import Failure, Manifest, Outputs
-from insights_lib.parameters.fetch_yml import SECRET
+from insights_lib.parameters.secret_variables import is_secret
 from insights_lib.run.cluster import cluster
 from insights_lib.run.place import put_in_place
 from insights_lib.run.plan import PlannedReport
@@ -124,7 +124,7 @@ def _workers(settings: Settings, most: int) -> AbstractContextManager[Executor]:
     count = min(settings.jobs, most)
     if not can_fork():
         return Workers(count, _BEGIN)
-    env = {name: value for name, value in os.environ.items() if not _is_login(name)}
+    env = {name: value for name, value in os.environ.items() if not is_secret(name)}
     # Two, so that what the workers need and what their kernels need is imported side by side.
     of_workers = ForkServer("insights_lib.run.report", __name__, env=env)
     fork_servers = of_workers, ForkServer(*PRELOAD, env=env)
@@ -184,7 +184,7 @@ def begin(clone: Clone | None = None) -> None:
     Args:
         clone: See `ForkServer`.
     """
-    for name in filter(_is_login, list(os.environ)):
+    for name in filter(is_secret, list(os.environ)):
         del os.environ[name]
     with grammar_deferred():
         from insights_lib.run.report import (  # noqa: PLC0415 - seconds, for workers only
@@ -199,11 +199,6 @@ def _render(request: RenderRequest) -> RenderResult:
     from insights_lib.run.report import render  # noqa: PLC0415 - as above
 
     return render(request)
-
-
-def _is_login(name: str) -> bool:
-    """Whether a variable belongs to a login of ours; notebooks keep what they print."""
-    return name.startswith(("INSIGHTS_SMTP_", SECRET))
 
 
 def _log(result: RenderResult, file: Path) -> None:

@@ -25,6 +25,7 @@ class Entra:
         secret: Of a confidential client; None for a public one.
         lifetime: Seconds of an access token.
         asked: The forms that came to the token address.
+        bodies: Answers in place of others, by the end of the address.
     """
 
     url: str = ""
@@ -34,6 +35,8 @@ class Entra:
     secret: str | None = None
     lifetime: int = 3599
     asked: list[dict[str, str]] = field(default_factory=list)
+    bodies: dict[str, str] = field(default_factory=dict)
+    claims: dict[str, Any] = field(default_factory=dict)  # that access tokens have besides
     metadata_asked: int = 0
     valid: set[str] = field(default_factory=set)  # access tokens
     refresh: str = ""  # the one that is taken: each renewal gives another
@@ -105,7 +108,7 @@ class Entra:
             "amr": self.amr,
             "exp": now + self.lifetime,
             "n": next(self._numbers),
-        }
+        } | self.claims
         token = _jwt(access)
         self.valid.add(token)
         self.refresh = f"0.Refresh-{next(self._numbers)}-secret"
@@ -132,6 +135,8 @@ class Entra:
     def reply(self, method: str, target: str, body: str) -> tuple[int, dict[str, Any] | str] | None:
         """The answer to a request, if it is one for the sign-in service."""
         parts = urlsplit(target)
+        if (odd := self.bodies.get(parts.path.rpartition("/")[2])) is not None:
+            return 200, odd
         if parts.path.endswith("/v2.0/.well-known/openid-configuration"):
             return 200, self.metadata(parts.path.split("/")[1])
         if parts.path.endswith("/oauth2/v2.0/authorize"):
