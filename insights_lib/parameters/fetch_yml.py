@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -42,7 +42,25 @@ _Variable = Annotated[
 _Table = Annotated[
     str, only(re.compile(r"\w+(\.\w+){0,2}").fullmatch, "{!r} is not a table such as sales.seats")
 ]
-_LOGIN = re.compile(r"pass|pwd|user|uid|token|secret|connect$", re.IGNORECASE)
+# An address as SQLAlchemy parts it: what is before "@" can have "/", "?" and "#" in it.
+_URL = re.compile(
+    r"[a-z0-9]+(\+[a-z0-9_]+)?://(?P<login>[^:/]*(:[^@]*)?@)?"
+    r"(?P<place>(\[[^]/?]+\]|[^][/:?]*)([:/][^?]*)?)(\?(?P<query>.*))?",
+    re.DOTALL,
+)
+_LOGIN = re.compile(r"pass|pwd|user|uid|login|token|secret|connect$", re.IGNORECASE)
+# What follows "?" is taken if it can be no secret: a small number or a switch under any name, a
+# text under a name that ends as those of files, places and modes do.
+_SWITCH = re.compile(r"\d{1,7}|true|false|yes|no|on|off", re.IGNORECASE)
+_NAMING = re.compile(
+    r".*(mode|cert|path|file|dir|folder|location|name|schema|catalog|database|warehouse|role"
+    r"|driver|charset|encoding|collation|zone|region|host|port|socket|protocol|version|attrs"
+    r"|intent|format|authenticator|authentication|encrypt|service|project|account|options)"
+    r"|(.*_)?(ssl)?(ca|crl)|ssl_?key",
+    re.IGNORECASE,
+)
+_NAME_OF_THING = re.compile(r"[\w .,:/\\()=-]{1,200}")
+_NESTED = re.compile(rf"({_LOGIN.pattern}|key|sig|cred)\w*\s*=", re.IGNORECASE)
 _Path = Annotated[Path, Field(strict=False)]
 
 
@@ -77,21 +95,34 @@ class Tenant(Strict):
 
 def _address_without_login(url: str) -> str:
     """Refuse an address that has a login; the refusal does not show it."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        parts = urlsplit("")
-    if not re.fullmatch(r"[a-z0-9]+(\+[a-z0-9_]+)?", parts.scheme) or "://" not in url:
+    if not (parts := _URL.fullmatch(url)):
         raise ParameterError(
             "is not an address of SQLAlchemy such as postgresql+psycopg://host/database"
         )
-    query = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    if "@" in parts.netloc or any(map(_LOGIN.search, query)):
+    settings = parse_qsl(parts["query"] or "", keep_blank_values=True)
+    names = [name for name, _ in settings]
+    if parts["login"] or _NESTED.search(parts["place"]) or any(map(_LOGIN.search, names)):
         raise ParameterError(
             "has a login, which no file should have; put user:password into an environment "
             "variable, and name that in login_variable"
         )
+    for name, value in settings:
+        if not _is_no_secret(name, value):
+            shown = f" {name}" if value and re.fullmatch(r"[a-zA-Z]\w{0,39}", name) else ""
+            raise ParameterError(
+                f"has a setting{shown} after '?' that may be a secret, which no file should have; "
+                "numbers, yes or no, and names of files, modes and places such as sslmode are "
+                "taken. Put what the driver needs into login_variable, or into a file of its own"
+            )
     return url
+
+
+def _is_no_secret(name: str, value: str) -> bool:
+    """Whether a setting of an address can be no secret, whatever the driver takes it for."""
+    if _SWITCH.fullmatch(value):
+        return True
+    is_name = _NAMING.fullmatch(name) and _NAME_OF_THING.fullmatch(value)
+    return bool(is_name) and not _NESTED.search(value)
 
 
 class Selection(Strict):

@@ -1,5 +1,6 @@
 """Exports from SQL databases, here SQLite: read in parts, checked, put in place."""
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -244,6 +245,22 @@ def test_an_address_that_leads_nowhere_is_one_sentence(lake: Lake, url: str, wha
         "postgresql:/host/sesame",
         "sesame",
         "http://[sesame",
+        "postgresql://user:pa/sesame@host/db",
+        "postgresql://us#er:sesame@host/db",
+        "postgresql://host/db#?password=sesame",
+        "postgresql://host/db;password=sesame",
+        *(
+            f"postgresql://host/db?{name}=sesame"
+            for name in (
+                *("credentials_base64", "api_key", "apikey", "sig", "token", "auth", "jwt"),
+                *("private_key", "access", "Sas", "pat", "x-secret", "login_name", "odbc_connect"),
+            )
+        ),
+        "postgresql://host/db?sesame",
+        "postgresql://host/db?sesame=",
+        "postgresql://host/db?sslmode=require&SIG=sesame%2B",
+        "mssql+pyodbc://host/db?driver=ODBC+Driver+18;PWD%3Dsesame",
+        "mssql+pyodbc://host/db?driver=api_key%3Dsesame",
     ],
 )
 def test_an_address_with_a_login_is_refused_and_not_shown(lake: Lake, url: str) -> None:
@@ -252,6 +269,49 @@ def test_an_address_with_a_login_is_refused_and_not_shown(lake: Lake, url: str) 
         lake.fetch()
     assert "databases.lake.url: " in str(refused.value)
     assert "sesame" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://db.example.com/lake?sslmode=verify-full&connect_timeout=5",
+        "postgresql://[::1]:5432/lake?sslrootcert=/etc/ca.pem&sslkey=/etc/key.pem&keepalives=1",
+        "postgresql://host/lake?application_name=insights&options=-c%20search_path%3Dsales",
+        "mssql+pyodbc://host/db?driver=ODBC+Driver+18+for+SQL+Server&TrustServerCertificate=yes",
+        "mysql+pymysql://host/db?charset=utf8mb4&ssl_ca=/etc/ca.pem",
+        "oracle+oracledb://host:1521/?service_name=lake",
+        "snowflake://account/db/schema?warehouse=small&role=reader&authenticator=externalbrowser",
+        "bigquery://project/lake?credentials_path=/run/secrets/google.json&location=EU",
+        "databricks://host:443?http_path=/sql/1.0/warehouses/0a&catalog=main&schema=sales",
+        "sqlite:////home/me@corp/[new]/lake.db?mode=ro&uri=true",
+        "duckdb:///lake.duckdb?threads=4",
+    ],
+)
+def test_an_address_with_settings_that_are_no_secret_is_taken(lake: Lake, url: str) -> None:
+    lake.more = {"url": url}
+    assert lake.plan.databases["lake"].url == url
+
+
+def test_drivers_see_no_secret_but_their_login(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.fill(ROWS)
+    monkeypatch.setenv("INSIGHTS_SMTP_PASSWORD", "sesame")
+    seen: list[str] = []
+    connect = sqlite3.connect
+
+    def watched(*given: Any, **named: Any) -> sqlite3.Connection:
+        seen.append(os.environ.get("INSIGHTS_SMTP_PASSWORD", ""))
+        return connect(*given, **named)
+
+    monkeypatch.setattr("sqlite3.dbapi2.connect", watched)
+    [result] = lake.fetch()
+    assert not result.failed
+    assert set(seen) == {""}
+    assert os.environ["INSIGHTS_SMTP_PASSWORD"]  # it is there for mail that follows
+
+
+def test_column_names_cannot_move_the_cursor(lake: Lake) -> None:
+    lake.fill([{"a\x1b[2J\nlake: all is well": "1"}])
+    assert lake.told().isprintable()
 
 
 @pytest.mark.parametrize(
