@@ -47,9 +47,9 @@ def fetch(
     """Fetch exports from Partner Center for the tenants of fetch.yml."""
     from insights_lib.fetch.fetch import FetchRequest, fetch_all  # noqa: PLC0415 - and MSAL
 
-    with options.sentences(debug), progress.waiting() as follow:
+    with options.sentences(debug), progress.Waiting() as view:
         request, well = FetchRequest(dataset, months, to), True
-        for result in fetch_all(read_fetch_plan(parameters), request, follow, Clock()):
-            (options.errors if result.failed else options.out).print(str(result))
+        for result in fetch_all(read_fetch_plan(parameters), request, view.follow, Clock()):
+            view.tell(str(result), result.failed)
             well = well and not result.failed
         options.exit_unless(well)

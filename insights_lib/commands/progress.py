@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich import progress
 from rich.markup import escape
 
-from insights_lib.commands.options import errors
+from insights_lib.commands.options import errors, out
 from insights_lib.run.request import RenderResult
 
 
@@ -43,22 +43,22 @@ def following(total: int, at_a_time: int, quiet: bool) -> Iterator[Callable[[Ren
         yield follow
 
 
-@contextmanager
-def waiting() -> Iterator[Callable[[str], None]]:
-    """Show what is waited for; yields what to call with that, as often as one likes.
+class Waiting(progress.Progress):
+    """What is waited for, and for how long: a live line on a terminal, or a line per change."""
 
-    Without a terminal there is a line when it has changed.
-    """
-    if errors.is_terminal:
-        with errors.status("") as live:
-            yield lambda text: live.update(escape(text))
-        return
-    last = ""
+    def __init__(self) -> None:
+        shown = progress.SpinnerColumn(), progress.TimeElapsedColumn(), "{task.description}"
+        super().__init__(*shown, console=errors, disable=not errors.is_terminal, transient=True)
+        self._task = self.add_task("begins")
 
-    def line(text: str) -> None:
-        nonlocal last
-        if text != last:
+    def follow(self, text: str) -> None:
+        """Show what is waited for; may be called as often as one likes."""
+        if self.disable and escape(text) != self.tasks[0].description:
             errors.print(text)
-        last = text
+        self.update(self._task, description=escape(text))
 
-    yield line
+    def tell(self, text: str, failed: bool) -> None:
+        """Say a result, on a line of its own; the live line goes on below it."""
+        self.stop()
+        (errors if failed else out).print(text)
+        self.start()

@@ -48,6 +48,39 @@ def test_a_terminal_has_a_live_view_of_what_is_done_running_failed_and_left(
     assert re.search(r"2/3 reports, 1 running, 1 failed in \S+ left: ", told)
 
 
+def waited(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> str:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=terminal, width=100, color_system=None)
+    monkeypatch.setattr(view, "errors", console)
+    monkeypatch.setattr(view, "out", console)
+    with view.Waiting() as waiting:
+        for text in ("contoso: Profile Pending", "contoso: Profile Running"):
+            waiting.follow(text)
+            waiting.follow(text)
+        waiting.tell("contoso Profile: 26 rows", failed=False)
+        waiting.follow("contoso: [AzureUsage] Pending")
+    return written.getvalue()
+
+
+def test_a_result_has_a_line_of_its_own_between_live_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = waited(monkeypatch, terminal=True)
+    assert re.search(r"\d:\d\d:\d\d contoso: Profile Running", told)
+    before, after = told.split("contoso Profile: 26 rows\n")
+    assert re.search(r"(\x1b\[2K|\n)$", before)  # the live line is gone
+    assert re.search(r"\d:\d\d:\d\d contoso: \[AzureUsage\] Pending", after)
+
+
+def test_without_a_terminal_what_is_waited_for_is_a_line_where_it_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert waited(monkeypatch, terminal=False).splitlines() == [
+        "contoso: Profile Pending",
+        "contoso: Profile Running",
+        "contoso Profile: 26 rows",
+        "contoso: [AzureUsage] Pending",
+    ]
+
+
 def test_the_summary_counts_what_was_rendered_what_was_fresh_and_what_failed() -> None:
     fresh = [PlannedReport(result_of(str(n)).spec, "fresh") for n in range(5)]
     summary = RunSummary(fresh, [result_of("1"), result_of("2", FAILED)], 60.04)
