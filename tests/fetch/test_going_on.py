@@ -13,7 +13,7 @@ from insights_lib.errors import FetchError
 from insights_lib.fetch.notes import noting
 from tests.support.fetching import Office
 from tests.support.partner_center import Fault
-from tests.support.processes import completed
+from tests.support.processes import completed, running
 from tests.support.sweeps import sweep
 
 # Runs a fetch that kills itself at the call of a function, before or after it.
@@ -48,13 +48,16 @@ MOMENTS = [
 ]
 
 
-def command(at: Office, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def command_line(at: Office, program: str, *arguments: str) -> list[str]:
     parameters = at.folder / "parameters"
     parameters.mkdir(exist_ok=True)
     (parameters / "fetch.yml").write_text(yaml.safe_dump(at.settings))
     folders = [str(at.folder / "exports"), str(parameters)]
-    run = [sys.executable, "-c", program, *arguments, *folders]
-    return completed(run, 120, expected=None)
+    return [sys.executable, "-c", program, *arguments, *folders]
+
+
+def command(at: Office, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return completed(command_line(at, program, *arguments), 120, expected=None)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +74,24 @@ def test_what_was_killed_is_gone_on_with(at: Office, module: str, name: str, whe
     assert at.center.reports == at.center.queries == {}
     assert at.center.posts("/ScheduledReport") == 1
     assert json.loads((at.folder / "fetch/contoso.json").read_text())["datasets"] == {}
+
+
+def test_ctrl_c_while_it_waits_ends_it_and_the_same_command_goes_on(at: Office) -> None:
+    at.center.looks = None
+    at.center.now = lambda: datetime.now(UTC)  # as the process sees it
+    with running(command_line(at, WHOLE), stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        assert process.stderr.readline() == "contoso: Profile Pending\n"
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert told.endswith("stopped; what is finished stays, and the same command does the rest.\n")
+    assert process.returncode == 130
+    assert at.exports() == []
+    at.center.looks = 0
+    run = command(at, WHOLE)
+    assert run.returncode == 0, run.stderr
+    assert at.center.posts("/ScheduledReport") == len(at.exports()) == 1
+    assert at.center.reports == at.center.queries == {}
 
 
 def test_tenants_do_not_stop_each_other(at: Office) -> None:
