@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -44,13 +44,25 @@ def seconds_by_stage() -> dict[str, float]:
     return seconds
 
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Tells the time (UTC) and waits for a number of seconds; tests hand in their own."""
+    """Tells the time (UTC) and waits for a number of seconds; tests hand in their own.
+
+    Attributes:
+        end: When all that goes by this clock has to be over.
+    """
 
     now: Callable[[], datetime] = _now
     sleep: Callable[[float], None] = time.sleep
+    end: datetime = _NEVER
+
+    def end_of(self, limit: timedelta) -> datetime:
+        """When something that begins now and may take so long has to be over."""
+        return min(self.now() + limit, self.end)

@@ -5,9 +5,10 @@ import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from ssl import SSLError
 from typing import Any, BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
@@ -21,7 +22,9 @@ from insights_lib.exports.datasets import MONTH, find, folded
 from insights_lib.exports.dates import parse_month
 from insights_lib.exports.header import Header, read_header
 from insights_lib.exports.packing import LARGEST, Source, sources
+from insights_lib.fetch.time_limit import ends_by, new_tls_context
 from insights_lib.store.sql import sql_path, sql_text
+from insights_lib.timing import Clock
 
 BLOCK = 1 << 20
 _BUFFER = 8 << 20  # bytes that DuckDB reads at a time; by itself it takes 32 MB
@@ -29,6 +32,7 @@ _GZIP = b"\x1f\x8b"
 _EXPIRED = {401, 403, 404, 410}  # what a storage account says to a link that opens nothing now
 _REDIRECTS = {301, 302, 303, 307, 308}
 _PATIENCE = 120  # seconds without a byte
+_PATIENCE_WITH_BLOCK = timedelta(minutes=3)  # before the first, and for each
 
 
 class _HttpsOnly(HTTPRedirectHandler):
@@ -43,6 +47,7 @@ class _HttpsOnly(HTTPRedirectHandler):
             FetchError: It leads out of TLS.
         """
         _refuse_without_tls(asked[-1])
+        asked[1].close()  # what is said with a redirect has no limit
         return super().redirect_request(*asked, **named)
 
 
@@ -55,7 +60,8 @@ def new_client() -> httpx.Client:
     """A client for the API with limits to every wait, whose log tells no address."""
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    return httpx.Client(timeout=httpx.Timeout(_PATIENCE, connect=20))
+    timeout = httpx.Timeout(_PATIENCE, connect=20)
+    return httpx.Client(timeout=timeout, verify=new_tls_context())
 
 
 @dataclass(frozen=True)
@@ -65,18 +71,18 @@ class Received:
     Attributes:
         file: Where it is as yet.
         ending: What its name ends with.
-        rows: How many; None if DuckDB cannot tell, which ingest then explains.
+        rows: How many.
         months: The first and the last of them; None without any.
     """
 
     file: Path
     ending: str
-    rows: int | None
+    rows: int
     months: tuple[date, date] | None
 
 
-def download(link: str, file: Path) -> None:
-    """Download what a link leads to, without telling it who asks, and check its length.
+def download(link: str, file: Path, clock: Clock) -> None:
+    """Download what a link leads to, without telling it who asks, and check that all came.
 
     This reads with the standard library: for large files, httpx takes twice the processor time.
 
@@ -85,12 +91,14 @@ def download(link: str, file: Path) -> None:
     """
     make_file(file)
     _refuse_without_tls(link)
-    opener = build_opener(HTTPSHandler(context=httpx.create_ssl_context()), _HttpsOnly())
+    opener = build_opener(HTTPSHandler(context=new_tls_context()), _HttpsOnly())
     request = Request(link, headers={"Accept-Encoding": "gzip"})  # noqa: S310 - was checked above
     try:
-        with opener.open(request, timeout=_PATIENCE) as response, file.open("wb") as out:
-            expected = response.headers.get("Content-Length", "")
-            size = _copied(response, out)
+        with ends_by(clock, clock.end_of(_PATIENCE_WITH_BLOCK)):
+            response = opener.open(request, timeout=_PATIENCE)
+        with response, file.open("wb") as out:
+            _refuse_part(response)
+            size = _copied(response, out, clock)
     except HTTPError as error:
         error.close()
         if error.code in _EXPIRED:
@@ -98,22 +106,37 @@ def download(link: str, file: Path) -> None:
         if error.code in _REDIRECTS:
             raise FetchError("the download is sent from one address to the next.") from None
         raise FetchError(f"the download answers {error.code}; try again later.") from None
-    except (URLError, HTTPException, ConnectionError, TimeoutError, ValueError) as error:
+    except TimeoutError:
+        raise FetchError("the download came to a stop, or is too slow; try again.") from None
+    except (URLError, HTTPException, ConnectionError, SSLError, ValueError) as error:
         # Without its cause: that has the link.
         raise FetchError(f"the download was cut ({type(error).__name__}); try again.") from None
-    if expected.isdigit() and int(expected) != size:
+    expected = response.headers.get("Content-Length", "")
+    if expected.isdecimal() and int(expected) != size:
         raise FetchError(f"the download has {size:,} bytes of {int(expected):,}; try again.")
+    if not expected.isdecimal() and not response.chunked and not _is_packed(file):
+        raise FetchError("the download does not say where it ends, so it may be cut; try again.")
 
 
-def _copied(response: HTTPResponse, out: BinaryIO) -> int:
-    """Copy a body to a file; return its length."""
+def _refuse_part(response: HTTPResponse) -> None:
+    if response.status != httpx.codes.OK:
+        raise FetchError(
+            f"the download answers {response.status}, which is not the whole export; try again."
+        )
+
+
+def _copied(response: HTTPResponse, out: BinaryIO, clock: Clock) -> int:
+    """Copy a body to a file, each block of it in time; return its length."""
     block, size = memoryview(bytearray(BLOCK)), 0
-    while count := response.readinto(block):
+    while True:
+        with ends_by(clock, clock.end_of(_PATIENCE_WITH_BLOCK)):
+            count = response.readinto(block)
+        if not count:
+            return size
         size += count
         if size > LARGEST:
             raise FetchError(f"the download has more than {LARGEST >> 30} GB.")
         out.write(block[:count])
-    return size
 
 
 def received(file: Path, columns: Sequence[str]) -> Received:
@@ -124,7 +147,7 @@ def received(file: Path, columns: Sequence[str]) -> Received:
         columns: That were asked for.
 
     Raises:
-        FetchError: It is damaged, a web page, or has not these columns.
+        FetchError: It is damaged, cut, a web page, or has not these columns.
     """
     try:
         [source] = sources(file)  # of a zip archive with several, none was asked for
@@ -166,27 +189,33 @@ def _is_packed(file: Path) -> bool:
     return True
 
 
-def _counted(
-    source: Source, header: Header, packed: bool
-) -> tuple[int | None, tuple[date, date] | None]:
-    """How many rows there are, and of which months."""
+def _counted(source: Source, header: Header, packed: bool) -> tuple[int, tuple[date, date] | None]:
+    """How many rows there are, and of which months.
+
+    Raises:
+        FetchError: It does not consist of rows to its end.
+    """
     position = find(header.names, MONTH)
     value = "''" if position is None else f"c{position}"
     columns = ", ".join(f"c{i}: 'VARCHAR'" for i in range(len(header.names)))
     compression = "gzip" if packed else "none"
     limits: dict[str, str | bool | int | float | list[str]]
     limits = {"memory_limit": "150MB", "threads": 1, "preserve_insertion_order": "false"}
-    with suppress(duckdb.Error), duckdb.connect(config=limits) as db:
-        found = db.execute(
-            f"""SELECT {value}, count(*) FROM read_csv({sql_path(source.path)},
-                delim = {sql_text(header.delimiter)}, compression = '{compression}',
-                columns = {{{columns}}}, header = true, skip = {header.line - 1}, quote = '"',
-                escape = '"', auto_detect = false, strict_mode = false,
-                buffer_size = {_BUFFER}) GROUP BY 1 LIMIT 10000"""
-        ).fetchall()
-        months = months_among(text for text, _ in found)
-        return sum(rows for _, rows in found), (months[0], months[-1]) if months else None
-    return None, None
+    with duckdb.connect(config=limits) as db:
+        try:
+            found = db.execute(
+                f"""SELECT {value}, count(*) FROM read_csv({sql_path(source.path)},
+                    delim = {sql_text(header.delimiter)}, compression = '{compression}',
+                    columns = {{{columns}}}, header = true, skip = {header.line - 1}, quote = '"',
+                    escape = '"', auto_detect = false, strict_mode = false,
+                    buffer_size = {_BUFFER}) GROUP BY 1 LIMIT 10000"""
+            ).fetchall()
+        except duckdb.Error as error:
+            raise FetchError(
+                "the rows of what came cannot be counted, perhaps as it was cut; fetch again."
+            ) from error
+    months = months_among(text for text, _ in found)
+    return sum(rows for _, rows in found), (months[0], months[-1]) if months else None
 
 
 def months_among(texts: Iterable[str | None]) -> list[date]:

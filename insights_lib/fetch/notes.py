@@ -42,6 +42,21 @@ class Note:
         return now - datetime.fromisoformat(self.asked_at)
 
 
+@dataclass(frozen=True)
+class Leftover:
+    """What is still to be deleted at Partner Center.
+
+    Attributes:
+        name: Of the report.
+        report: Its id; empty if it is not known, or not whether there is one.
+        query: The id of its query.
+    """
+
+    name: str
+    report: str
+    query: str
+
+
 class Notes:
     """The notes of one tenant: on the disk before anything else is done. See `noting`."""
 
@@ -49,11 +64,13 @@ class Notes:
         self._file = file
         self._runs: list[str] = []
         self._notes: dict[str, Note] = {}
+        self._leftovers: list[Leftover] = []
         if file.exists():
             try:
                 content = json.loads(file.read_text(encoding="utf-8"))
                 self._runs = [str(run) for run in content["runs"]]
                 self._notes = {name: Note(**note) for name, note in content["datasets"].items()}
+                self._leftovers = [Leftover(**one) for one in content.get("leftovers", [])]
                 for moment in (*self._runs, *(note.asked_at for note in self._notes.values())):
                     datetime.fromisoformat(moment)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -77,6 +94,22 @@ class Notes:
         self._notes.pop(dataset, None)
         self._write()
 
+    def leftovers(self, dataset: str) -> list[Leftover]:
+        """What of a dataset is still to be deleted there."""
+        return [one for one in self._leftovers if f"-{dataset}-" in one.name]
+
+    def leave(self, leftover: Leftover) -> None:
+        """Note that something is still to be deleted there."""
+        if leftover not in self._leftovers:
+            self._leftovers.append(leftover)
+            self._write()
+
+    def settle(self, leftover: Leftover) -> None:
+        """Note that nothing of it is to be deleted any more."""
+        if leftover in self._leftovers:
+            self._leftovers.remove(leftover)
+            self._write()
+
     def note_run(self, now: datetime) -> None:
         """Note that a run begins at once now, which Partner Center allows a few times an hour."""
         self._runs = [run for run in self._runs if datetime.fromisoformat(run) > now - _HOUR]
@@ -89,8 +122,9 @@ class Notes:
         return max(now, recent[0] + _HOUR) if len(recent) == RUNS_AN_HOUR else now
 
     def _write(self) -> None:
-        datasets: dict[str, Any] = {name: asdict(note) for name, note in self._notes.items()}
-        content = {"runs": self._runs, "datasets": datasets}
+        datasets = {name: asdict(note) for name, note in self._notes.items()}
+        content: dict[str, Any] = {"runs": self._runs, "datasets": datasets}
+        content["leftovers"] = [asdict(one) for one in self._leftovers]
         write_whole(self._file, f"{json.dumps(content, indent=2)}\n".encode())
 
 

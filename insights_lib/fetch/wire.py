@@ -1,17 +1,27 @@
 """Calls of the API: one at a time, tried again within limits, and their answers unwrapped."""
 
 import email.utils
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
 from insights_lib.errors import FetchError
 from insights_lib.fetch.refusals import api_refused
+from insights_lib.fetch.reply import (
+    LARGEST,
+    UnreadableReplyError,
+    envelope_of,
+    in_lower_case,
+    message_of,
+    status_of,
+    whole_reply,
+)
+from insights_lib.fetch.secrets import without_secrets
+from insights_lib.fetch.time_limit import ends_by
 from insights_lib.timing import Clock
 
 TRIES = 4
@@ -19,12 +29,28 @@ MOST_PAGES = 100
 _TOO_MANY = 429
 _WAIT = 30.0  # seconds, where the answer does not say how long
 _LONGEST_WAIT = 15 * 60.0
+# For a call with its tries and pages. Then it is the turn of the other tenants.
+_LONGEST_CALL = timedelta(minutes=2)
+_UNREADABLE = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError)
+
 
 Record = dict[str, Any]
 
 
 class UnsureError(FetchError):
     """Nobody knows whether Partner Center did it. Look before you ask for it again."""
+
+
+class LaterError(FetchError):
+    """Partner Center is not to be asked before a moment.
+
+    Attributes:
+        until: When it may be asked again.
+    """
+
+    def __init__(self, sentence: str, until: datetime) -> None:
+        super().__init__(sentence)
+        self.until = until
 
 
 @dataclass(frozen=True)
@@ -61,40 +87,49 @@ class Wire:
         self._token = token
         self._client = client
         self._clock = clock
+        self._later = datetime.min.replace(tzinfo=UTC)  # not to be asked before
 
     def get(self, path: str, **parameters: str) -> Answer:
         """All records of a list, from however many pages.
 
         Raises:
+            LaterError: Partner Center is not to be asked now.
             FetchError: It cannot be had; the message says why.
         """
         url = self._base.join(path).copy_merge_params(parameters)
+        end = self._clock.end_of(_LONGEST_CALL)
         seen: set[httpx.URL] = set()
         records: list[Record] = []
-        redacted, mfa = False, None
+        redacted, mfa, size = False, None, 0
         while url not in seen:  # a link that leads back has nothing new
             seen.add(url)
-            if len(seen) > MOST_PAGES:
-                raise FetchError(f"{self.name}: {path} has more than {MOST_PAGES} pages.")
-            response = self._sent("GET", url)
-            envelope = self._envelope(response, path)
+            reply = self._sent("GET", url, end)
+            size += len(reply.content)
+            if len(seen) > MOST_PAGES or size > LARGEST:
+                most = f"{MOST_PAGES} pages or {LARGEST >> 20} MB"
+                raise FetchError(f"{self.name}: {path} has more than {most}.")
+            envelope = self._envelope(reply, path)
+            if not _are_records(envelope.get("value")):
+                raise self._without_records(reply, path)
             records += _records(envelope)
             redacted = redacted or envelope.get("dataredacted") is True
-            compliant = response.headers.get("isMfaCompliant")
+            compliant = reply.headers.get("isMfaCompliant")
             mfa = compliant.lower() == "true" if compliant else mfa
             if not (following := envelope.get("nextlink")):
                 break
-            url = self._same_place(self._base.join(str(following)))
+            url = self._next_page(str(following))
         return Answer(records, redacted, mfa)
 
     def post(self, path: str, body: Record) -> Record:
         """The record that was made. It is sent once: only a look tells whether to send it again.
 
         Raises:
+            LaterError: Partner Center is not to be asked now.
             UnsureError: It may have been made.
             FetchError: It was refused.
         """
-        envelope = self._envelope(self._sent("POST", self._base.join(path), body), path)
+        end = self._clock.end_of(_LONGEST_CALL)
+        envelope = self._envelope(self._sent("POST", self._base.join(path), end, body), path)
         records = _records(envelope)
         if not records:
             raise UnsureError(f"{self.name}: {path} does not say what was made.")
@@ -104,107 +139,144 @@ class Wire:
         """Delete a record; one that is not there is no error.
 
         Raises:
+            LaterError: Partner Center is not to be asked now.
             FetchError: It was refused.
         """
-        self._envelope(self._sent("DELETE", self._base.join(path)), path, missing=True)
+        reply = self._sent("DELETE", self._base.join(path), self._clock.end_of(_LONGEST_CALL))
+        missing = status_of(reply) == httpx.codes.NOT_FOUND
+        if not missing and reply.status_code != httpx.codes.NO_CONTENT:
+            envelope = self._envelope(reply, path)
+            if "value" not in envelope:
+                raise self._without_records(reply, path)
 
-    def _sent(self, method: str, url: httpx.URL, body: Record | None = None) -> httpx.Response:
+    def _sent(
+        self, method: str, url: httpx.URL, end: datetime, body: Record | None = None
+    ) -> httpx.Response:
         """The answer to a call; one that may be over soon is tried again, within limits."""
-        renewed, trouble = False, ""
-        for attempt in range(TRIES):
-            headers = {"Authorization": f"Bearer {self._token(False)}", "ValidateMfa": "true"}
-            wait = 2.0 * 2**attempt
-            try:
-                response = self._client.request(method, url, headers=headers, json=body)
-            except httpx.TransportError as error:
-                trouble = f"cannot be reached ({type(error).__name__})"
-            else:
-                status = _status(response)
-                if status == httpx.codes.UNAUTHORIZED and not renewed and not _lacks_mfa(response):
-                    renewed = True
-                    self._token(True)
-                    continue
-                if status != _TOO_MANY and status < httpx.codes.INTERNAL_SERVER_ERROR:
-                    return response
-                trouble = f"answers {status}"
-                wait = self._asked_to_wait(response, _WAIT if status == _TOO_MANY else wait)
-            if attempt + 1 < TRIES:
-                self._clock.sleep(wait)
+        self._refuse_early()
+        for attempt in range(1, TRIES + 1):
+            with ends_by(self._clock, end):
+                reply, trouble = self._tried(method, url, body)
+            if reply and not trouble:
+                return reply
+            wait, asked = self._pause(reply, attempt)
+            until = self._clock.now() + timedelta(seconds=wait)
+            if until >= end or attempt == TRIES:
+                if until >= end or asked:
+                    self._later = until
+                if asked:
+                    self._refuse_early()
+                break
+            self._clock.sleep(wait)
             if method == "POST":
-                raise UnsureError(f"{self.name}: Partner Center {trouble}; try again later.")
-        raise FetchError(
-            f"{self.name}: Partner Center {trouble}, {TRIES} times; try again later, and if it "
+                break
+        times = "once" if attempt == 1 else f"{attempt} times"
+        raise (UnsureError if method == "POST" else FetchError)(
+            f"{self.name}: Partner Center {trouble}, {times}; try again later, and if it "
             "stays so, ask its support."
         )
 
-    def _asked_to_wait(self, response: httpx.Response, otherwise: float) -> float:
-        """How long an answer asks to wait: in seconds, until a date, or it does not say."""
-        asked, seconds = response.headers.get("Retry-After", ""), otherwise
-        with suppress(ValueError):
-            if asked.strip().isdigit():
+    def _refuse_early(self) -> None:
+        """Refuse a call that comes too early, or too late: others have their turn meanwhile."""
+        now = self._clock.now()
+        if now >= self._clock.end:
+            raise LaterError(f"{self.name}: the time for this fetch is up; fetch again.", now)
+        if now < self._later:
+            raise LaterError(
+                f"{self.name}: Partner Center is busy; it may be asked again at "
+                f"{self._later:%H:%M} UTC. Fetch again then.",
+                self._later,
+            )
+
+    def _tried(
+        self, method: str, url: httpx.URL, body: Record | None
+    ) -> tuple[httpx.Response | None, str]:
+        """One try: the answer, and what is wrong with it that may be over soon."""
+        try:
+            reply = self._called(method, url, body)
+            if status_of(reply) == httpx.codes.UNAUTHORIZED and not _lacks_mfa(reply):
+                self._token(True)
+                reply = self._called(method, url, body)
+        except httpx.TimeoutException:
+            return None, "does not answer in time"
+        except httpx.TransportError as error:
+            return None, f"cannot be reached ({type(error).__name__})"
+        except (*_UNREADABLE, UnreadableReplyError) as error:
+            own = isinstance(error, UnreadableReplyError)
+            what = str(error) if own else f"answers what cannot be read ({type(error).__name__})"
+            raise (UnsureError if method == "POST" else FetchError)(
+                f"{self.name}: Partner Center {what}; see the network, and api in fetch.yml."
+            ) from error
+        status = status_of(reply)
+        well = status != _TOO_MANY and status < httpx.codes.INTERNAL_SERVER_ERROR
+        return reply, "" if well else f"answers {status}"
+
+    def _called(self, method: str, url: httpx.URL, body: Record | None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._token(False)}", "ValidateMfa": "true"}
+        headers["Accept-Encoding"] = "gzip"
+        with self._client.stream(method, url, headers=headers, json=body) as response:
+            return whole_reply(response)
+
+    def _pause(self, reply: httpx.Response | None, attempt: int) -> tuple[float, bool]:
+        """How many seconds to wait before the next try, and whether the answer asks to wait.
+
+        It does so in seconds, until a date, or does not say for how long.
+        """
+        busy = reply is not None and status_of(reply) == _TOO_MANY
+        asked = "" if reply is None else reply.headers.get("Retry-After", "").strip()
+        seconds = _WAIT if busy else 2.0**attempt
+        with suppress(ValueError, OverflowError):
+            if asked.isdecimal():
                 seconds = float(asked)
             elif asked:
                 moment = email.utils.parsedate_to_datetime(asked)
                 moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
                 seconds = (moment - self._clock.now()).total_seconds()
-        return min(max(seconds, 0.0), _LONGEST_WAIT)
+        return min(max(seconds, 0.0), _LONGEST_WAIT), busy or bool(asked)
 
-    def _envelope(self, response: httpx.Response, path: str, missing: bool = False) -> Record:
+    def _envelope(self, reply: httpx.Response, path: str) -> Record:
         """The envelope of an answer, if it is not the refusal that it can hold besides 200."""
-        envelope, status = _json(response), _status(response)
-        if missing and status == httpx.codes.NOT_FOUND:
-            return {}
+        envelope, status = envelope_of(reply), status_of(reply)
         if status >= httpx.codes.BAD_REQUEST:
-            said = f"{_message(response, envelope)} {response.headers.get('WWW-Authenticate', '')}"
+            said = f"{message_of(reply)} {reply.headers.get('WWW-Authenticate', '')}"
             raise api_refused(self.name, status, said, path)
-        if response.is_redirect or envelope is None:
+        if reply.is_redirect or envelope is None:
             raise FetchError(
                 f"{self.name}: {path}: what answers is not Partner Center, perhaps a proxy or a "
                 "sign-in page; see the network, and api in fetch.yml."
             )
         return envelope
 
-    def _same_place(self, url: httpx.URL) -> httpx.URL:
+    def _without_records(self, reply: httpx.Response, path: str) -> FetchError:
+        said = without_secrets(message_of(reply)).rstrip(".")
+        return FetchError(
+            f"{self.name}: {path}: Partner Center answers without what was asked for: {said}; "
+            "try again later, and if it stays so, ask its support."
+        )
+
+    def _next_page(self, link: str) -> httpx.URL:
+        try:
+            url = self._base.join(link)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise FetchError(
+                f"{self.name}: Partner Center's link to the next page is not an address; try again "
+                "later, and if it stays so, ask its support."
+            ) from error
         if (url.scheme, url.netloc) != (self._base.scheme, self._base.netloc):
             raise FetchError(f"{self.name}: the next page is on another server; it gets no token.")
         return url
 
 
-def _status(response: httpx.Response) -> int:
-    """The status of an answer: a refusal can have 200, and the true status in its envelope."""
-    inner = (_json(response) or {}).get("statuscode")
-    if response.is_success and isinstance(inner, int) and inner >= httpx.codes.BAD_REQUEST:
-        return inner
-    return response.status_code
-
-
-def _lacks_mfa(response: httpx.Response) -> bool:
-    said = response.text + response.headers.get("WWW-Authenticate", "")
+def _lacks_mfa(reply: httpx.Response) -> bool:
+    said = reply.text + reply.headers.get("WWW-Authenticate", "")
     return "900421" in said
 
 
-def _json(response: httpx.Response) -> Record | None:
-    """The object that an answer holds, keys in lower case; None if it holds none."""
-    with suppress(ValueError):
-        content = json.loads(response.content.decode("utf-8-sig"))
-        if isinstance(content, dict):
-            return _lower(content)
-    return None
+def _are_records(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(record, dict) for record in value)
 
 
 def _records(envelope: Record) -> list[Record]:
     value = envelope.get("value")
-    return [_lower(record) for record in value or () if isinstance(record, dict)]
-
-
-def _lower(record: Mapping[str, Any]) -> Record:
-    return {key.strip().lower(): value for key, value in record.items()}
-
-
-def _message(response: httpx.Response, envelope: Record | None) -> str:
-    """What a refusal says, wherever the service or a gateway before it has put that."""
-    for name in ("message", "description", "error", "code"):
-        if text := (envelope or {}).get(name):
-            code = (envelope or {}).get("code")
-            return f"{text} ({code})" if code and name != "code" else str(text)
-    return response.text
+    listed = value if isinstance(value, list) else []
+    return [in_lower_case(record) for record in listed if isinstance(record, dict)]

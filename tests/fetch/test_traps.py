@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from insights_lib.store.ingest import ingest_file
 from tests.support.fetching import Office
 from tests.support.partner_center import LINK_SECRET, Fault
 
@@ -194,6 +195,33 @@ def test_a_gateway_has_other_words(at: Office) -> None:
     )
 
 
+WITHOUT_RECORDS = "Partner Center answers without what was asked for: "
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ("{}", WITHOUT_RECORDS + "{}; try again later"),
+        ('{"value": null, "message": "Sorry."}', WITHOUT_RECORDS + "Sorry; try again later"),
+        ('{"value": ["Profile"]}', WITHOUT_RECORDS),
+        ('{"value": {"datasetName": "Profile"}}', WITHOUT_RECORDS),
+        (
+            '{"code":2000,"description":"No way","data":[],"source":"PartnerFD"}',
+            WITHOUT_RECORDS + "No way (2000); try again later",
+        ),
+        (
+            '{"value":[],"message":"Invalid query","statusCode":"400"}',
+            "Partner Center answers 400: Invalid query.",
+        ),
+    ],
+)
+def test_an_answer_without_records_is_no_empty_list(at: Office, body: str, what: str) -> None:
+    at.center.faults = [Fault("GET", "/ScheduledDataset", 200, body)]
+    [result] = at.fetch()
+    assert result.failed
+    assert f"contoso: ScheduledDataset: {what}" in str(result)
+
+
 @pytest.mark.parametrize("paging", ["absolute", "relative", "looping"])
 def test_all_pages_are_read(at: Office, paging: str) -> None:
     at.center.paging = paging
@@ -225,7 +253,7 @@ def test_stale_system_queries_are_left_alone(at: Office) -> None:
     assert [*at.center.queries.values()] == [stale]
 
 
-@pytest.mark.parametrize("status", ["Paused", "Active"])
+@pytest.mark.parametrize("status", ["Paused", "Active", "Inactive"])
 def test_of_two_reports_of_a_name_the_latest_usable_is_taken(at: Office, status: str) -> None:
     at.center.looks = None
     at.deadline_minutes = 1
@@ -241,7 +269,17 @@ def test_of_two_reports_of_a_name_the_latest_usable_is_taken(at: Office, status:
     assert left == ([other] if status == "Paused" else [report])
 
 
-@pytest.mark.parametrize("delivery", ["expired", "cut"])
+def test_a_download_is_not_tried_again_at_once(at: Office) -> None:
+    at.center.delivery, at.center.bad_deliveries, at.center.looks = "busy", None, 0
+    [result] = at.fetch("Profile")
+    assert result.failed
+    assert "the download answers 503" in result.text
+    assert len(at.center.downloads) == 3
+    assert at.watch.waited == [15, 30]
+    assert "is tried again: the download answers 503" in at.followed[-1]
+
+
+@pytest.mark.parametrize("delivery", ["expired", "cut", "busy", "part", "endless"])
 def test_a_link_that_fails_is_replaced_by_another(at: Office, delivery: str) -> None:
     at.center.delivery, at.center.bad_deliveries = delivery, 1
     assert fetched(at)
@@ -253,6 +291,8 @@ def test_a_link_that_fails_is_replaced_by_another(at: Office, delivery: str) -> 
     [
         ("expired", "the download link has expired (403)"),
         ("cut", "the download has 58 bytes of 116; try again"),
+        ("part", "the download answers 206, which is not the whole export"),
+        ("endless", "does not say where it ends, so it may be cut"),
         ("html", "is a web page, perhaps of a sign-in"),
         ("damaged", "gzip that is cut"),
         ("columns", "other columns than were asked for: partnername, surprise"),
@@ -276,6 +316,26 @@ def test_gzip_stays_gzip(at: Office, delivery: str) -> None:
     [result] = at.fetch("OfficeUsage")
     assert at.exports() == ["2026-01-15_OfficeUsage_contoso.csv.gz"]
     assert "2024-01 to 2025-12, 26 rows" in result.text
+
+
+def test_an_export_with_tabs_is_taken_too(at: Office, tmp_path: Path) -> None:
+    at.center.format = "tsv"
+    [result] = at.fetch("OfficeUsage")
+    assert "2024-01 to 2025-12, 26 rows" in result.text
+    [file] = (tmp_path / "exports").iterdir()
+    [ingested] = ingest_file(file, tmp_path / "store")
+    assert ingested.rows_kept == 26
+
+
+def test_an_export_that_cannot_be_counted_has_failed(at: Office, tmp_path: Path) -> None:
+    at.center.file = tmp_path / "cut.csv"
+    columns = ",".join(at.center.datasets["Profile"]["selectableColumns"])
+    at.center.file.write_text(f"{columns}\r\n" + "1,a,2,b,c,d\r\n" * 9 + "1,a,2")
+    [result] = at.fetch("Profile")
+    assert result.failed
+    assert "cannot be counted, perhaps as it was cut; fetch again" in result.text
+    assert at.exports() == []
+    assert at.center.reports  # it can be had again
 
 
 def test_a_header_alone_is_told_and_put_nowhere(at: Office) -> None:

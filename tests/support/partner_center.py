@@ -4,12 +4,12 @@ import gzip
 import json
 import ssl
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
+from itertools import count, repeat
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -98,14 +98,16 @@ class Fault:
     Attributes:
         path: Of the call, after the base and without the query, or how it begins.
         done: Whether the call is done all the same.
+        pieces: Of the body, if it has no length.
     """
 
     method: str
     path: str
     status: int
-    body: str = ""
+    body: str | bytes = ""
     headers: dict[str, str] = field(default_factory=dict)
     done: bool = False
+    pieces: Iterator[bytes] | None = None
 
 
 @dataclass
@@ -117,7 +119,10 @@ class PartnerCenter:
         paging: How lists lead on: absolute, relative, looping, elsewhere; one record to a page.
         unfinished: What is told of a report that is not ready: a record, or 404.
         looks: At executions, before a report is ready; None for never.
-        delivery: plain, gzip, encoded, cut, expired, html, header, columns, loop, insecure.
+        delivery: plain, gzip, encoded, cut, expired, html, header, columns, loop, insecure, part
+            (of it, at a row's end), endless (without a length, cut), busy, dripping.
+        drip: Bytes of a dripping delivery, without an end.
+        format: Of exports: csv or tsv.
         bad_deliveries: How often the delivery is so before it is plain; None for always.
         faults: Answers in place of others, in turn.
     """
@@ -137,6 +142,8 @@ class PartnerCenter:
     redacted: bool = False
     delivery: str = "plain"
     bad_deliveries: int | None = 0
+    drip: Callable[[], Iterator[bytes]] = lambda: repeat(b"x")
+    format: str = "csv"
     rows: int = 26
     file: Path | None = None  # the export, where it is not made here
     faults: list[Fault] = field(default_factory=list)
@@ -147,6 +154,7 @@ class PartnerCenter:
     downloads: list[dict[str, str]] = field(default_factory=list)  # their headers
     now: Any = field(default_factory=lambda: lambda: datetime.now(UTC))
     _numbers: Any = field(default_factory=lambda: count(1))
+    _links: dict[str, int] = field(default_factory=dict)  # of each report, the one that opens it
     _begun: list[datetime] = field(default_factory=list)
 
     def posts(self, path: str) -> int:
@@ -251,13 +259,13 @@ class PartnerCenter:
         record = {
             "executionId": f"e-{number}",
             "reportId": number,
-            "format": "csv",
+            "format": self.format,
             "executionStatus": "Completed" if ready else "Pending",
             "reportAccessSecureLink": None,
             "reportExpiryTime": None,
         }
         if ready:
-            link = f"{self.url}/blob/{number}.csv?sv=2026&sr=b&sp=r&{LINK_SECRET}"
+            link = self._new_link(number)
             record |= {
                 "reportAccessSecureLink": link,
                 "reportGeneratedTime": "2026-11-02T06:12:00Z",
@@ -265,15 +273,28 @@ class PartnerCenter:
             report["reportStatus"] = "Inactive" if report.get("executeNow") else "Active"
         return 200, [record], None
 
+    def _new_link(self, number: str) -> str:
+        """A link to an export, which ends the one before."""
+        self._links[number] = next(self._numbers)
+        blob = f"{self.url}/blob/{number}.csv?sv=2026&se={self._links[number]}"
+        return f"{blob}&sr=b&sp=r&{LINK_SECRET}"
+
+    def opens(self, number: str, query: str) -> bool:
+        """Whether a link is the latest of an export."""
+        return parse_qs(query).get("se") == [str(self._links[number])]
+
     def export(self, number: str) -> bytes:
         """The export of a report, as its query asks for it."""
         query = self.queries[self.reports[number]["queryId"]]["query"]
         columns = query.removeprefix("SELECT ").partition(" FROM ")[0].split(", ")
-        lines = [",".join(columns)]
+        delimiter = "\t" if self.format == "tsv" else ","
+        lines = [delimiter.join(columns)]
         for row in range(0 if self.delivery == "header" else self.rows):
             month = f"{2024 + row % 24 // 12}-{row % 12 + 1:02}-01T00:00:00"
             cells = {**CELLS, "Month": month, "BilledRevenueUSD": "" if self.redacted else "12.5"}
-            lines.append(",".join(cells.get(column, column.lower()) for column in columns))
+            if self.format == "tsv":  # a comma is no reason for quotes
+                cells["CustomerName"] = "Fabrikam, Ltd"
+            lines.append(delimiter.join(cells.get(column, column.lower()) for column in columns))
         return ("\r\n".join(lines) + "\r\n").encode()
 
     def envelope(self, status: int, records: list[Record], message: str | None) -> Record:
@@ -314,11 +335,12 @@ class _Handler(BaseHTTPRequestHandler):
             text = content if isinstance(content, str) else json.dumps(content)
             return self._send(status, text.encode())
         if parts.path.startswith("/blob/"):
-            return self._blob(unquote(parts.path).removeprefix("/blob/").removesuffix(".csv"))
+            number = unquote(parts.path).removeprefix("/blob/").removesuffix(".csv")
+            return self._blob(number, parts.query)
         assert parts.path.startswith(BASE), self.path
         return self._api(method, parts.path.removeprefix(BASE), parts.query, body)
 
-    def _api(self, method: str, path: str, query: str, body: str) -> None:
+    def _api(self, method: str, path: str, query: str, given: str) -> None:
         center = self.center
         center.calls.append((method, path))
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -327,7 +349,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(401, b'{"code": 900421, "description": "MFA required"}', header)
         if token not in center.entra.valid:
             return self._reply(401, [], "Unauthorized")
-        parsed = json.loads(body) if body else {}
+        parsed = json.loads(given) if given else {}
         asked = {key: values[0] for key, values in parse_qs(query).items()}
         fault = next(
             (f for f in center.faults if f.method == method and path.startswith(f.path)), None
@@ -336,7 +358,11 @@ class _Handler(BaseHTTPRequestHandler):
             center.faults.remove(fault)
             if fault.done:
                 center.answer(method, path, asked, parsed)
-            return self._send(fault.status, fault.body.encode(), fault.headers)
+            if fault.pieces:
+                return self._send_pieces(fault.pieces)
+            body = fault.body
+            content = body.encode() if isinstance(body, str) else body
+            return self._send(fault.status, content, fault.headers)
         if method == "POST":
             center.bodies.append(parsed)
         page = int(asked.pop("page", 0))
@@ -365,7 +391,7 @@ class _Handler(BaseHTTPRequestHandler):
         content = json.dumps(envelope).encode("utf-8-sig" if center.bom else "utf-8")
         self._send(200 if center.inner_status else status, content, headers)
 
-    def _blob(self, number: str) -> None:  # noqa: C901, PLR0911 - one for each habit
+    def _blob(self, number: str, query: str) -> None:  # noqa: C901, PLR0911, PLR0912 - one for each habit
         center = self.center
         center.downloads.append({k.lower(): v for k, v in self.headers.items()})
         if "Authorization" in self.headers:
@@ -374,6 +400,7 @@ class _Handler(BaseHTTPRequestHandler):
         if center.bad_deliveries is not None:
             center.bad_deliveries -= 1
             kind = kind if center.bad_deliveries >= 0 else "plain"
+        kind = kind if center.opens(number, query) else "expired"
         if center.file:
             return self._stream(center.file)
         content, headers = center.export(number), {}
@@ -390,6 +417,18 @@ class _Handler(BaseHTTPRequestHandler):
                 content = zlib.compress(content, wbits=31)[:-9]
             case "columns":
                 content = content.replace(b"PartnerName", b"Surprise", 1)
+            case "busy":
+                return self._send(503, b"")
+            case "dripping":
+                return self._send_pieces(center.drip())
+            case "part":
+                part = content[: content.rindex(b"\r\n", 0, -2) + 2]
+                headers = {"Content-Range": f"bytes 0-{len(part) - 1}/{len(content)}"}
+                return self._send(206, part, headers)
+            case "endless":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + content[:-60])
+                self.close_connection = True
+                return None
             case "loop":
                 return self._send(302, b"", {"Location": self.path})
             case "insecure":
@@ -407,6 +446,14 @@ class _Handler(BaseHTTPRequestHandler):
         with file.open("rb") as source:
             while block := source.read(1 << 20):
                 self.wfile.write(block)
+
+    def _send_pieces(self, pieces: Iterator[bytes]) -> None:
+        """Send pieces until there is none, or nobody takes them."""
+        self.close_connection = True
+        with suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n")
+            for piece in pieces:
+                self.wfile.write(piece)
 
     def _send(self, status: int, content: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
