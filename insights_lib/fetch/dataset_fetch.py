@@ -14,13 +14,8 @@ from insights_lib.errors import FetchError
 from insights_lib.fetch.download import Received, download, received
 from insights_lib.fetch.leftovers import delete_leftover, delete_leftovers, discard
 from insights_lib.fetch.notes import RUNS_AN_HOUR, Leftover, Note, Notes
-from insights_lib.fetch.partner_center import (
-    COMPLETED,
-    Execution,
-    PartnerCenter,
-    ReportRequest,
-    ServerReport,
-)
+from insights_lib.fetch.partner_center import COMPLETED, PartnerCenter, ReportRequest
+from insights_lib.fetch.records import Execution, ServerReport
 from insights_lib.fetch.refusals import ApiError
 from insights_lib.fetch.wanted import Wanted, first_day
 from insights_lib.fetch.wire import LaterError

@@ -93,6 +93,7 @@ def _fetch_tenants(
         for name, tenant in plan.tenants.items()
     }
     deadline = clock.now() + timedelta(minutes=plan.deadline_minutes)
+    clock = replace(clock, end=deadline)  # every call, wait and download ends by it
     with ExitStack() as stack:
         going = [
             _TenantFetch(name, plan, request, datasets, (clock, stack))

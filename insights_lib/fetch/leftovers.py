@@ -18,7 +18,8 @@ def discard(center: PartnerCenter, notes: Notes, dataset: str) -> None:
     """
     if note := notes.of(dataset):
         try:
-            center.delete(note.report, note.query)
+            center.delete_report(note.report)
+            center.delete_query(note.query)
         except FetchError:
             notes.leave(Leftover(note.name, note.report, note.query))
             notes.forget(dataset)
@@ -41,9 +42,8 @@ def delete_leftover(center: PartnerCenter, notes: Notes, leftover: Leftover) -> 
     with suppress(FetchError):
         known = bool(leftover.report)
         for report in [leftover.report] if known else _reports_named(leftover.name, center):
-            center.delete(report, leftover.query)
-        # No report has the id of a query, so this deletes the query alone.
-        center.delete(leftover.query, leftover.query)
+            center.delete_report(report)
+        center.delete_query(leftover.query)
         notes.settle(leftover)
 
 

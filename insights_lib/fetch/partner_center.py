@@ -1,6 +1,5 @@
 """What Partner Center offers, and the queries, reports and executions of a user there."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,8 +7,17 @@ from datetime import datetime
 from typing import TypeVar
 
 from insights_lib.errors import FetchError, InsightsError
+from insights_lib.fetch.records import (
+    Execution,
+    Offer,
+    Query,
+    ServerReport,
+    execution_of,
+    offer_of,
+    query_of,
+    report_of,
+)
 from insights_lib.fetch.refusals import ApiError
-from insights_lib.fetch.secrets import without_secrets
 from insights_lib.fetch.wire import Answer, Record, UnsureError, Wire
 
 Found = TypeVar("Found")
@@ -17,67 +25,7 @@ Found = TypeVar("Found")
 COMPLETED = "Completed"
 _STATES = "Pending;Running;Paused;Completed"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
-_ID = re.compile(r"[\w-]{1,100}", re.ASCII)
 _LOOKS = 3  # before something is taken for impossible to make
-
-
-@dataclass(frozen=True)
-class Offer:
-    """A dataset that is offered to this user.
-
-    Attributes:
-        dataset: Its name, as the server spells it.
-        columns: That a query can select.
-        metrics: That it can select besides, for each combination of columns.
-        ranges: Of time; none for what has no months.
-        every: Hours that a scheduled report waits at least.
-    """
-
-    dataset: str
-    columns: tuple[str, ...]
-    metrics: tuple[str, ...]
-    ranges: tuple[str, ...]
-    every: int
-
-
-@dataclass(frozen=True)
-class Query:
-    """A stored query of the user."""
-
-    id: str
-    text: str
-
-
-@dataclass(frozen=True)
-class ServerReport:
-    """A report as Partner Center understands it: a query that is run, once or every day."""
-
-    id: str
-    status: str
-    created: str
-
-
-@dataclass(frozen=True)
-class Execution:
-    """One run of a report.
-
-    Attributes:
-        id: Its own.
-        status: Completed, or that it is not yet.
-        link: Where its file is; a secret as long as it opens the file.
-        redacted: Whether what the user may not see was left out.
-        generated: When its file was made.
-    """
-
-    id: str
-    status: str
-    link: str | None
-    redacted: bool
-    generated: str
-
-    def __repr__(self) -> str:
-        """Without the link."""
-        return f"Execution({self.id}, {self.status})"
 
 
 @dataclass(frozen=True)
@@ -127,7 +75,7 @@ class PartnerCenter:
         """What is offered to this user, by names in lower case."""
         answer = self._get("ScheduledDataset")
         self.mfa = answer.mfa
-        offers = [_offer(record) for record in answer.records]
+        offers = [offer_of(record) for record in answer.records]
         return {offer.dataset.lower(): offer for offer in offers if offer.dataset}
 
     def query(self, name: str, text: str) -> Query:
@@ -142,10 +90,10 @@ class PartnerCenter:
             # The parameters may be ignored, and system queries name columns that are gone.
             own = [r for r in answer.records if r.get("queryname", r.get("name")) == name]
             same = [r for r in own if r.get("query") == text and r.get("type") != "system"]
-            return next((_query(record) for record in same), None)
+            return next((query_of(record) for record in same), None)
 
         body = {"Name": name, "Description": "Made by Partner Insights", "Query": text}
-        return self._made(look, lambda: _query(self._post("ScheduledQueries", body)))
+        return self._made(look, lambda: query_of(self._post("ScheduledQueries", body)))
 
     def report(self, asked: ReportRequest, now: datetime) -> ServerReport:
         """The report of a name and query, the latest of several; made if there is none.
@@ -157,12 +105,12 @@ class PartnerCenter:
         def look() -> ServerReport | None:
             found = self._get("ScheduledReport", reportName=asked.name).records
             usable = {"active", "inactive"} if not asked.every else {"active"}
-            own = [_report(r) for r in found if _is(r, asked)]
+            own = [report_of(r) for r in found if _is(r, asked)]
             fit = [report for report in own if report.status.lower() in usable]
             return max(fit, key=lambda report: report.created, default=None)
 
         body = asked.body(now)
-        return self._made(look, lambda: _report(self._post("ScheduledReport", body)))
+        return self._made(look, lambda: report_of(self._post("ScheduledReport", body)))
 
     def latest_execution(self, report: str) -> Execution | None:
         """The latest run of a report that is completed, else one that is not; None without any.
@@ -175,7 +123,7 @@ class PartnerCenter:
             executionStatus=_STATES,
             getLatestExecution="false",  # the latest may be one that is not completed
         )
-        runs = [_execution(record, answer.redacted) for record in answer.records]
+        runs = [execution_of(record, answer.redacted) for record in answer.records]
         completed = [run for run in runs if run.status == COMPLETED]
         latest = max(completed, key=lambda run: run.generated, default=None)
         return latest or next(iter(runs), None)
@@ -190,11 +138,22 @@ class PartnerCenter:
             raise
         return any(record.get("reportid") == report for record in found)
 
-    def delete(self, report: str, query: str) -> None:
-        """Delete a report with its runs, and its query."""
-        for path in (f"ScheduledReport/{report}", f"ScheduledQueries/{query}"):
-            with self._understood(path, FetchError):
-                self._wire.delete(path)
+    def report_ids(self, name: str) -> list[str]:
+        """The ids of all reports of a name, in whatever state."""
+        found = self._get("ScheduledReport", reportName=name).records
+        return [report_of(r).id for r in found if r.get("reportname") == name]
+
+    def delete_report(self, report: str) -> None:
+        """Delete a report with its runs; one that is not there is no error."""
+        self._delete(f"ScheduledReport/{report}")
+
+    def delete_query(self, query: str) -> None:
+        """Delete a query; one that is not there is no error."""
+        self._delete(f"ScheduledQueries/{query}")
+
+    def _delete(self, path: str) -> None:
+        with self._understood(path, FetchError):
+            self._wire.delete(path)
 
     def _get(self, path: str, **parameters: str) -> Answer:
         with self._understood(path, FetchError):
@@ -240,60 +199,3 @@ def _looked(look: Callable[[], Found | None]) -> Found | None:
 
 def _is(record: Record, asked: ReportRequest) -> bool:
     return record.get("reportname") == asked.name and record.get("queryid") == asked.query
-
-
-def _offer(record: Record) -> Offer:
-    every = record.get("minimumrecurrenceinterval")
-    return Offer(
-        dataset=_text(record, "datasetname"),
-        columns=_names(record.get("selectablecolumns")),
-        metrics=_names(record.get("availablemetrics")),
-        ranges=_names(record.get("availabledateranges")),
-        every=every if type(every) is int else 24,  # a bool is one, too
-    )
-
-
-def _names(listed: object) -> tuple[str, ...]:
-    """Names that stand as texts, or in objects."""
-    texts = []
-    for entry in listed if isinstance(listed, list) else ():
-        named = entry
-        if isinstance(entry, dict):
-            lower = {str(key).strip().lower(): value for key, value in entry.items()}
-            named = lower.get("name") or lower.get("columnname")
-        if isinstance(named, str) and named.strip():
-            texts.append(named.strip())
-    return tuple(texts)
-
-
-def _query(record: Record) -> Query:
-    return Query(_id(record, "queryid"), _text(record, "query"))
-
-
-def _report(record: Record) -> ServerReport:
-    status, created = _text(record, "reportstatus"), _text(record, "createdtime")
-    return ServerReport(_id(record, "reportid"), status, created)
-
-
-def _execution(record: Record, redacted: bool) -> Execution:
-    return Execution(
-        id=_id(record, "executionid"),
-        status=without_secrets(_text(record, "executionstatus")).capitalize(),
-        link=_text(record, "reportaccesssecurelink") or None,
-        redacted=redacted,
-        generated=_text(record, "reportgeneratedtime"),
-    )
-
-
-def _text(record: Record, name: str) -> str:
-    """A text of a record; an empty one if it is missing, or no text."""
-    value = record.get(name)
-    return value.strip() if isinstance(value, str) else ""
-
-
-def _id(record: Record, name: str) -> str:
-    """An id, which becomes part of an address."""
-    text = str(record.get(name) or "")
-    if not _ID.fullmatch(text):
-        raise FetchError(f"Partner Center answers without a usable {name}; try again later.")
-    return text

@@ -20,7 +20,7 @@ from insights_lib.exports.datasets import (
     notes_on_absence,
     recognise,
 )
-from insights_lib.fetch.partner_center import Offer
+from insights_lib.fetch.records import Offer
 from insights_lib.parameters.validation import unknown
 
 _LONGEST_RECURRENCE = 2160  # hours

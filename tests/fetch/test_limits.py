@@ -145,3 +145,18 @@ def test_who_is_asked_to_wait_before_anything_is_known_is_told_so(at: Office) ->
     contoso, fabrikam = waits_for(at, "/ScheduledDataset", 1)
     assert contoso.startswith("contoso: Partner Center is busy; it may be asked again at 06:15 UTC")
     assert fabrikam == "fabrikam Profile: 26 rows"
+
+
+def test_a_fetch_from_a_server_that_drips_ends_by_its_deadline(at: Office) -> None:
+    at.deadline_minutes = 1
+    start = at.watch.moment
+    at.center.delivery, at.center.bad_deliveries, at.center.looks = "dripping", None, 0
+    at.center.drip = partial(dripping, at, b"\r\n")
+    [result] = at.fetch("Profile")
+    assert result.failed
+    assert (
+        "is not ready after 1 minutes (is tried again: the download came to a stop" in result.text
+    )
+    # The server may have sent more before the client saw that time is up.
+    assert timedelta(minutes=1) <= at.watch.moment - start
+    assert len(at.center.downloads) == 1
