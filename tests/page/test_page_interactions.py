@@ -171,6 +171,10 @@ def test_a_market_that_the_map_does_not_know_can_be_marked_all_the_same(tab: Pag
     before = geo(tab)
     one.locator("tbody button", has_text="Atlantis").click()
     assert one.locator("tr.chosen th").inner_text() == "Atlantis"
+    row = one.locator("tr.chosen")
+    assert row.evaluate("row => getComputedStyle(row).display") == "table-row"
+    edge = "one => one.getBoundingClientRect().right"
+    assert row.evaluate(edge) <= one.evaluate(edge)
     assert geo(tab) == before
     assert one.get_by_text("Not on the map").inner_text() == "Not on the map: Atlantis (275)."
 
