@@ -24,7 +24,16 @@ from insights_lib.tables import ALL
 from insights_lib.timing import timed
 
 _BRIDGE = {"new": 1, "returning": 1, "churned": -1}
-_ENDS = {"with_auto_renew": theme.BLUE, "without_auto_renew": theme.FLOWS["churned"]}
+_ENDS = {
+    "subscriptions": theme.BLUE,
+    "auto_renew_on_or_unknown": theme.BLUE,
+    "without_auto_renew": theme.FLOWS["churned"],
+}
+_SEATS = {
+    "assigned_seats": theme.BLUE,
+    "idle_seats": theme.FLOWS["churned"],
+    "assignment_unknown": theme.OTHERS,
+}
 
 
 @timed("figures")
@@ -91,7 +100,7 @@ def cohorts(table: pd.DataFrame, language: Language) -> go.Figure:
 
 @timed("figures")
 def renewals(table: pd.DataFrame, language: Language) -> go.Figure:
-    """Subscriptions by the month of their end, those without auto-renewal apart; by product."""
+    """Subscriptions by the month of their end, by product; those known not to renew apart."""
     months = list(dict.fromkeys(sorted(table["month"], key=_by_time)))
     texts = [language.month(month) for month in months]
     products = [ALL, *dict.fromkeys(table["product"])]
@@ -102,10 +111,7 @@ def renewals(table: pd.DataFrame, language: Language) -> go.Figure:
         own = table if product == ALL else table[table["product"] == product]
         sums = own.groupby("month")[["subscriptions", "without_auto_renew"]].sum()
         sums = sums.reindex(months, fill_value=0)
-        parts = {
-            "with_auto_renew": sums["subscriptions"] - sums["without_auto_renew"],
-            "without_auto_renew": sums["without_auto_renew"],
-        }
+        parts = _end_parts(sums, is_split=bool(table["without_auto_renew"].any()))
         tabs[name] = range(len(traces), len(traces) + len(parts))
         traces += [
             month_columns(
@@ -117,23 +123,35 @@ def renewals(table: pd.DataFrame, language: Language) -> go.Figure:
     return figure(traces, language, 420, barmode="stack", margin={"t": BELOW_TABS}, **layout)
 
 
+def _end_parts(sums: pd.DataFrame, *, is_split: bool) -> "dict[str, pd.Series[Any]]":
+    """Those with auto-renewal off, and the rest, of which it may be on or not told."""
+    whole, without = sums["subscriptions"], sums["without_auto_renew"]
+    if not is_split:
+        return {"subscriptions": whole}
+    return {"auto_renew_on_or_unknown": whole - without, "without_auto_renew": without}
+
+
 def _by_time(month: str) -> tuple[int, str]:
     return {"past": 0, "later": 2}.get(month, 1), month
 
 
 @timed("figures")
 def seats(table: pd.DataFrame, language: Language) -> go.Figure:
-    """A bar for each product: assigned seats, and those that are idle."""
+    """A bar for each product: assigned seats, idle ones, and those not told to be either."""
     names = labels(table["product"])
+    assigned, idle = (table[part].fillna(0) for part in ("assigned_seats", "idle_seats"))
+    unknown = (table["seats"] - assigned - idle).clip(lower=0)
+    shown = table.assign(assignment_unknown=unknown)
     traces = [
         {
             "type": "bar",
             "orientation": "h",
             "name": language.name(part),
             "y": names,
-            "x": to_list(table[part]),
+            "x": to_list(shown[part]),
             "marker": {"color": color},
         }
-        for part, color in (("assigned_seats", theme.BLUE), ("idle_seats", theme.FLOWS["churned"]))
+        for part, color in _SEATS.items()
+        if shown[part].fillna(0).any()
     ]
     return figure(traces, language, 120 + 36 * len(table), **bar_axes(), barmode="stack")

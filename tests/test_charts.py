@@ -3,7 +3,7 @@
 import pandas as pd
 
 from insights_lib.charts import distribution, distribution_trend
-from insights_lib.customer_charts import cohorts
+from insights_lib.customer_charts import cohorts, renewals, seats
 from insights_lib.presentation import theme
 from insights_lib.presentation.language import Language
 from insights_lib.tables import NOT_TOLD
@@ -40,3 +40,28 @@ def test_cells_of_cohorts_tell_their_shares_with_one_decimal() -> None:
         ["100.0 %", "87.5 %"],
         ["100.0 %", ""],
     ]
+
+
+def ends(without: list[int]) -> pd.DataFrame:
+    """Ten subscriptions in each of two months, so many of them with auto-renewal off."""
+    months = ["2025-08", "2025-09"]
+    return pd.DataFrame(
+        {"product": "Azure", "month": months, "subscriptions": 10, "without_auto_renew": without}
+    )
+
+
+def test_unknown_auto_renewal_is_not_drawn_as_with_it() -> None:
+    parts = [trace.name for trace in renewals(ends([3, 0]), ENGLISH).data[:2]]
+    assert parts == ["Auto-renewal on or unknown", "Without auto-renewal"]
+    whole = renewals(ends([0, 0]), ENGLISH).data
+    assert {trace.name for trace in whole} == {"Subscriptions"}
+    assert [*whole[0].y] == [10, 10]
+
+
+def test_seats_whose_assignment_is_unknown_are_neither_assigned_nor_idle() -> None:
+    columns = ["product", "seats", "assigned_seats", "idle_seats"]
+    table = pd.DataFrame([("Azure", 100, 30, 10), ("Visio", 50, None, None)], columns=columns)
+    drawn = {trace.name: [*trace.x] for trace in seats(table, ENGLISH).data}
+    assert drawn["Assignment unknown"] == [60, 50]
+    (untold,) = seats(table[1:], ENGLISH).data
+    assert untold.name == "Assignment unknown"

@@ -32,6 +32,31 @@ def test_a_mark_that_names_no_number_opens_nothing(tmp_path: Path, counter: Page
     assert [found["rows"] for found in counter.behind(empty)] == [[] for _ in empty]
 
 
+def test_seats_open_the_subscriptions_that_have_some_of_them(
+    tmp_path: Path, counter: PageCounter
+) -> None:
+    numbers = {"all": ("10", "10"), "some": ("10", "4"), "untold": ("10", ""), "none": ("", "")}
+    rows = [
+        seats_row("2024-02", name, TotalSoldSeats=sold, TotalAssignedSeats=assigned)
+        for name, (sold, assigned) in numbers.items()
+    ]
+    counter.open(
+        slice_of(fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": rows}), "2024-02_2024-02")
+    )
+    counter.count({}, "2024-02", "2024-02")
+    expected = {
+        "seats": ["all", "some", "untold"],
+        "assigned_seats": ["all", "some"],
+        "idle_seats": ["some"],
+        "assignment_unknown": ["untold"],
+        "constructor": [],
+    }
+    marks = [{"what": "seats", "product": "Office 365", "part": part} for part in expected]
+    found = [[row["customer"] for row in one["rows"]] for one in counter.behind(marks)]
+    assert found == [[f"tpid:{name}" for name in names] for names in expected.values()]
+    assert counter.behind([{**marks[0], "product": "nothing"}])[0]["rows"] == []
+
+
 def test_menus_offer_what_the_months_of_the_report_hold(
     tmp_path: Path, counter: PageCounter
 ) -> None:

@@ -320,7 +320,7 @@ def test_signals_and_renewals_open_what_they_count_in_the_months_of_the_report(
             assert line.locator("button").count() == 0
     rows = table_of(report, "renewals", selection, MONTHS)
     card(tab, "renewals").locator(".data-table").evaluate("one => { one.open = true; }")
-    columns = ("subscriptions", "without_auto_renew")
+    columns = ("subscriptions", "customers", "without_auto_renew")
     for row, column, place in cells_of(tab, "renewals", rows, columns):
         place.click()
         assert len(listed(tab)) == row[column], (row, column)

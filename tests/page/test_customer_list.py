@@ -128,7 +128,9 @@ def test_a_search_finds_names_and_keys(tab: Page) -> None:
     box.fill("nobody")
     assert status(one) == f"0 of {MANY} rows"
     assert one.locator("tbody tr[aria-rowindex]").count() == 0
+    assert one.get_by_text("There is nothing to show.").is_visible()
     box.fill("")
+    assert one.get_by_text("There is nothing to show.").is_hidden()
     assert status(one) == f"{MANY} customers"
 
 
@@ -216,6 +218,8 @@ def test_the_name_stays_in_sight_and_a_phone_scrolls_only_the_list(
     before = name.bounding_box()
     one.locator(".scroll").evaluate("place => { place.scrollLeft = 400; }")
     assert name.bounding_box() == before
+    box = one.get_by_role("searchbox")
+    assert box.bounding_box()["width"] > 200  # for all of what it says to be searched
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 

@@ -68,4 +68,5 @@ def marks_of_people(tables: Tables) -> Numbers:
     for row in tables["renewals"]:
         mark = {"what": "renewals", "product": row["product"], "end": row["month"]}
         yield row["subscriptions"], mark
+        yield row["customers"], {**mark, "customers": True}
         yield row["without_auto_renew"], {**mark, "without_auto_renew": True}

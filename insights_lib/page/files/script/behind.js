@@ -5,7 +5,7 @@
  * a link can hold it:
  *
  *   what     current, active, existing, added, churned, new, returning: as the definitions call them;
- *            subscriptions: those of a month; signal, cohort, renewals: a row of that table
+ *            subscriptions: those of a month; signal, cohort, renewals, seats: a row of that table
  *   months   of a level (current, active, subscriptions) the one month, of flows (all others of the
  *            first line) the months that the number adds up, as `2025-01`
  *   where    {dimension: value, …}, the values as the tables show them: what a single row of the
@@ -16,8 +16,12 @@
  *   product, end        of renewals: the product, and a month, `past` or `later`; what is left out
  *                       lets everything pass
  *   without_auto_renew  true: of renewals only those with auto-renewal off
+ *   customers           true: of renewals the customers in place of the subscriptions
+ *   product, part       of seats: the product, and seats, assigned_seats, idle_seats or
+ *                       assignment_unknown: the subscriptions that have some of them
  *
- * Gives {kind, rows}, as many rows as the number; null if the mark is of no such form:
+ * Gives {kind, rows}, as many rows as the number, unless it counts seats; null if the mark is of no
+ * such form:
  *
  *   customers      a row for each, as the table customers has it, in its order; of signals as it has
  *                  them for the report's own range
@@ -48,7 +52,15 @@ import {
   isReturning,
   openSets,
 } from "./sets.js";
-import { eachRenewal, periodsOf, periodTexts, RENEWS, SIGNALS, valuesOf } from "./signals.js";
+import {
+  eachRenewal,
+  periodsOf,
+  periodTexts,
+  RENEWS,
+  SEATS,
+  SIGNALS,
+  valuesOf,
+} from "./signals.js";
 
 export function behind({ rows, selection }, mark) {
   if (!isMark(rows, mark)) return null;
@@ -84,6 +96,7 @@ const MARKS = {
   }),
   subscriptions: subscriptionsBehind,
   renewals: renewalsBehind,
+  seats: seatsBehind,
 };
 
 // A mark behind which there are customers; choosing gives for a mark which ones.
@@ -96,7 +109,6 @@ function customersBehind(choosing) {
   };
 }
 
-// Signals are of the report's own range, so the customers are as they are there.
 function signalBehind({ rows, selection, sets }, { signal }) {
   const { latest } = rows.people;
   const bit = 1 << SIGNALS.indexOf(signal);
@@ -104,6 +116,11 @@ function signalBehind({ rows, selection, sets }, { signal }) {
     (customer) =>
       isCurrent(sets, customer, latest) && (valuesOf(sets, customer).signals & bit) !== 0,
   );
+  return ownCustomers({ rows, selection, sets }, chosen);
+}
+
+// Signals and renewals are of the report's own range, so the customers are as they are there.
+function ownCustomers({ rows, selection, sets }, chosen) {
   const isOwn = selection.first === rows.first && selection.last === rows.end;
   const range = isOwn ? selection : { first: rows.first, last: rows.end };
   const found = customerRows({ sets, selection: range }, chosen);
@@ -215,7 +232,9 @@ function rowsOf({ starts }, customer) {
   return Array.from({ length: count }, (_, i) => starts[customer] + i);
 }
 
-function renewalsBehind({ rows, sets }, { product, end: asked, without_auto_renew: without }) {
+function renewalsBehind(source, mark) {
+  const { rows, sets } = source;
+  const { product, end: asked, without_auto_renew: without } = mark;
   const { people, values } = rows;
   const texts = periodTexts(people);
   const periodOf = periodsOf(people);
@@ -226,6 +245,22 @@ function renewalsBehind({ rows, sets }, { product, end: asked, without_auto_rene
       if (asked !== undefined && texts[periodOf(one.end)] !== asked) return;
       if (without && !(one.renews & 2)) return;
       lines.push({ ...one, customers: [customer], held: [one.row] });
+    });
+  }
+  if (mark.customers === true)
+    return ownCustomers(source, [...new Set(lines.map(({ customers: [only] }) => only))]);
+  return { kind: "subscriptions", rows: subscriptionRows(sets, people.latest, lines) };
+}
+
+function seatsBehind({ rows, sets }, { product, part }) {
+  const { people, codes, values } = rows;
+  const code = values.product.indexOf(product);
+  const lines = [];
+  const isKnown = people.latest && codes.product && Object.hasOwn(SEATS, part);
+  for (let customer = 0; isKnown && customer < rows.customers; customer++) {
+    eachSubscription(sets, customer, people.latest, (row, seats, assigned, end, renews) => {
+      if (codes.product[row] !== code || !SEATS[part]({ seats, assigned })) return;
+      lines.push({ customers: [customer], held: [row], seats, assigned, end, renews });
     });
   }
   return { kind: "subscriptions", rows: subscriptionRows(sets, people.latest, lines) };

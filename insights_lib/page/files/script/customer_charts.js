@@ -56,22 +56,18 @@ function bridgeSentence(rows, t) {
   const known = rows.filter((row) => row.new !== null);
   if (!known.length) return t(NOTHING);
   const sum = (key) => t.exact(sumOf(known, key));
-  return t(
-    "From {start} customers to {end}: {new} new, {returning} returning and {churned} churned.",
-    {
-      start: t.exact(known[0].start),
-      end: t.exact(known.at(-1).end),
-      ...Object.fromEntries(PARTS.map((key) => [key, sum(key)])),
-    },
-  );
+  return t("From {start} to {end}: {new} new, {returning} returning and {churned} churned.", {
+    start: t.counted(known[0].start, t("{count} customer"), t("{count} customers")),
+    end: t.exact(known.at(-1).end),
+    ...Object.fromEntries(PARTS.map((key) => [key, sum(key)])),
+  });
 }
 
-/* Subscriptions and their seats by the month of their end, those without auto-renewal apart; a tab
- * per product. */
+/* Subscriptions and their seats by the month of their end, those apart that are known to be without
+ * auto-renewal, if there are any; a tab per product. */
 export function renewals(tables, state, { t, figures, declared, mark, asOf, told }) {
   const rows = tables.renewals;
-  if (!rows.length)
-    return nothing(told.ends ? NOTHING : marked("Ends of terms are not in these exports."), t);
+  if (!rows.length) return nothing(whyNoEnds(told), t);
   const ends = endsOf(rows, asOf);
   const products = groups(rows, ({ product }) => product);
   const tabs = [
@@ -83,11 +79,8 @@ export function renewals(tables, state, { t, figures, declared, mark, asOf, told
   const tab = tabOf(tabs, state);
   const byEnd = groups(tab ? products.get(tab) : rows, ({ month }) => month);
   const shown = ends.map((month) => endOf(month, byEnd.get(month) ?? []));
-  const legend = [
-    { key: "with_auto_renew", color: figures.color("accent") },
-    { key: "without_auto_renew", color: figures.color("churned") },
-  ].map((entry) => ({ ...entry, text: t.nameOf(entry.key) }));
-  const seen = visible(legend, state);
+  const parts = endParts(rows, figures).map((part) => ({ ...part, text: t.nameOf(part.key) }));
+  const seen = visible(parts, state);
   const months = ends.map(t.month);
   const data = seen.map(({ key, text, color }) =>
     figures.monthColumns(
@@ -98,22 +91,42 @@ export function renewals(tables, state, { t, figures, declared, mark, asOf, told
     ),
   );
   const open = { ...(tab ? { product: tab } : {}) };
-  const marks = seen.map(({ key }) =>
-    shown.map((row) => mark("renewals", { ...row, ...open }, key)),
-  );
+  const marksOf = (key) => shown.map((row) => mark("renewals", { ...row, ...open }, key));
   const most = Math.max(0, ...shown.map((row) => seen.reduce((n, { key }) => n + row[key], 0)));
   const hasSeats = rows.some(({ seats }) => seats !== null);
   const own = { ...state, period: null, width: hasSeats ? besideWidth(state.width) : state.width };
-  const layout = figures.monthLayout(months, most, own, { barmode: "stack" });
+  const layout = endLayout(months, most, own, figures);
+  const marks = seen.map(({ key }) => marksOf(key));
   const plots = [{ data, layout, marks, title: t.nameOf("subscriptions") }];
-  if (hasSeats) plots.push(seatsPlot(shown, months, own, { figures, t }));
-  return {
-    tabs,
-    tab,
-    legend,
-    plots,
-    sentence: endSentence(shown, tab, t),
-  };
+  if (hasSeats)
+    plots.push({ ...seatsPlot(shown, months, own, { figures, t }), marks: [marksOf("seats")] });
+  const legend = parts.length > 1 ? parts : [];
+  return { tabs, tab, legend, plots, sentence: endSentence(shown, told, t) };
+}
+
+function whyNoEnds({ ids, ends }) {
+  if (!ids)
+    return marked(
+      "Ids of subscriptions, by which their ends are counted, are not in these exports.",
+    );
+  return ends ? NOTHING : marked("Ends of terms are not in these exports.");
+}
+
+// Tables tell of which subscriptions auto-renewal is off; of the others it may be on or not told.
+function endParts(rows, figures) {
+  const [accent, off] = [figures.color("accent"), figures.color("churned")];
+  if (!sumOf(rows, "without_auto_renew")) return [{ key: "subscriptions", color: accent }];
+  return [
+    { key: "auto_renew_on_or_unknown", color: accent },
+    { key: "without_auto_renew", color: off },
+  ];
+}
+
+// The ends are few, and each is named, however narrow the chart is.
+function endLayout(months, most, state, figures) {
+  const layout = figures.monthLayout(months, most, state, { barmode: "stack" });
+  layout.xaxis.dtick = 1;
+  return layout;
 }
 
 function nothing(sentence, t) {
@@ -148,7 +161,7 @@ function endOf(month, rows) {
   return {
     month,
     subscriptions,
-    with_auto_renew: subscriptions - without,
+    auto_renew_on_or_unknown: subscriptions - without,
     without_auto_renew: without,
     seats: known.length || !rows.length ? sumOf(known, "seats") : null,
   };
@@ -162,11 +175,11 @@ function besideWidth(width) {
 function seatsPlot(shown, months, state, { figures, t }) {
   const seats = shown.map((row) => row.seats);
   const data = [figures.monthColumns(months, seats, t.nameOf("seats"), figures.category(3))];
-  const layout = figures.monthLayout(months, Math.max(0, ...seats), state);
+  const layout = endLayout(months, Math.max(0, ...seats), state, figures);
   return { data, layout, title: t.nameOf("seats") };
 }
 
-function endSentence(shown, product, t) {
+function endSentence(shown, told, t) {
   const total = sumOf(shown, "subscriptions");
   const ahead = shown.filter(({ month }) => month.includes("-")).slice(0, 3);
   const values = {
@@ -174,80 +187,102 @@ function endSentence(shown, product, t) {
     without: t.exact(sumOf(ahead, "without_auto_renew")),
     count: t.counted(total, t("{count} subscription"), t("{count} subscriptions")),
   };
-  return t(
-    "{ends} of {count} end in the first three months shown, {without} of them without auto-renewal.",
-    values,
-  );
+  const sentence =
+    told.renews === false
+      ? marked(
+          "{ends} of {count} end in the first three months shown. Auto-renewal is not in these exports.",
+        )
+      : marked(
+          "{ends} of {count} end in the first three months shown. Known to be without auto-renewal: {without}.",
+        );
+  return t(sentence, values);
 }
 
-/* Seats of each product, assigned and idle. */
-export function seats(tables, state, { t, figures, told }) {
-  const rows = tables.seats;
+/* Seats of each product: assigned, idle, and those of which nobody told which they are. */
+export function seats(tables, state, { t, figures, told, mark }) {
+  const rows = tables.seats.map((row) => ({ ...row, assignment_unknown: untold(row) }));
   if (!rows.length)
     return nothing(told.seats ? NOTHING : marked("Seats are not in these exports."), t);
   const legend = [
     { key: "assigned_seats", color: figures.color("accent") },
     { key: "idle_seats", color: figures.color("churned") },
-    // Where nobody told how many of them are assigned.
-    { key: "seats", color: figures.color("others") },
-  ].map((entry) => ({ ...entry, text: t.nameOf(entry.key) }));
-  const isWhole = ({ assigned_seats: assigned }) => assigned === null;
-  if (!rows.some(isWhole)) legend.pop();
+    { key: "assignment_unknown", color: figures.color("others") },
+  ]
+    .filter(({ key }) => rows.some((row) => row[key]))
+    .map((entry) => ({ ...entry, text: t.nameOf(entry.key) }));
   const names = labels(
     rows.map(({ product }) => product),
     state.narrow ? 16 : undefined,
   );
-  const hovers = rows.map((row, i) =>
-    [
-      names[i],
-      ...["seats", "assigned_seats", "idle_seats"].map((key) =>
-        t.pair(t.nameOf(key), row[key] === null ? t(NOT_EXPORTED) : t.exact(row[key])),
-      ),
-    ].join("<br>"),
-  );
-  const data = visible(legend, state).map(({ key, text, color }) => ({
+  const hovers = rows.map((row, i) => seatsHover(names[i], row, t));
+  const seen = visible(legend, state);
+  const data = seen.map(({ key, text, color }) => ({
     type: "bar",
     orientation: "h",
     name: text,
     y: names,
-    x: rows.map((row) => (key !== "seats" || isWhole(row) ? row[key] : null)),
+    x: rows.map((row) => row[key]),
     marker: { ...figures.filled(color), line: { color: figures.color("card"), width: 1 } },
     hovertext: hovers,
     hovertemplate: "%{hovertext}<extra></extra>",
   }));
+  const marks = seen.map(({ key }) => rows.map((row) => mark("seats", row, key)));
+  const most = Math.max(0, ...rows.map((row) => Math.max(row.seats, row.assigned_seats)));
   return {
     tabs: [],
     legend,
-    plots: [{ data, layout: seatsLayout(names, figures) }],
+    plots: [{ data, layout: seatsLayout(names, most, state, figures), marks }],
     sentence: idleSentence(rows, t),
   };
 }
 
-function seatsLayout(names, figures) {
+// Seats of subscriptions that have no number of assigned ones.
+function untold({ seats: sold, assigned_seats: assigned, idle_seats: idle }) {
+  return Math.max(0, sold - assigned - idle);
+}
+
+function seatsHover(name, row, t) {
+  const unknown = row.assignment_unknown && row.idle_seats !== null ? ["assignment_unknown"] : [];
+  const lines = ["seats", "assigned_seats", "idle_seats", ...unknown].map((key) =>
+    t.pair(t.nameOf(key), row[key] === null ? t(NOT_EXPORTED) : t.exact(row[key])),
+  );
+  return [name, ...lines].join("<br>");
+}
+
+// As many numbers stand below the bars as have room there.
+function seatsLayout(names, most, { width }, figures) {
+  const left = figures.widest(names) + 12;
+  const number = figures.widest([figures.t.exact(most)]);
+  const right = Math.max(16, number / 2);
+  const nticks = Math.max(2, Math.min(6, Math.floor((width - left - right) / (1.5 * number + 8))));
   return figures.layout(64 + 40 * Math.max(names.length, 2), {
     barmode: "relative",
     bargap: 0.4,
-    margin: { l: figures.widest(names) + 12, r: 16, t: 8, b: 32 },
-    xaxis: figures.axis({ rangemode: "tozero", tickformat: ",d", tickangle: 0, nticks: 5 }),
+    margin: { l: left, r: right, t: 8, b: 32 },
+    xaxis: figures.axis({ rangemode: "tozero", tickformat: ",d", tickangle: 0, nticks }),
     yaxis: figures.axis({ type: "category", autorange: "reversed", showgrid: false }),
   });
 }
 
 function idleSentence(rows, t) {
+  const counted = (count) => t.counted(count, t("{count} seat"), t("{count} seats"));
   const known = rows.filter(({ idle_seats: idle }) => idle !== null);
-  const sold = sumOf(rows, "seats");
   if (!known.length) {
-    const reason = t(NOT_EXPORTED);
-    return t("{count} sold; how many of them are assigned is {reason}.", {
-      count: t.counted(sold, t("{count} seat"), t("{count} seats")),
-      reason,
+    return t("{count} sold; how many of them are assigned is not in these exports.", {
+      count: counted(sumOf(rows, "seats")),
     });
   }
   const idle = sumOf(known, "idle_seats");
-  const share = sold ? (100 * idle) / sold : null;
-  return t("Idle are {idle} of {count} ({share}).", {
+  const count = idle + sumOf(known, "assigned_seats");
+  const said = t("Idle are {idle} of {count} ({share}).", {
     idle: t.exact(idle),
-    count: t.counted(sold, t("{count} seat"), t("{count} seats")),
-    share: t.percent(share),
+    count: counted(count),
+    share: t.percent(count ? (100 * idle) / count : null),
   });
+  const unknown = sumOf(rows, "assignment_unknown");
+  if (!unknown) return said;
+  const more = t("Of another {count} it is not known how many are assigned.", {
+    count: counted(unknown),
+  });
+  return `${said} ${more}`;
 }

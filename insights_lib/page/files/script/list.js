@@ -64,6 +64,7 @@ export class CustomerList {
     ];
     const places = this.menus.map(({ place }) => place);
     this.grid = element("div", { class: "rows" });
+    this.nothing = element("p", { hidden: true }, t("There is nothing to show."));
     this.note = element("p", { class: "quiet note" });
     this.rest = element("p", { class: "print-only rest" });
     this.place = element(
@@ -76,6 +77,7 @@ export class CustomerList {
         this.total,
       ),
       this.grid,
+      this.nothing,
       this.rest,
       this.note,
     );
@@ -113,7 +115,7 @@ export class CustomerList {
     const names = ORDER.filter((name) => name in this.kinds && isTold(name));
     const lacking = ORDER.filter((name) => name in this.kinds && !isTold(name));
     this.note.hidden = !lacking.length;
-    this.note.textContent = `${t.pair(lacking.map(t.nameOf).join(", "), t(NOT_EXPORTED))}.`;
+    this.note.textContent = `${t.pair(lacking.map(t.nameOf).join("; "), t(NOT_EXPORTED))}.`;
     this.columns = names.map((name) => ({
       name,
       head: t.nameOf(name),
@@ -130,8 +132,11 @@ export class CustomerList {
     this.grid.replaceChildren(this.scroller.place);
   }
 
+  // Who has no name is known by the key.
   cell(row, name) {
-    const { t } = this.report;
+    const { t, declared } = this.report;
+    if (name === "customer_name" && row[name] === declared.not_told)
+      return { text: row.customer, title: t.pair(t.nameOf(name), row[name]) };
     const isNone = row[name] === null && NONE.has(name);
     const text = isNone ? "" : shown(row[name], this.kinds[name], t);
     if (text === UNKNOWN) return { text, title: t("not known: there is no data for it") };
@@ -169,6 +174,7 @@ export class CustomerList {
             found: t.exact(found),
             count: t.counted(count, t("{count} row"), t("{count} rows")),
           });
+    this.nothing.hidden = found > 0;
     this.scroller.show(this.found);
   }
 

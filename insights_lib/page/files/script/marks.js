@@ -2,6 +2,7 @@
 // how a reader calls it, and how the address of the page keeps it.
 
 import { marked } from "./language.js";
+import { SEATS } from "./signals.js";
 
 // What is behind each kind of mark, in the words of its chip.
 const WORDS = {
@@ -91,10 +92,18 @@ const MARKS = {
   signals: ({ signal }, column) => (column === "customers" ? { what: "signal", signal } : null),
   renewals: ({ product, month }, column) => {
     const mark = { what: "renewals", ...(product ? { product } : {}), end: month };
-    if (column === "subscriptions") return mark;
-    const without = { with_auto_renew: false, without_auto_renew: true }[column];
-    return without === undefined ? null : { ...mark, without_auto_renew: without };
+    return (
+      {
+        subscriptions: mark,
+        seats: mark,
+        customers: { ...mark, customers: true },
+        auto_renew_on_or_unknown: { ...mark, without_auto_renew: false },
+        without_auto_renew: { ...mark, without_auto_renew: true },
+      }[column] ?? null
+    );
   },
+  seats: ({ product }, column) =>
+    Object.hasOwn(SEATS, column) ? { what: "seats", product, part: column } : null,
 };
 
 const SERIES = {
@@ -127,6 +136,7 @@ export function wordsOf(mark, t) {
 function mainWords(mark, t) {
   const { what, months, cohort, since, end } = mark;
   if (what === "signal") return t.nameOf(mark.signal);
+  if (what === "seats") return t.nameOf(mark.part);
   if (what === "renewals") return renewalWords(end, mark.without_auto_renew, t);
   const values = months
     ? { months: t.range(months[0], months.at(-1)) }
@@ -134,7 +144,10 @@ function mainWords(mark, t) {
   return t(WORDS[what], values);
 }
 
-const RENEWS = { false: marked("with auto-renewal"), true: marked("without auto-renewal") };
+const RENEWS = {
+  false: marked("auto-renewal on or unknown"),
+  true: marked("without auto-renewal"),
+};
 
 function renewalWords(end, without, t) {
   const several = {
@@ -145,13 +158,18 @@ function renewalWords(end, without, t) {
   return without === undefined ? words : `${words}, ${t(RENEWS[without])}`;
 }
 
+const KEPT = [
+  ...["signal", "cohort", "since", "product", "part", "end"],
+  ...["without_auto_renew", "customers"],
+];
+
 /* A mark as parameters of the address, each under a name that no filter has. */
 export function writeMark(mark) {
   const kept = [[PREFIX, mark.what]];
   const keep = (name, value) => kept.push([`${PREFIX}.${name}`, String(value)]);
   if (mark.months) keep("months", [...new Set([mark.months[0], mark.months.at(-1)])].join("_"));
   for (const [name, value] of Object.entries(mark.where ?? {})) keep(`where.${name}`, value);
-  for (const name of ["signal", "cohort", "since", "product", "end", "without_auto_renew"]) {
+  for (const name of KEPT) {
     if (mark[name] !== undefined) keep(name, mark[name]);
   }
   return String(new URLSearchParams(kept));
@@ -184,7 +202,12 @@ const READERS = {
       ...(product === undefined ? {} : { product }),
       end,
       ...(without in RENEWS ? { without_auto_renew: without === "true" } : {}),
+      ...(get("customers") === "true" ? { customers: true } : {}),
     };
+  },
+  seats(get) {
+    const [product, part] = [get("product"), get("part")];
+    return product !== undefined && Object.hasOwn(SEATS, part) && { product, part };
   },
 };
 

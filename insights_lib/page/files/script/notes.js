@@ -44,23 +44,27 @@ export function ownFiltersNote({ t, ownMonths }) {
 const MONTHS_OF_USE = { usage_falling: 6, usage_stopped: 1, never_used: 3 };
 export const NOT_EXPORTED = marked("not in these exports");
 
-/* What the exports of a report tell of: seats, assigned, ends, billed and consumed as true or false,
- * and use as the number of months that it is told of. A report viewer's page knows what its fixed
- * tables let it know. */
-export function toldBy({ people, has_usage, first }, { seats, renewals }) {
+/* What the exports of a report tell of: ids of subscriptions, seats, assigned, ends, renews, billed
+ * and consumed as true or false, and use as the number of months that it is told of. A report
+ * viewer's page knows what its fixed tables let it know, and nothing of renews. */
+export function toldBy({ rows, people, has_usage, first }, { seats, renewals }) {
   const any = (values) => values.some((value) => value !== null);
+  const ids = !rows.subscription.length || rows.subscription.some(Boolean);
   if (people) {
     const { lines, amounts, months_of_use: use } = people;
     return {
+      ids,
       seats: any(lines.seats),
       assigned: any(lines.assigned),
       ends: any(lines.end),
+      renews: lines.renews.some(Boolean),
       billed: any(amounts.billed),
       consumed: any(amounts.consumed),
       use: Math.max(0, ...use),
     };
   }
   return {
+    ids,
     seats: !seats || seats.length > 0,
     ends: !renewals || renewals.length > 0,
     use: has_usage.slice(first).reduce((sum, flag) => sum + flag, 0),

@@ -203,6 +203,14 @@ export function eachRenewal(sets, customer, each) {
   });
 }
 
+/* Whether a subscription has some of a part of the seats; NaN is unknown. */
+export const SEATS = {
+  seats: ({ seats: sold }) => sold > 0,
+  assigned_seats: ({ assigned }) => assigned > 0,
+  idle_seats: ({ seats: sold, assigned }) => Math.abs(sold - assigned) > 0,
+  assignment_unknown: ({ seats: sold, assigned }) => sold > 0 && Number.isNaN(assigned),
+};
+
 export function seats(sets) {
   const { rows } = sets;
   const { people, codes, values } = rows;
