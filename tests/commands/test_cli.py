@@ -601,3 +601,7 @@ def test_a_program_that_reads_a_table_has_a_line_for_each_row(
         " 漢字  two lines ",
         " a               ",
     ]
+
+
+def test_help_of_forget_tells_of_keys_as_the_list_of_customers_shows_them() -> None:
+    assert "tpid:0012345" in insights("forget", "--help").stdout
