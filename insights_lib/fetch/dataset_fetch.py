@@ -103,7 +103,8 @@ class DatasetFetch:
                 delete_leftovers(self._place.center, self._place.notes, self.name)
             return self._visited(scheduled)
         except LaterError as later:  # the others have their turn meanwhile
-            self.state = f"waits until {later.until:%H:%M} UTC, as Partner Center is busy"
+            if later.until > self._now():  # else the time for all of it is up
+                self.state = f"waits until {later.until:%H:%M} UTC, as Partner Center is busy"
             return None
 
     def _visited(self, scheduled: bool) -> FetchResult | None:

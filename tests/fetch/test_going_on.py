@@ -43,8 +43,8 @@ MOMENTS = [
     ("fetch.dataset_fetch", "download", "before"),
     ("fetch.dataset_fetch", "move_file", "before"),
     ("fetch.dataset_fetch", "move_file", "after"),
-    ("fetch.partner_center", "PartnerCenter.delete", "before"),
-    ("fetch.partner_center", "PartnerCenter.delete", "after"),
+    ("fetch.partner_center", "PartnerCenter.delete_report", "before"),
+    ("fetch.partner_center", "PartnerCenter.delete_report", "after"),
 ]
 
 

@@ -32,7 +32,7 @@ TYPED = {
     "IsDuplicateRowForPGA": ("boolean", "false", "0"),
     "TotalSoldSeats": ("smallint", "12", "12"),
     "BilledRevenueUSD": ("numeric(12,4)", "-12.5", "-12.5"),
-    "AzureConsumedRevenueUSD": ("double precision", "1e20", "1e20"),
+    "AzureConsumedRevenueUSD": ("double precision", "1e14", "1e14"),
     "CustomerName": ("text", 'Ann "A"\nLtd\\ 🦊', 'Ann "A"\nLtd\\ 🦊'),
     "CustomerSegment": ("text", "", ""),
     "PartnerLocation": ("varchar(20)", "Oslo\x1f; \\.", "Oslo\x1f; \\."),
