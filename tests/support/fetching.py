@@ -23,10 +23,19 @@ GUID = "11111111-2222-3333-4444-555555555555"
 
 @dataclass
 class Watch:
-    """A clock that passes only where somebody waits."""
+    """A clock that passes only where somebody waits, or with each look at it.
+
+    Attributes:
+        pace: What passes with each look.
+    """
 
     moment: datetime = datetime(2026, 1, 15, 6, tzinfo=UTC)
     waited: list[float] = field(default_factory=list)
+    pace: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        self.moment += self.pace
+        return self.moment
 
     def sleep(self, seconds: float) -> None:
         self.waited.append(seconds)
@@ -34,7 +43,7 @@ class Watch:
 
     @property
     def clock(self) -> Clock:
-        return Clock(lambda: self.moment, self.sleep)
+        return Clock(self.now, self.sleep)
 
 
 @dataclass
