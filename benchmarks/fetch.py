@@ -31,9 +31,10 @@ FETCH = """
 import sys
 from pathlib import Path
 from insights_lib.fetch.download import download, received
+from insights_lib.timing import Clock
 
 link, file, columns = sys.argv[1], Path(sys.argv[2]), sys.argv[3].split(",")
-download(link, file)
+download(link, file, Clock())
 came = received(file, columns)
 assert came.rows and came.months, came
 """
@@ -74,7 +75,7 @@ def main() -> None:
         write_export(folder / "export.csv", asked.mb)
         authority, out = str(folder / "ca.pem"), str(folder / "out")
         os.environ["SSL_CERT_FILE"] = authority
-        link = f"{center.url}/blob/1"
+        link = center.new_link("1")
         commands = {
             "curl": ["curl", "--silent", "--fail", "--cacert", authority, "-o", out, link],
             "fetch": [sys.executable, "-c", FETCH, link, out, ",".join(COLUMNS)],

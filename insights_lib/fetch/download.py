@@ -200,7 +200,7 @@ def _counted(source: Source, header: Header, packed: bool) -> tuple[int, tuple[d
     columns = ", ".join(f"c{i}: 'VARCHAR'" for i in range(len(header.names)))
     compression = "gzip" if packed else "none"
     limits: dict[str, str | bool | int | float | list[str]]
-    limits = {"memory_limit": "150MB", "threads": 1, "preserve_insertion_order": "false"}
+    limits = {"memory_limit": "150MB", "threads": 2, "preserve_insertion_order": "false"}
     with duckdb.connect(config=limits) as db:
         try:
             found = db.execute(

@@ -265,7 +265,7 @@ class PartnerCenter:
             "reportExpiryTime": None,
         }
         if ready:
-            link = self._new_link(number)
+            link = self.new_link(number)
             record |= {
                 "reportAccessSecureLink": link,
                 "reportGeneratedTime": "2026-11-02T06:12:00Z",
@@ -273,7 +273,7 @@ class PartnerCenter:
             report["reportStatus"] = "Inactive" if report.get("executeNow") else "Active"
         return 200, [record], None
 
-    def _new_link(self, number: str) -> str:
+    def new_link(self, number: str) -> str:
         """A link to an export, which ends the one before."""
         self._links[number] = next(self._numbers)
         blob = f"{self.url}/blob/{number}.csv?sv=2026&se={self._links[number]}"
