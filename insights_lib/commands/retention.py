@@ -24,11 +24,7 @@ def prune(
 
 def forget(
     customer: Annotated[
-        str,
-        typer.Option(
-            help="Top parent id, else tenant id, else name, as in the exports; "
-            "or the key that the list of customers shows, such as tpid:0012345."
-        ),
+        str, typer.Option(help="Top parent id, else tenant id, else name; or key, as tpid:0012345.")
     ],
     store: options.Store = options.STORE,
     outputs: options.Outputs = options.OUTPUTS,
