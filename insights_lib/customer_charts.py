@@ -124,7 +124,7 @@ def renewals(table: pd.DataFrame, language: Language) -> go.Figure:
 
 
 def _end_parts(sums: pd.DataFrame, *, is_split: bool) -> "dict[str, pd.Series[Any]]":
-    """Those with auto-renewal off, and the rest, of which it may be on or not told."""
+    """Subscriptions without auto-renewal, and all others; these may renew, or nobody knows."""
     whole, without = sums["subscriptions"], sums["without_auto_renew"]
     if not is_split:
         return {"subscriptions": whole}
@@ -137,7 +137,7 @@ def _by_time(month: str) -> tuple[int, str]:
 
 @timed("figures")
 def seats(table: pd.DataFrame, language: Language) -> go.Figure:
-    """A bar for each product: assigned seats, idle ones, and those not told to be either."""
+    """A bar for each product: assigned seats, idle seats, and seats of unknown assignment."""
     names = labels(table["product"])
     assigned, idle = (table[part].fillna(0) for part in ("assigned_seats", "idle_seats"))
     unknown = (table["seats"] - assigned - idle).clip(lower=0)

@@ -144,11 +144,11 @@ class PartnerCenter:
         return [report_of(r).id for r in found if r.get("reportname") == name]
 
     def delete_report(self, report: str) -> None:
-        """Delete a report with its runs; one that is not there is no error."""
+        """Delete a report with its runs, if it is still there."""
         self._delete(f"ScheduledReport/{report}")
 
     def delete_query(self, query: str) -> None:
-        """Delete a query; one that is not there is no error."""
+        """Delete a query, if it is still there."""
         self._delete(f"ScheduledQueries/{query}")
 
     def _delete(self, path: str) -> None:

@@ -77,16 +77,16 @@ def copy_of(connection: Connection, statement: str, delimiter: str) -> Copy | No
         return None
     source = f"({selected}\n) AS selected"  # the line end is for one that ends with a comment
     with closing(driver.cursor()) as cursor:
-        told = cursor.execute(f"SELECT * FROM {source} LIMIT 0").description
+        described = cursor.execute(f"SELECT * FROM {source} LIMIT 0").description
     known = driver.adapters.types
     flag, as_exported = known["bool"].oid, {known[name].oid for name in _AS_EXPORTED}
-    columns = {f"c{i}": one.type_code for i, one in enumerate(told)}
+    columns = {f"c{i}": one.type_code for i, one in enumerate(described)}
     # What the driver does not know, such as an enumeration, is a text.
     if any(known.get(code) for code in {*columns.values()} - as_exported - {flag}):
         return None
     values = [_FLAG.format(column=name) if code == flag else name for name, code in columns.items()]
     return Copy(
-        [one.name for one in told],
+        [one.name for one in described],
         f"COPY (SELECT {', '.join(values)} FROM {source} ({', '.join(columns)})) "
         f"TO STDOUT (FORMAT csv, DELIMITER '{delimiter}')",
     )

@@ -10,8 +10,8 @@ from insights_lib.store.staging import StagedExport
 
 _EXPONENT = r"([eE][+-]?\d+)?"
 _NUMBER = rf"[+-]?(\d+(\.\d*)?|\.\d+){_EXPONENT}"
-_LIMIT = "1e15"  # up to there a float has every whole number, and no sum runs over
 _NUMBER_WITH_COMMA = rf"[+-]?(\d+([.,]\d*)?|[.,]\d+){_EXPONENT}"
+_LIMIT = "1e15"  # below it a float holds every whole number, and no sum overflows
 
 
 @dataclass(frozen=True)
