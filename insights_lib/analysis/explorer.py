@@ -36,8 +36,9 @@ class Explorer(anywidget.AnyWidget):
         selection: What is chosen in it, as `{"product": ["Azure"], "from": "2025-04", "to":
             "2025-09"}`; `{}` is everything. Setting it moves the page.
         picked: The customers behind the number that was clicked last, None before a click: the rows
-            of `customers.csv` in the page's order, of flows with their `month`. Its `attrs` tell
-            `what` it is in words, and the `mark` as the page knows it.
+            of `customers.csv` in the page's order, of flows with their `month`, of values that a
+            chart draws together with their `value`. Its `attrs` tell `what` it is in words, and the
+            `mark` as the page knows it.
 
     Example:
         >>> x = explore("1234567")
@@ -119,7 +120,7 @@ class Explorer(anywidget.AnyWidget):
             self._behind.table("customers")
 
     def _pick(
-        self, what: str, mark: dict[str, Any], customers: list[str], months: list[str]
+        self, what: str, mark: dict[str, Any], customers: list[str], beside: dict[str, list[str]]
     ) -> None:
         known = self._behind.table("customers").set_index("customer", drop=False)
         # Several customers can share a subscription.
@@ -127,9 +128,9 @@ class Explorer(anywidget.AnyWidget):
         if not set(keys) <= set(known.index):
             return  # it was clicked just before another partner was opened
         found = known.loc[keys].reset_index(drop=True)
-        if months:
-            found.insert(0, "month", months)
-        else:
+        for column, values in beside.items():
+            found.insert(0, column, values)
+        if not beside:
             found = found.drop_duplicates("customer", ignore_index=True)
         found.attrs = {"what": what, "mark": mark}
         self.picked = found

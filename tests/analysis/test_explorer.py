@@ -62,9 +62,9 @@ def keys_of(*customers: str) -> list[str]:
     return [f"tpid:{customer}" for customer in customers]
 
 
-def pick(x: Explorer, *customers: str, months: tuple[str, ...] = ()) -> None:
+def pick(x: Explorer, *customers: str, **beside: list[str]) -> None:
     said = {"what": "somebody", "mark": {"what": "current"}, "customers": keys_of(*customers)}
-    say(x, picked={**said, "months": list(months)})
+    say(x, picked={**said, "beside": beside})
 
 
 def test_an_open_partner_is_explored_as_it_is(store: Path) -> None:
@@ -146,9 +146,15 @@ def test_picked_are_the_rows_of_the_customers_in_the_order_of_the_page(x: Explor
 
 
 def test_picked_flows_have_their_months(x: Explorer) -> None:
-    pick(x, "a", "a", "b", months=("2025-02", "2025-03", "2025-03"))
+    pick(x, "a", "a", "b", month=["2025-02", "2025-03", "2025-03"])
     assert list(x.picked["month"]) == ["2025-02", "2025-03", "2025-03"]
     assert list(x.picked["customer"]) == keys_of("a", "a", "b")
+
+
+def test_picked_values_of_several_together_stand_beside_their_customers(x: Explorer) -> None:
+    pick(x, "b", "b", "a", value=["E3", "E5", "E3"])
+    assert list(x.picked["value"]) == ["E3", "E5", "E3"]
+    assert list(x.picked["customer"]) == keys_of("b", "b", "a")
 
 
 def test_subscriptions_are_picked_as_their_customers_each_once(x: Explorer) -> None:

@@ -81,7 +81,24 @@ def assert_behind(counter: PageCounter, tables: Tables) -> list[tuple[Mark, list
         for row in rows:
             month = {"month": row["month"]} if behind["kind"] == "flows" else {}
             assert row == listed[row["customer"]] | month, mark
+    assert_others(counter, tables)
     return opened
+
+
+def assert_others(counter: PageCounter, tables: Tables) -> None:
+    """Values drawn together open who is behind each of them, with the value."""
+    counts: dict[tuple[str, str], dict[str, int]] = {}
+    for row in tables["distribution_trend"]:
+        counts.setdefault((row["dimension"], row["month"]), {})[row["value"]] = row["customers"]
+    for (dimension, month), values in counts.items():
+        apart, others = list(values)[:1], list(values)[1:]
+        mark = {"what": "others", "months": [month], "dimension": dimension, "apart": apart}
+        alone = [{"what": "current", "months": [month], "where": {dimension: v}} for v in others]
+        found, *each = counter.behind([mark, *alone])
+        assert len(found["rows"]) == sum(values[value] for value in others), mark
+        for value, one in zip(others, each, strict=True):
+            own = [row for row in found["rows"] if row["value"] == value]
+            assert own == [row | {"value": value} for row in one["rows"]], mark
 
 
 def assert_people(data: Slice, tables: Tables, behind: list[tuple[Mark, list[Any]]]) -> None:

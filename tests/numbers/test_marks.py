@@ -15,6 +15,9 @@ def test_a_mark_that_names_no_number_opens_nothing(tmp_path: Path, counter: Page
     odd = [
         *(None, "churned", {}, {"what": "toString"}, {"what": "current", "months": "2024-03"}),
         {"what": "current", "months": ["2024-03"], "where": {"constructor": "x"}},
+        {"what": "others", "months": ["2024-03"], "dimension": "product", "apart": "Azure"},
+        {"what": "others", "months": ["2024-03"], "dimension": "constructor"},
+        {"what": "others", "months": ["2024-03"]},
     ]
     assert counter.behind(odd) == [None] * len(odd)
     empty = [
@@ -28,6 +31,8 @@ def test_a_mark_that_names_no_number_opens_nothing(tmp_path: Path, counter: Page
         {"what": "cohort", "cohort": "2024-03", "since": 10**9},
         {"what": "signal", "signal": "unheard_of"},
         {"what": "renewals", "product": "nothing"},
+        {"what": "others", "months": ["2024-07"], "dimension": "product"},
+        {"what": "others", "months": ["2024-03"], "dimension": "product", "apart": ["Office 365"]},
     ]
     assert [found["rows"] for found in counter.behind(empty)] == [[] for _ in empty]
 

@@ -464,6 +464,7 @@ def test_a_link_reopens_the_list_and_back_leaves_it(
             "list=signal&list.signal=none",
             "list=cohort&list.cohort=2025-02&list.since=-1",
             "list=renewals&list.end=never",
+            "list=others&list.months=2025-01&list.dimension=toString",
         ],
         2,
     ),

@@ -21,9 +21,11 @@ GROUND = "one => getComputedStyle(one).backgroundColor"
 
 
 def store_in(folder: Path) -> Path:
-    """Two partners: of partner 1, every third of ninety customers has Azure."""
+    """Two partners: of partner 1, every third of ninety customers has Azure; in nine segments."""
     seats = [
-        seats_row(month, str(n), Product=("Office 365", "Azure")[n % 3 == 0])
+        seats_row(
+            month, str(n), Product=("Office 365", "Azure")[n % 3 == 0], CustomerSegment=str(n % 9)
+        )
         for month in MONTHS
         for n in range(90)
     ]
@@ -115,7 +117,7 @@ def test_a_number_that_is_opened_tells_who_is_behind_it(tab: Page) -> None:
     assert said["picked"]["what"] == "current in Jun 2025"
     assert said["picked"]["mark"] == {"what": "current", "months": ["2025-06"]}
     assert len(set(said["picked"]["customers"])) == 30
-    assert said["picked"]["months"] == []
+    assert said["picked"]["beside"] == {}
     assert place.locator("dialog[open] .drawer-what").inner_text().startswith("current in Jun 2025")
     place.get_by_role("button", name="Back to the report").click()
     assert tab.evaluate("tests.models.a.saved") == [{"product": ["Azure"]}]
@@ -127,7 +129,21 @@ def test_flows_tell_the_month_of_each_customer(tab: Page) -> None:
     place.locator("[data-card=adds_and_churns] .opens").first.click()
     [said] = tab.evaluate("tests.models.a.sent")
     assert said["picked"]["mark"] == {"what": "existing", "months": ["2025-02"]}
-    assert said["picked"]["months"] == ["2025-02"] * 90
+    assert said["picked"]["beside"] == {"month": ["2025-02"] * 90}
+
+
+def test_values_drawn_together_tell_the_value_of_each_customer(tab: Page) -> None:
+    card = show(tab).locator("[data-card=distribution_trend]")
+    card.get_by_role("tab", name="Customer segment").click()
+    bar = card.locator(".barlayer .trace").last.locator(".point path").first
+    bar.evaluate("one => one.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    box = bar.bounding_box()
+    assert box
+    tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    [said] = tab.evaluate("tests.models.a.sent")
+    assert said["picked"]["mark"]["what"] == "others"
+    assert sorted(said["picked"]["beside"]["value"]) == ["7"] * 10 + ["8"] * 10
+    assert len(said["picked"]["customers"]) == 20
 
 
 def test_who_sees_counts_only_can_open_nothing(tab: Page) -> None:

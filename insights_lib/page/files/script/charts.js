@@ -11,6 +11,9 @@ import { marked } from "./language.js";
 
 export const NOTHING = marked("There is no data for this.");
 
+// The key of values that are drawn together; no value has it.
+export const OTHERS = "\u0000others";
+
 export function visible(entries, state) {
   return entries.filter(({ key }) => !state.hidden.has(key));
 }
@@ -125,13 +128,14 @@ export function distributionTrend(tables, state, { t, figures, declared, mark })
   for (const one of series)
     if (!isKnown(one)) entries.push({ ...one, text: one.key, color: figures.color("quiet") });
   const rest = known.slice(most);
+  const apart = entries.map(({ key }) => key);
   if (rest.length) {
     const counts = trend.map((_, i) =>
       rest.reduce((sum, one) => (one.counts[i] === null ? null : sum + one.counts[i]), 0),
     );
     const text = figures.others(rest.length);
     const color = figures.color("others");
-    entries.push({ key: "\u0000others", text, counts, color, isRest: true });
+    entries.push({ key: OTHERS, text, counts, color });
   }
   const months = trend.map(({ month }) => t.month(month));
   const seen = visible(entries, state);
@@ -141,17 +145,12 @@ export function distributionTrend(tables, state, { t, figures, declared, mark })
   );
   const layout = figures.monthLayout(months, Math.max(0, ...stacks), state, { barmode: "stack" });
   const sentence = trendSentence(series, trend, t);
-  // Of values together nobody knows how many customers they have, who can hold several.
-  const marks = seen.map(({ key, counts, isRest }) =>
-    counts.map((customers, i) =>
-      isRest
-        ? null
-        : mark(
-            "distribution_trend",
-            { dimension: tab, value: key, month: trend[i].month, customers },
-            "customers",
-          ),
-    ),
+  const marks = seen.map(({ key, counts }) =>
+    counts.map((customers, i) => {
+      const held = key === OTHERS ? { apart } : { value: key };
+      const row = { dimension: tab, month: trend[i].month, customers, ...held };
+      return mark("distribution_trend", row, "customers");
+    }),
   );
   return { tabs, tab, legend: entries, months, plots: [{ data, layout, marks }], sentence };
 }

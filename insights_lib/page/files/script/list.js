@@ -15,7 +15,17 @@ const LONG = 18; // characters from which a cell tells its text on hover, too
 
 // The columns, those first that most readers look for.
 const ORDER = [
-  ...["customer_name", "month", "status", "customer_market", "products", "product", "sku", "seats"],
+  ...[
+    "customer_name",
+    "month",
+    "value",
+    "status",
+    "customer_market",
+    "products",
+    "product",
+    "sku",
+    "seats",
+  ],
   ...["assigned_seats", "billed_revenue_usd", "azure_consumed_usd", "next_end", "auto_renew"],
   ...["usage_change_pct", "signals", "first_month", "added_month", "churned_month", "last_month"],
   ...["last_usage_month", "usage_change_product", "subscriptions", "skus", "customer_segment"],
@@ -89,7 +99,7 @@ export class CustomerList {
     report.lists.add(this);
   }
 
-  // Shows a list {kind, rows}: customers, flows (a customer and a month), or subscriptions.
+  // Shows a list {kind, rows}, of a kind that behind.js names.
   show({ kind, rows }) {
     if (kind !== this.kind) this.build(kind);
     Object.assign(this, {
@@ -210,6 +220,10 @@ const WHOLE = {
     marked("{count} row, one for each customer and month"),
     marked("{count} rows, one for each customer and month"),
   ],
+  values: [
+    marked("{count} row, one for each customer and value"),
+    marked("{count} rows, one for each customer and value"),
+  ],
   subscriptions: [marked("{count} subscription"), marked("{count} subscriptions")],
 };
 
@@ -218,6 +232,7 @@ function kindsOf(kind, declared) {
   const { columns } = declared.tables.customers;
   if (kind === "customers") return columns;
   if (kind === "flows") return { month: "month", ...columns };
+  if (kind === "values") return { value: "text", ...columns };
   const { customer, customer_name, seats, assigned_seats, next_end, auto_renew } = columns;
   const own = { product: "text", sku: "text" };
   return { customer, customer_name, ...own, seats, assigned_seats, next_end, auto_renew };

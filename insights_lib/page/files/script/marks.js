@@ -13,14 +13,16 @@ const WORDS = {
   existing: marked("in {months} and the month before"),
   new: marked("new in {months}"),
   returning: marked("returned in {months}"),
+  others: marked("current in {months}"),
   subscriptions: marked("subscriptions in {months}"),
   cohort: marked("new in {cohort}, current in {now}"),
 };
 const PREFIX = "list";
-const MONTH_MARKS = new Set(Object.keys(WORDS).filter((what) => what !== "cohort"));
+const MONTH_MARKS = new Set(Object.keys(WORDS));
 
 /* What the numbers of all tables open: a function of a table's name, one of its rows and a column,
- * which gives a mark, or null where there is nothing to open. */
+ * which gives a mark, or null where there is nothing to open. Where a chart draws values of a dimension
+ * together, the row has `apart` in place of a value: those that it draws alone. */
 export function marksOf(tables) {
   const months = tables.summary_trend.map(({ month }) => month);
   const lastOf = (name) => tables.summary.find(({ metric }) => metric === name).month;
@@ -71,14 +73,17 @@ const MARKS = {
     column === "customers"
       ? { what: "current", months: latest, where: { [dimension]: value } }
       : null,
-  products: ({ product, sku }, column, { latest }) =>
-    column === "customers"
-      ? { what: "current", months: latest, where: sku === "" ? { product } : { product, sku } }
-      : null,
-  distribution_trend: ({ dimension, value, month }, column) =>
-    column === "customers"
-      ? { what: "current", months: [month], where: { [dimension]: value } }
-      : null,
+  products: ({ product, sku, apart }, column, { latest }) => {
+    if (column !== "customers") return null;
+    if (apart) return { what: "others", months: latest, dimension: "product", apart };
+    const where = sku === "" ? { product } : { product, sku };
+    return { what: "current", months: latest, where };
+  },
+  distribution_trend: ({ dimension, value, month, apart }, column) => {
+    if (column !== "customers") return null;
+    if (apart) return { what: "others", months: [month], dimension, apart };
+    return { what: "current", months: [month], where: { [dimension]: value } };
+  },
   bridge: ({ month }, column) =>
     ({
       start: { what: "current", months: [monthBefore(month)] },
@@ -130,7 +135,8 @@ export function monthAfter(month, count) {
 /* A mark in a reader's words: "churned in Mar 2025, Azure". */
 export function wordsOf(mark, t) {
   const values = Object.values(mark.where ?? {});
-  return [mainWords(mark, t), mark.product, ...values].filter(Boolean).join(", ");
+  const others = mark.apart && othersWords(mark, t);
+  return [mainWords(mark, t), mark.product, ...values, others].filter(Boolean).join(", ");
 }
 
 function mainWords(mark, t) {
@@ -142,6 +148,13 @@ function mainWords(mark, t) {
     ? { months: t.range(months[0], months.at(-1)) }
     : { cohort: t.month(cohort), now: t.month(monthAfter(cohort, since)) };
   return t(WORDS[what], values);
+}
+
+function othersWords({ dimension, apart }, t) {
+  return t("{dimension} other than {values}", {
+    dimension: t.nameOf(dimension),
+    values: apart.join("; "),
+  });
 }
 
 const RENEWS = {
@@ -159,7 +172,7 @@ function renewalWords(end, without, t) {
 }
 
 const KEPT = [
-  ...["signal", "cohort", "since", "product", "part", "end"],
+  ...["signal", "cohort", "since", "product", "part", "end", "dimension"],
   ...["without_auto_renew", "customers"],
 ];
 
@@ -172,6 +185,7 @@ export function writeMark(mark) {
   for (const name of KEPT) {
     if (mark[name] !== undefined) keep(name, mark[name]);
   }
+  for (const value of mark.apart ?? []) keep("apart", value);
   return String(new URLSearchParams(kept));
 }
 
@@ -181,12 +195,20 @@ export function readMark(text, known) {
   const asked = new URLSearchParams(text);
   const what = asked.get(PREFIX);
   const get = (name) => asked.get(`${PREFIX}.${name}`) ?? undefined;
-  const read = MONTH_MARKS.has(what) ? readMonths : Object.hasOwn(READERS, what) && READERS[what];
-  const found = read && read(get, known);
+  const all = (name) => asked.getAll(`${PREFIX}.${name}`);
+  const read = Object.hasOwn(READERS, what) ? READERS[what] : MONTH_MARKS.has(what) && readMonths;
+  const found = read && read(get, known, all);
   return found ? { what, ...found } : null;
 }
 
 const READERS = {
+  others(get, { declared, months }, all) {
+    const dimension = get("dimension");
+    const span = readMonths(get, { declared, months });
+    return (
+      span && declared.dimensions.includes(dimension) && { ...span, dimension, apart: all("apart") }
+    );
+  },
   signal(get, { signals }) {
     const signal = get("signal");
     return signals.includes(signal) && { signal };

@@ -93,8 +93,9 @@ class Widget {
 
   tell({ mark, what, kind, rows }) {
     const customers = rows.map(({ customer }) => customer);
-    const months = kind === "flows" ? rows.map(({ month }) => month) : [];
-    this.model.send({ picked: { what, mark, customers, months } });
+    const own = { flows: "month", values: "value" }[kind];
+    const beside = own ? { [own]: rows.map((row) => row[own]) } : {};
+    this.model.send({ picked: { what, mark, customers, beside } });
   }
 
   clear() {
