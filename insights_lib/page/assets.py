@@ -84,13 +84,18 @@ def packed_once(text: str) -> str:
     return packed(text, level=9)
 
 
-def content_security_policy(scripts: list[str]) -> str:
-    """What the page may do: run these very scripts, and nothing that could reach the network."""
+def content_security_policy(scripts: list[str], *, worker: bool = False) -> str:
+    """What the page may do: run these very scripts, and nothing that could reach the network.
+
+    Args:
+        scripts: The scripts.
+        worker: Whether the page makes a worker of one of them.
+    """
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+        f"img-src data: blob:; base-uri 'none'; form-action 'none'{'; worker-src blob:' * worker}"
     )
 
 

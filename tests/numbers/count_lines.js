@@ -29,7 +29,7 @@ function count({ facets, from, to }) {
 function answer(asked) {
   if (asked.rows) return open(asked);
   if (asked.marks) return asked.marks.map((mark) => behind(opened, mark));
-  if (asked.offered) return valuesSeen(opened.rows, asked.offered).sort();
+  if (asked.offered) return valuesSeen(opened.rows, asked.offered, opened.rows.first).sort();
   return count(asked);
 }
 

@@ -1,18 +1,15 @@
 """The page in every language on a phone: what is long in one of them has room, too."""
 
-import json
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from insights_lib.page import assets
 from insights_lib.page.sections import read_report
 from insights_lib.page.write import write_page
 from insights_lib.parameters.spec import LOCALES
-from tests.support.browser import report_of
+from tests.support.browser import packed_rows, report_of
 from tests.support.rows import seats_row, usage_row
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -63,13 +60,6 @@ def english(tmp_path_factory: pytest.TempPathFactory) -> Path:
     usage = [usage_row(month, f"{n}") for month in months for n in range(9)]
     datasets = {"SeatsSubscriptionsAndRevenue": seats, "OfficeUsage": usage}
     return report_of(tmp_path_factory.mktemp("english"), datasets)
-
-
-def packed_rows(report: Path) -> dict[str, Any]:
-    source = (report / "report.html").read_text(encoding="utf-8")
-    (packed,) = re.findall(r'id="content">([^<]*)<', source)
-    rows: dict[str, Any] = json.loads(assets.unpacked(packed))["rows"]
-    return rows
 
 
 def translated(report: Path, locale: str, folder: Path) -> Path:

@@ -1,5 +1,7 @@
 """A report in a real browser: rendered by real notebooks, opened from disk, the network off."""
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -9,6 +11,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from insights_lib.outputs import Outputs
+from insights_lib.page import assets
 from insights_lib.page.chromium import chromium as program
 from insights_lib.parameters.spec import ReportSpec
 from insights_lib.run.plan import plan_reports
@@ -45,6 +48,14 @@ def report_of(
     assert not outcome.failures, outcome.failures
     assert outcome.folder
     return outcome.folder
+
+
+def packed_rows(report: Path) -> dict[str, Any]:
+    """The rows that the page of a report holds."""
+    source = (report / "report.html").read_text(encoding="utf-8")
+    (packed,) = re.findall(r'id="content"[^>]*>([^<]*)<', source)
+    rows: dict[str, Any] = json.loads(assets.unpacked(packed))["rows"]
+    return rows
 
 
 @contextmanager

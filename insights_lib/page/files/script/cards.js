@@ -69,8 +69,8 @@ class Card {
     const { report, name } = this;
     const { t } = report;
     return [
-      { icon: "csv", text: t("Data (CSV)"), act: () => report.download(name) },
-      { icon: "excel", text: t("Data (Excel)"), act: () => report.downloadBook(name) },
+      { icon: "csv", text: t("Data (CSV)"), act: () => report.takeaway.csv(name) },
+      { icon: "excel", text: t("Data (Excel)"), act: () => report.takeaway.book(name) },
     ];
   }
 
@@ -169,7 +169,7 @@ class ChartCard extends Card {
 
   get offered() {
     const { report } = this;
-    const act = () => report.savePicture(this.panel);
+    const act = () => report.takeaway.picture(this.panel);
     const picture = { icon: "picture", text: report.t("Picture (PNG)"), act };
     return [picture, ...super.offered, { ...this.openable, key: "T" }];
   }

@@ -16,7 +16,7 @@ export class Head {
     this.asOf = element("p", { class: "quiet as-of" });
     this.found = element("p", { class: "quiet found" });
     this.notes = element("ul", { class: "notes" });
-    const all = iconButton("excel", t("Download all (Excel)"), () => report.downloadAll());
+    const all = iconButton("excel", t("Download all (Excel)"), () => report.takeaway.bookOfAll());
     this.parts = [
       element(
         "header",
@@ -110,6 +110,13 @@ export class Head {
     for (const section of sections) observer.observe(section);
     this.nav.firstChild?.setAttribute("aria-current", "true");
     this.report.signal.addEventListener("abort", () => observer.disconnect());
+  }
+
+  // Until what is selected has been counted.
+  showCounting() {
+    const { t, filters } = this.report;
+    this.months.textContent = filters.monthsText;
+    this.found.textContent = t("Counting …");
   }
 
   update({ summary }) {

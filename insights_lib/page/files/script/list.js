@@ -207,9 +207,10 @@ export class CustomerList {
     const { report, kind } = this;
     const table = { columns: this.kinds, rows: this.found };
     const what = kind === "subscriptions" ? kind : "customers";
-    const name = report.fileName(what);
+    const { takeaway } = report;
+    const name = takeaway.fileName(what);
     if (format === "csv") save(`${name}.csv`, csv(table));
-    else save(`${name}.xlsx`, report.workbook([report.sheet(what, table)]));
+    else save(`${name}.xlsx`, takeaway.workbook([takeaway.sheet(what, table)]));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { cardOf } from "./cards.js";
 import { element } from "./dom.js";
-import { csv, save } from "./downloads.js";
+import { Counter } from "./counter.js";
 import { Drawer } from "./drawer.js";
 import { Figures } from "./figures.js";
 import { Filters } from "./filters.js";
@@ -10,19 +10,15 @@ import { Head } from "./head.js";
 import { languageOf } from "./language.js";
 import { marksOf, wordsOf } from "./marks.js";
 import { toldBy } from "./notes.js";
-import { pictureOf } from "./pictures.js";
 import { ownPlotly } from "./plotly.js";
-import { openRows } from "./rows.js";
-import { countTables } from "./tables.js";
+import { Takeaway } from "./takeaway.js";
 import { followOverlays, followPrinter, followWidth, Theme } from "./viewing.js";
 import { Voice } from "./voice.js";
-import { workbook } from "./workbook.js";
-
-const LONGEST_FILE_NAME = 80;
 
 /* Shows a report at the end of an element, as often as one likes.
  *
  * content is what insights_lib/page/write.py packs. The options:
+ *   counter  counts what is selected, see counter.js; left out, the page itself does
  *   library  a function that promises {make, world}: what ownPlotly() makes a plotly with, and the
  *            shapes of countries; the charts follow when it is there
  *   address  where the selection is kept: {read(), write(text), follow(changed, signal)}, and
@@ -35,12 +31,13 @@ const LONGEST_FILE_NAME = 80;
  * Returns {ready, destroy}: a promise that all of it is shown, and a function that takes it away. */
 export function mount(place, content, options) {
   const { library, address = ownAddress(), theme = {}, picked = () => {} } = options;
-  const report = new Report(content, address, theme);
+  const { counter = new Counter(content.rows, content.declared) } = options;
+  const report = new Report(content, { counter, address, theme });
   report.picked = picked;
   place.append(report.root);
-  report.show();
+  const shown = report.show();
   report.drawer?.follow();
-  const ready = library().then((found) => report.drawWith(found));
+  const ready = Promise.all([library(), shown]).then(([found]) => report.drawWith(found));
   return { ready, destroy: () => report.destroy() };
 }
 
@@ -76,24 +73,23 @@ function nextTask() {
 }
 
 class Report {
-  constructor(content, address, theme) {
+  constructor(content, { counter, address, theme }) {
     this.stop = new AbortController();
     this.signal = this.stop.signal;
     this.content = content;
     this.declared = content.declared;
     this.t = languageOf(content.locale, content.texts);
     this.figures = new Figures(this.t, content.palettes);
-    this.rows = openRows(content.rows, this.declared);
+    this.counter = counter;
+    this.rows = counter.rows;
     this.prefix = `r${Math.random().toString(36).slice(2)}`;
     this.root = element("div", { class: "insights", lang: content.locale });
     this.theme = new Theme(this, theme, () => this.redraw());
     this.address = address;
     this.voice = new Voice(this.t);
-    this.filters = new Filters(this, this.rows, address, () => {
-      this.show();
-      this.voice.ofFilters(this.filters, this.tables);
-    });
+    this.filters = new Filters(this, this.rows, address, () => this.follows());
     this.lists = new Set();
+    this.takeaway = new Takeaway(this);
     this.openTables();
     this.build();
     address.follow(() => this.follow(), this.signal);
@@ -109,8 +105,7 @@ class Report {
       Object.entries(tables).map(([name, { columns }]) => [name, columns]),
     );
     this.fixed = Object.fromEntries(own.map(([name, { rows }]) => [name, rows]));
-    const { rows } = this.content;
-    this.told = toldBy(rows, this.fixed);
+    this.told = toldBy(this.rows, this.fixed);
     this.asOf = this.content.as_of;
     this.ownMonths = this.t.range(this.filters.own.from, this.filters.own.to);
   }
@@ -130,9 +125,10 @@ class Report {
       return element("section", { id: this.id(name), "data-section": name }, head, articles);
     });
     this.head = new Head(this, sections);
-    this.root.append(...this.head.parts, element("main", {}, sections), this.voice.element);
+    this.main = element("main", {}, sections);
+    this.root.append(...this.head.parts, this.main, this.voice.element);
     // Only executive report viewers have people behind the numbers.
-    this.drawer = this.content.rows.people ? new Drawer(this) : null;
+    this.drawer = this.rows.people ? new Drawer(this) : null;
     this.theme.use(this.theme.current);
   }
 
@@ -145,15 +141,42 @@ class Report {
     return this.cards.map(({ panel }) => panel).filter(Boolean);
   }
 
-  // Counts and shows what is selected.
+  // Counts and shows what is selected. What it promises is that all is shown which is selected by then.
   show() {
     const { selection } = this.filters;
     this.source = { rows: this.rows, selection, declared: this.declared };
+    if (this.counter.isSlow) this.showCounting();
+    this.shown = this.showCounted(selection);
+    return this.shown;
+  }
+
+  // What is still to be seen is of another selection.
+  showCounting() {
+    this.main.setAttribute("aria-busy", "true");
+    this.head.showCounting();
+  }
+
+  async showCounted(selection) {
+    this.counting = selection;
+    const counted = await this.counter.count(selection);
+    if (this.counting !== selection) return this.shown;
+    this.counting = null;
+    if (this.signal.aborted) return null;
     // A copy would make every table at once.
-    this.tables = Object.assign(countTables(this.rows, selection, this.declared), this.fixed);
+    this.tables = Object.assign(counted, this.fixed);
     this.mark = this.drawer ? marksOf(this.tables) : () => null;
+    this.main.removeAttribute("aria-busy");
     this.head.update(this.tables);
     this.draw();
+    return null;
+  }
+
+  // The reader has chosen something.
+  async follows() {
+    const shown = this.show();
+    await shown;
+    if (shown === this.shown && !this.signal.aborted)
+      this.voice.ofFilters(this.filters, this.tables);
   }
 
   // The address has changed by other hands.
@@ -187,8 +210,9 @@ class Report {
     return this.draw();
   }
 
+  // What is being counted is drawn when it is there.
   draw() {
-    this.drawing = this.drawCards();
+    if (!this.counting) this.drawing = this.drawCards();
     return this.drawing;
   }
 
@@ -218,63 +242,6 @@ class Report {
     if (!this.plotly) return;
     for (const card of this.cards) card.show(this.tables, false);
     for (const panel of this.panels) panel.redraw();
-  }
-
-  // Names of files tell what is selected, as far as names can be long.
-  fileName(name) {
-    const chosen = this.filters.values.map((text) => text.replace(/[^\p{L}\p{N}]+/gu, "-"));
-    const parts = [name, this.content.partner, this.filters.from, this.filters.to, ...chosen];
-    return Array.from(parts.join("_")).slice(0, LONGEST_FILE_NAME).join("");
-  }
-
-  table(name) {
-    return { columns: this.columns[name], rows: this.tables[name] };
-  }
-
-  download(name) {
-    save(`${this.fileName(name)}.csv`, csv(this.table(name)));
-  }
-
-  downloadBook(name) {
-    save(`${this.fileName(name)}.xlsx`, this.workbook([this.sheet(name, this.table(name))]));
-  }
-
-  downloadAll() {
-    const shown = this.cards.map(({ name }) => name).filter((name) => name in this.tables);
-    const sheets = shown.map((name) => this.sheet(name, this.table(name)));
-    save(`${this.fileName("report")}.xlsx`, this.workbook(sheets));
-  }
-
-  // A table as a sheet of a workbook. What is not declared has names of its own.
-  sheet(name, { columns, rows }) {
-    const { t, declared } = this;
-    const isOwn = !(name in declared.tables) && name in this.columns;
-    const nameOf = isOwn ? String : t.nameOf;
-    const heads = Object.keys(columns).map(nameOf);
-    return { name, title: nameOf(name), columns, heads, rows };
-  }
-
-  workbook(sheets) {
-    const { partner, partner_name: name, filters } = this.content;
-    const who = name === partner ? partner : `${name} (${partner})`;
-    const outer = Object.entries(filters).map(([facet, values]) =>
-      this.t.pair(this.t.nameOf(facet), values.join(", ")),
-    );
-    const now = new Date();
-    const written = new Date(now - now.getTimezoneOffset() * 60_000).toISOString();
-    const when = written.slice(0, 16).replace("T", " ");
-    const about = [who, this.filters.monthsText, ...outer, ...this.filters.texts, when];
-    return workbook(sheets, about.join(" · "), this.t);
-  }
-
-  async savePicture(panel) {
-    const subtitle = `${this.content.partner_name} · ${this.filters.sentence}`;
-    const { type, content } = await pictureOf(panel, subtitle);
-    save(`${this.fileName(panel.name)}.${type}`, content);
-    const why = this.t(
-      "This browser lets no page read its own pictures: this one is saved as SVG.",
-    );
-    panel.tell(type === "svg" ? why : "");
   }
 
   destroy() {

@@ -47,11 +47,12 @@ export const NOT_EXPORTED = marked("not in these exports");
 /* What the exports of a report tell of: ids of subscriptions, seats, assigned, ends, renews, billed
  * and consumed as true or false, and use as the number of months that it is told of. A report
  * viewer's page knows what its fixed tables let it know, and nothing of renews. */
-export function toldBy({ rows, people, has_usage, first }, { seats, renewals }) {
-  const any = (values) => values.some((value) => value !== null);
-  const ids = !rows.subscription.length || rows.subscription.some(Boolean);
+export function toldBy({ customers, subscriptions, people, has_usage, first }, fixed) {
+  const { seats, renewals } = fixed;
+  const any = (values) => values.some((value) => !Number.isNaN(value));
+  const ids = !customers || subscriptions > 0;
   if (people) {
-    const { lines, amounts, months_of_use: use } = people;
+    const { lines, amounts, monthsOfUse } = people;
     return {
       ids,
       seats: any(lines.seats),
@@ -60,7 +61,7 @@ export function toldBy({ rows, people, has_usage, first }, { seats, renewals }) 
       renews: lines.renews.some(Boolean),
       billed: any(amounts.billed),
       consumed: any(amounts.consumed),
-      use: Math.max(0, ...use),
+      use: Math.max(0, ...monthsOfUse),
     };
   }
   return {

@@ -1,5 +1,6 @@
 // Opens report.html: unpacks what it holds, and mounts the report with all of the document to itself.
 
+import { Counter, openInWorker, serve } from "./counter.js";
 import { documentTheme } from "./document_theme.js";
 import { mount } from "./mount.js";
 import { libraryOf } from "./plotly.js";
@@ -22,11 +23,28 @@ async function library() {
   return libraryOf(await packed("plotly"), await packed("world"));
 }
 
-async function start() {
+/* The content and who counts its rows. Some viewers of files allow no worker; there the page counts. */
+async function opened() {
+  const place = document.getElementById("content");
+  if ("worker" in place.dataset) {
+    const script = document.getElementById("script").textContent;
+    try {
+      return await openInWorker(place.textContent, script);
+    } catch (error) {
+      console.warn(error);
+    }
+  }
   const content = JSON.parse(await packed("content"));
-  const place = document.getElementById("report");
-  place.replaceChildren();
-  mount(place, content, { library, address, theme: documentTheme });
+  return { content, counter: new Counter(content.rows, content.declared) };
 }
 
-if ("DecompressionStream" in window) start();
+async function start() {
+  const { content, counter } = await opened();
+  const place = document.getElementById("report");
+  place.replaceChildren();
+  mount(place, content, { counter, library, address, theme: documentTheme });
+}
+
+// The same script is that of the worker, where there is no document.
+if (typeof document === "undefined") serve(globalThis);
+else if ("DecompressionStream" in window) start();

@@ -52,8 +52,23 @@ export function openRows(packed, declared) {
     plans: plansOf(rows, packed.values.sku.length),
     lastEver,
     lastSeen: lastEver.map((month) => (month >= packed.first - 1 ? month : -1)),
+    lastHeld: Object.fromEntries(
+      facets.map((name) => [
+        name,
+        lastHeldOf(packed.values[name].length, rows[name], rows.pattern, lastEver),
+      ]),
+    ),
   };
   return packed.people ? { ...opened, people: openPeople(packed.people, opened) } : opened;
+}
+
+// The last month in which a row holds each value of a facet.
+function lastHeldOf(values, codes, pattern, lastEver) {
+  const held = new Int32Array(values).fill(-1);
+  codes.forEach((code, row) => {
+    held[code] = Math.max(held[code], lastEver[pattern[row]]);
+  });
+  return held;
 }
 
 function lastOf(bits, months) {
@@ -86,10 +101,15 @@ export function lackingIn({ lacking, covered }, { first, last }) {
 
 /* The values of a facet that rows hold from the month before some month on; rows.values has those of
  * all months that were read. */
-export function valuesSeen(rows, facet, first = rows.first) {
-  const isSeen = (_, row) => rows.lastEver[rows.pattern[row]] >= first - 1;
-  const codes = new Set(rows.codes[facet]?.filter(isSeen));
-  return Array.from(codes, (code) => rows.values[facet][code]);
+export function valuesSeen({ values, lastHeld }, facet, first) {
+  return values[facet].filter((_, code) => lastHeld[facet]?.[code] >= first - 1);
+}
+
+/* What filters, notes and charts must know of open rows, without the rows themselves. */
+export function outlineOf(rows) {
+  const { months, first, covered, has_usage, has_ids, values, lastHeld } = rows;
+  const { customers, subscriptions } = rows;
+  return { months, first, covered, has_usage, has_ids, values, lastHeld, customers, subscriptions };
 }
 
 // The codes of texts as a reader or a link names them; case does not matter. A text that no row
