@@ -7,26 +7,23 @@ partner's rows: they are not there.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from pathlib import Path
 
 import duckdb
 import pandas as pd
 
 from insights_lib.errors import StoreError
 from insights_lib.exports.datasets import (
-    DIMENSION_COLUMNS,
     SEATS,
     SUBSCRIPTION_DATASETS,
-    USAGE_PRODUCTS,
 )
 from insights_lib.parameters.spec import DateRange, Filters, ReportSpec, month_after
-from insights_lib.store.kept import SUBSCRIPTION_COLUMNS, USAGE_COLUMNS
+from insights_lib.store.kept import SUBSCRIPTION_COLUMNS
 from insights_lib.store.partners import MOST_MONTHS, PartnerParts, partner_parts
 from insights_lib.store.parts import Part, rows_of
 from insights_lib.store.remote import at_hand
 from insights_lib.store.spelling import respelt
-from insights_lib.store.sql import sql_text
+from insights_lib.store.sql import sql_file, sql_text
+from insights_lib.store.usage import create_usage
 from insights_lib.tables import FACETS, SIGNALS
 from insights_lib.timing import timed
 
@@ -115,6 +112,7 @@ def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
     subscriptions = [p for p in within if p.dataset == parts.subscription_dataset]
     usage = [p for p in within if p.dataset not in SUBSCRIPTION_DATASETS]
     database = duckdb.connect(config={"threads": threads} if threads else {})
+    database.execute("SET enable_progress_bar = false")  # it would be in every log
     try:
         _create_months(database, date_range, subscriptions, usage)
         with at_hand((*subscriptions, *usage), database) as readable:
@@ -122,8 +120,9 @@ def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
             _create_rows(database, spec, readable[: len(subscriptions)], absent)
             _create_subscriptions(database, spec)
             unmatched = _unmatched(database, spec.filters)
-            _create_usage(database, spec, readable[len(subscriptions) :])
-            database.execute(_sql("sets"))
+            passes = _passes("product", spec.filters)
+            create_usage(database, readable[len(subscriptions) :], passes)
+            database.execute(sql_file("sets"))
             _create_customers(database, spec)
         # From here on there is nothing that filters or role exclude.
         _drop_temporary(database)
@@ -211,56 +210,22 @@ def _create_subscriptions(database: duckdb.DuckDBPyConnection, spec: ReportSpec)
             CREATE TEMP VIEW active_rows AS SELECT * FROM sold_rows WHERE is_active"""
     )
     database.execute(f"SET VARIABLE is_executive = {spec.role == 'executive_report_viewer'}")
-    database.execute(_sql("spans"))
-
-
-def _create_usage(
-    database: duckdb.DuckDBPyConnection, spec: ReportSpec, parts: Sequence[Part]
-) -> None:
-    """Which customer used which product when, and how much; of those who ever were current."""
-    ordered = sorted(parts, key=lambda part: part.dataset)
-    # Grouping millions of rows is faster by a byte than by a text; both sort alike.
-    products = ", ".join(map(sql_text, sorted(USAGE_PRODUCTS.values())))
-    sources = [
-        f"SELECT *, '{USAGE_PRODUCTS[dataset]}'::usage_product AS product"
-        f" FROM ({rows_of(group, USAGE_COLUMNS)})"
-        for dataset, group in groupby(ordered, key=lambda part: part.dataset)
-    ]
-    sources.append(f"SELECT *, NULL::usage_product AS product FROM ({rows_of([], USAGE_COLUMNS)})")
-    known = {(USAGE_PRODUCTS[part.dataset], part.month) for part in parts}
-    months = ", ".join(f"('{product}', DATE '{month}')" for product, month in sorted(known))
-    passes = _passes("product", spec.filters)
-    database.execute(
-        f"""CREATE TEMP TYPE usage_product AS ENUM ({products});
-            CREATE TEMP VIEW usage_rows AS
-            SELECT rows.* REPLACE (keys.customer AS customer)
-            FROM ({" UNION ALL ".join(sources)}) rows
-            JOIN customer_keys keys ON rows.customer = key WHERE {passes};
-            CREATE TEMP TABLE usage_months AS
-            SELECT product::usage_product AS product, month
-            FROM (VALUES {months or "(NULL, NULL)"}) known (product, month)
-            SEMI JOIN (FROM months WHERE in_range) USING (month) WHERE {passes}"""
-    )
-    database.execute(_sql("usage"))
+    database.execute(sql_file("spans"))
 
 
 def _create_customers(database: duckdb.DuckDBPyConnection, spec: ReportSpec) -> None:
     """What is counted customer by customer; the customers only for those who may see them."""
+    is_executive = spec.role == "executive_report_viewer"
+    if not is_executive:
+        database.execute(
+            "DROP TABLE span_keys"
+        )  # as large as the spans, and only of use for details
     database.execute(f"SET VARIABLE as_of = DATE '{spec.as_of}'")
     database.execute("SET VARIABLE signals = $1", [list(SIGNALS)])
-    database.execute(_sql("signals"))
-    if spec.role == "executive_report_viewer":
-        database.execute(_sql("details"))
-        database.execute(_sql("customers"))
-
-
-def _sql(name: str) -> str:
-    """The text of a file, which may speak of all dimensions, and of rows and keys with the same."""
-    text = (Path(__file__).parent / "files" / f"{name}.sql").read_text(encoding="utf-8")
-    same = " AND ".join(f"rows.{d} IS NOT DISTINCT FROM keys.{d}" for d in DIMENSION_COLUMNS)
-    return text.replace("$same_dimensions", same).replace(
-        "$dimensions", ", ".join(DIMENSION_COLUMNS)
-    )
+    database.execute(sql_file("signals"))
+    if is_executive:
+        database.execute(sql_file("details"))
+        database.execute(sql_file("customers"))
 
 
 def _passes(facet: str, filters: Filters) -> str:

@@ -1,7 +1,20 @@
-"""Values and paths as SQL writes them, and texts as it compares them."""
+"""SQL in files, values and paths as SQL writes them, and texts as it compares them."""
 
 from glob import escape as glob_escape
 from pathlib import Path
+
+from insights_lib.exports.datasets import DIMENSION_COLUMNS
+
+FILES = Path(__file__).parent / "files"
+
+
+def sql_file(name: str) -> str:
+    """The statements of a file: it may name all dimensions, and rows and keys with the same."""
+    text = (FILES / f"{name}.sql").read_text(encoding="utf-8")
+    same = " AND ".join(f"rows.{d} IS NOT DISTINCT FROM keys.{d}" for d in DIMENSION_COLUMNS)
+    return text.replace("$same_dimensions", same).replace(
+        "$dimensions", ", ".join(DIMENSION_COLUMNS)
+    )
 
 
 def sql_text(text: str) -> str:

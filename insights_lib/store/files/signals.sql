@@ -18,12 +18,17 @@ CREATE TEMP TABLE listed AS
 SELECT customer, max(month) AS last_month
 FROM current WHERE month >= (SELECT month_before FROM bounds) GROUP BY customer;
 
+SET VARIABLE latest = (SELECT latest FROM bounds);
+SET VARIABLE three_before = (SELECT three_before FROM bounds);
+
 -- For seats and dates, of the months that are asked for: one line per id, product and SKU; a row
--- without an id stands for itself, and counts only if it is not a duplicate.
+-- without an id stands for itself, and counts only if it is not a duplicate. The last month of those
+-- who left is for the list of customers alone.
 CREATE TEMP TABLE lines AS
 WITH asked AS (
-    SELECT rows.* FROM active_rows rows JOIN listed USING (customer) CROSS JOIN bounds
-    WHERE month IN (last_month, three_before)
+    SELECT rows.* FROM active_rows rows JOIN listed USING (customer)
+    WHERE month IN (getvariable('latest'), getvariable('three_before'))
+        OR (getvariable('is_executive') AND month = last_month)
 )
 SELECT customer, month, product, sku, subscription,
     max(seats) AS seats,
@@ -71,6 +76,10 @@ SELECT customer, product::VARCHAR AS product,
     max(month) FILTER (amount > 0) AS last_month
 FROM use SEMI JOIN listed USING (customer) JOIN ranked USING (product, month)
 GROUP BY ALL;
+
+-- Nothing else needs them, and they are as large as all usage.
+DROP VIEW use;
+DROP TABLE usage_sums;
 
 CREATE TEMP TABLE usage_changes AS
 SELECT customer, product AS usage_change_product, change_pct AS usage_change_pct
