@@ -100,7 +100,7 @@ def notebook_parameters(folder: Path, partner: str) -> dict[str, object]:
     """What `insights run` gives the notebooks of the same report."""
     spec = report_spec(partner=partner, store=folder / "store")
     [planned] = plan_reports([spec], Outputs(folder / "outputs"))
-    return RenderRequest(planned, notebooks(), folder, 600, 1800).notebook_parameters
+    return RenderRequest(planned, folder, 600, 1800).notebook_parameters
 
 
 def side_by_side(folder: Path, partners: list[str]) -> float:

@@ -87,6 +87,7 @@ def saved_slice(spec: ReportSpec) -> Slice | None:
 
 
 def _database() -> duckdb.DuckDBPyConnection:
-    if not _spare:
-        return duckdb.connect()
-    return _spare.pop().cursor()  # with random numbers of its own, not those of every fork
+    # A cursor has random numbers of its own, not those of every fork.
+    database = _spare.pop().cursor() if _spare else duckdb.connect()
+    database.execute("SET enable_progress_bar = false")  # it would be in every notebook
+    return database

@@ -1,9 +1,8 @@
 """The page of very many rows: a worker counts, and the page goes on answering."""
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,6 +11,7 @@ from insights_lib.page.sections import read_report
 from insights_lib.page.write import MANY_ROWS, write_page
 from tests.support.browser import downloaded, drawn, packed_rows, ready, report_of
 from tests.support.rows import Rows, seats_row, usage_row
+from tests.support.workbooks import sheets_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -29,6 +29,11 @@ HELD = """
         else held.push(() => post.call(this, question));
     };
     window.hold = () => { isOpen = false; };
+    window.fail = () => {
+        Worker.prototype.postMessage = function () {
+            this.onmessage({ data: { failure: "out of memory" } });
+        };
+    };
     window.release = () => { isOpen = true; for (const one of held.splice(0)) one(); };
 """
 
@@ -124,11 +129,15 @@ def test_the_last_of_several_choices_is_shown_and_until_then_the_page_says_that_
         expect(tab.locator(".chips.applied")).to_contain_text(product.replace("+", " "))
     expect(tab.locator(BUSY)).to_have_css("opacity", "0.4")
     expect(tab.locator(".found")).to_have_text("Counting …")
-    # The page answers meanwhile.
-    tab.locator("[data-card=distribution]").get_by_role("tab", name="Customer segment").click()
-    title = tab.locator("[data-card=distribution] [aria-selected=true]")
-    expect(title).to_have_text("Customer segment")
+    # The page answers meanwhile, but for the numbers of another selection.
+    tab.get_by_role("button", name="Dark theme").click()
+    expect(tab.locator("#report .insights")).to_have_attribute("data-theme", "dark")
+    assert tab.locator("main").evaluate("one => one.inert")
     expect(tab.locator("[data-whole='']")).to_have_count(1)
+    tab.emulate_media(media="print")
+    expect(tab.locator("main")).to_be_hidden()
+    expect(tab.locator(".found")).to_be_visible()
+    tab.emulate_media(media="screen")
     tab.evaluate("release()")
     ready(tab)
     expect(tab.locator(BUSY)).to_have_count(0)
@@ -152,14 +161,26 @@ def test_a_file_that_is_asked_for_while_it_counts_has_what_is_selected(
     tab.evaluate("hold()")
     choose(tab, "product=Azure")
     expect(tab.locator(BUSY)).to_have_count(1)
-    place = tab.locator("[data-card=summary_products], [data-card=products]").last
-    place.locator(".actions .menu summary").click()
     tab.evaluate("setTimeout(() => release(), 0)")
-    name, content = downloaded(tab, place.get_by_role("button", name="CSV"))
-    assert name == "products_1_2025-01_2025-06_Azure.csv"
-    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
-    assert {row["product"] for row in rows} == {"Azure"}
-    assert int(rows[0]["customers"]) == held(datasets, "Azure")
+    name, content = downloaded(tab, tab.get_by_role("button", name="Download all (Excel)"))
+    assert name == "report_1_2025-01_2025-06_Azure.xlsx"
+    _, *rows = sheets_of(content)["summary_products"]
+    assert [row[:2] for row in rows] == [["Azure", held(datasets, "Azure")]]
+
+
+def test_a_worker_that_fails_is_replaced_by_the_page(
+    large: Path, datasets: dict[str, Rows], reader: Any
+) -> None:
+    tab = open_held(reader, large)
+    tab.evaluate("fail()")
+    for product in ("Azure", "Power BI"):
+        choose(tab, urlencode({"product": product}))
+        ready(tab)
+        expect_customers(tab, held(datasets, product))
+        expect(tab.locator(BUSY)).to_have_count(0)
+    (warning,) = reader.wrong
+    assert warning.startswith("Error: out of memory")
+    reader.wrong.clear()
 
 
 def test_where_no_worker_is_allowed_the_page_counts(

@@ -17,15 +17,17 @@ from insights_lib.notebook import facts_of
 from insights_lib.parameters.spec import DateRange
 from insights_lib.presentation.language import Language
 from insights_lib.run.plan import data_digest
+from insights_lib.store import usage
 from insights_lib.store.catalog import writing
 from insights_lib.store.partners import partner_parts
 from insights_lib.store.slice import Slice, open_slice
-from insights_lib.store.sql import lower_case
+from insights_lib.store.sql import lower_case, sql_file
 from tests.reference import lowered
 from tests.support.rows import Rows, fill_store, seats_row, slice_of, usage_row
 
 StoreOf = Callable[[Mapping[str, Rows]], Path]
 
+SIX_MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
 SEATS, CUSTOMERS = "SeatsSubscriptionsAndRevenue", "CustomersAndTenants"
 
 
@@ -346,6 +348,34 @@ def test_any_measure_of_azure_above_zero_is_usage(measure: str, store_of: StoreO
         }
     )
     assert sets(slice_of(store, "2025-01_2025-01"), "active") == {"2025-01": {"a"}}
+
+
+def test_usage_is_the_same_however_few_months_are_summed_up_at_a_time(
+    store_of: StoreOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_of(
+        {
+            SEATS: [seats_row(month, str(n)) for month in SIX_MONTHS for n in range(20)],
+            "OfficeUsage": [
+                usage_row(month, str(n), str(n * (7 - place)), WorkloadName=workload)
+                for place, month in enumerate(SIX_MONTHS)
+                for n in range(place, 20)
+                for workload in ("Exchange", "Teams")
+            ],
+        }
+    )
+    options = {"as_of": date(2025, 8, 1), "role": "executive_report_viewer"}
+    names = ("active_customers", "signals", "customers", "geographical_spread")
+    at_once = slice_of(store, "2025-01_2025-06", **options)
+    asked: list[str] = []
+    monkeypatch.setattr(usage, "_MOST_ROWS", 1)
+    monkeypatch.setattr(usage, "sql_file", lambda name: asked.append(name) or sql_file(name))
+    in_steps = slice_of(store, "2025-01_2025-06", **options)
+    assert asked == ["usage_sums"] * 6 + ["usage"]
+    for name in names:
+        table = getattr(metrics, name)
+        assert_frame_equal(table(in_steps), table(at_once))
+    assert at_once.query("SELECT count(*) FROM active").iloc[0, 0] == 19 + 19 + 18 + 17 + 16 + 15
 
 
 def test_usage_is_known_of_a_month_whatever_the_product_filter(store_of: StoreOf) -> None:

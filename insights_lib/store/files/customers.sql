@@ -10,7 +10,7 @@ WITH by_subscription AS (
     SELECT customer, billed, consumed
     FROM details_amounts JOIN spans USING (span) WHERE month IS NULL
 )
-SELECT customer, sum(billed) AS billed_revenue_usd, sum(consumed) AS azure_consumed_usd
+SELECT customer, total(billed) AS billed_revenue_usd, total(consumed) AS azure_consumed_usd
 FROM by_subscription GROUP BY customer;
 
 -- The different texts in their order; null if there is none.

@@ -4,6 +4,9 @@
 -- signals.sql goes before, and `span_keys` is subscription_spans with subscriptions as text and the
 -- last month in view of each.
 
+-- Fractions add up to slightly different sums in another order, and threads have no order.
+CREATE TEMP MACRO total(amount) AS round(sum(amount), 6);
+
 -- Unit is the same for all spans of a subscription.
 CREATE TEMP TABLE spans AS
 SELECT *, CASE WHEN subscription IS NOT NULL
@@ -81,10 +84,10 @@ by_month AS (
 shared AS (
     SELECT unit, month FROM by_month GROUP BY unit, month HAVING count(*) > 1
 )
-SELECT span, shared.month, sum(billed) AS billed, sum(consumed) AS consumed
+SELECT span, shared.month, total(billed) AS billed, total(consumed) AS consumed
 FROM by_month LEFT JOIN shared USING (unit, month) GROUP BY span, shared.month
 UNION ALL
-SELECT span, NULL, sum(billed_revenue), sum(azure_consumed)
+SELECT span, NULL, total(billed_revenue), total(azure_consumed)
 FROM billed SEMI JOIN simple USING (unit) GROUP BY span;
 
 CREATE TABLE details_use AS FROM use_by_product;

@@ -24,12 +24,13 @@ export async function openInWorker(packed, script) {
   const worker = new Worker(file);
   const { content, outline } = await ask(worker, { packed });
   URL.revokeObjectURL(file);
-  return { content, counter: new WorkerCounter(worker, outline) };
+  return { content, counter: new WorkerCounter(worker, outline, packed) };
 }
 
 class WorkerCounter {
-  constructor(worker, outline) {
-    Object.assign(this, { worker, rows: outline, isSlow: true, latest: null, answer: null });
+  constructor(worker, outline, packed) {
+    Object.assign(this, { worker, packed, rows: outline, isSlow: true });
+    Object.assign(this, { latest: null, answer: null, own: null });
   }
 
   /* Of selections that wait, only the last one is counted; the others get null. */
@@ -37,8 +38,21 @@ class WorkerCounter {
     this.latest = selection;
     await this.answer;
     if (this.latest !== selection) return null;
-    this.answer = ask(this.worker, { selection });
+    this.answer = this.answerTo(selection);
     return this.answer;
+  }
+
+  // A worker that has failed, perhaps for want of memory, is asked no more: the page counts.
+  async answerTo(selection) {
+    try {
+      if (!this.own) return await ask(this.worker, { selection });
+    } catch (error) {
+      console.warn(error);
+      this.worker.terminate();
+      const { rows, declared } = JSON.parse(await unpacked(this.packed));
+      this.own = new Counter(rows, declared);
+    }
+    return this.own.count(selection);
   }
 }
 

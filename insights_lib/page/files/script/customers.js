@@ -182,5 +182,10 @@ function amountsOf({ rows, passes }, customer) {
     billed = plus(billed, one.billed);
     consumed = plus(consumed, one.consumed);
   }
-  return { billed, consumed };
+  return { billed: rounded(billed), consumed: rounded(consumed) };
+}
+
+// To six decimals, as the library rounds sums.
+function rounded(amount) {
+  return (Math.sign(amount) * Math.round(Math.abs(amount) * 1e6)) / 1e6;
 }

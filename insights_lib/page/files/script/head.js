@@ -114,9 +114,15 @@ export class Head {
 
   // Until what is selected has been counted.
   showCounting() {
-    const { t, filters } = this.report;
-    this.months.textContent = filters.monthsText;
+    const { t } = this.report;
     this.found.textContent = t("Counting …");
+    this.showSelected();
+  }
+
+  // What is known of a selection before it is counted.
+  showSelected() {
+    this.months.textContent = this.report.filters.monthsText;
+    this.notes.replaceChildren(...this.noteTexts().map((text) => element("li", {}, text)));
   }
 
   update({ summary }) {
@@ -127,11 +133,10 @@ export class Head {
     if (active.month && active.month !== current.month) {
       asOf.push(t("usage as of {month}", { month: t.month(active.month) }));
     }
-    this.months.textContent = filters.monthsText;
+    this.showSelected();
     this.asOf.textContent = asOf.join(" · ");
     this.found.textContent = filters.any
       ? t("Current customers selected: {count}", { count: t.exact(current.value) })
       : t("No filters chosen");
-    this.notes.replaceChildren(...this.noteTexts().map((text) => element("li", {}, text)));
   }
 }

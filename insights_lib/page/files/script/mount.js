@@ -150,9 +150,10 @@ class Report {
     return this.shown;
   }
 
-  // What is still to be seen is of another selection.
+  // What is still to be seen is of another selection: nothing can be done with it.
   showCounting() {
     this.main.setAttribute("aria-busy", "true");
+    this.main.inert = true;
     this.head.showCounting();
   }
 
@@ -166,6 +167,7 @@ class Report {
     this.tables = Object.assign(counted, this.fixed);
     this.mark = this.drawer ? marksOf(this.tables) : () => null;
     this.main.removeAttribute("aria-busy");
+    this.main.inert = false;
     this.head.update(this.tables);
     this.draw();
     return null;
@@ -227,6 +229,7 @@ class Report {
       await nextTask();
       if (this.signal.aborted) return null;
       if (turn !== this.turn) return this.drawing;
+      if (this.counting) return this.shown;
       card.show(this.tables, Boolean(this.plotly));
     }
     return this.declare("whole");
@@ -237,9 +240,9 @@ class Report {
     if (this.plotly) this.root.dataset[what] = this.address.read();
   }
 
-  // The same charts in other colours or at another width.
+  // The same charts in other colours or at another width. What is being counted is drawn so anyway.
   redraw() {
-    if (!this.plotly) return;
+    if (!this.plotly || this.counting) return;
     for (const card of this.cards) card.show(this.tables, false);
     for (const panel of this.panels) panel.redraw();
   }

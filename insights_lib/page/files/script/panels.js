@@ -23,6 +23,7 @@ export class Panel {
    * for one of the chart. */
   constructor(report, { name, title, draw, chosen = () => {}, openTable, pictureButton }) {
     Object.assign(this, { report, name, title, chosen, pictureButton });
+    pictureButton.hidden = true; // until there is something to take along
     this.draw = (tables, state) => withUnfinished(draw(tables, state, report), name, report);
     const { t } = report;
     this.atFirst = HIDDEN_AT_FIRST[name] ?? [];

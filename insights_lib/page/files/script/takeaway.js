@@ -68,10 +68,13 @@ export class Takeaway {
 
   async picture(panel) {
     await this.report.shown;
-    const { content, filters, t } = this.report;
+    const { content, cards, filters, tables, t } = this.report;
+    // A card out of sight may not be drawn yet; and what is selected can change meanwhile.
+    cards.find((card) => card.panel === panel).show(tables, true);
+    const name = this.fileName(panel.name);
     const subtitle = `${content.partner_name} · ${filters.sentence}`;
     const { type, content: drawing } = await pictureOf(panel, subtitle);
-    save(`${this.fileName(panel.name)}.${type}`, drawing);
+    save(`${name}.${type}`, drawing);
     const why = t("This browser lets no page read its own pictures: this one is saved as SVG.");
     panel.tell(type === "svg" ? why : "");
   }
