@@ -1,8 +1,8 @@
 """A report in the other engines that its readers have: Firefox's, and WebKit, as in Safari."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from itertools import combinations
 from pathlib import Path
 from random import Random
@@ -81,6 +81,31 @@ def test_the_tables_are_those_of_a_run_with_the_same_filters(tab: Tab, report: P
         [workbook] = tab.saved(1).values()
         expected = counted_by_python(report, selection, months)
         assert that_follow(sheets_of(workbook), months) == that_follow(expected, months)
+
+
+@pytest.mark.parametrize("browser", [firefox, webkit])
+def test_a_worker_or_the_page_counts_very_many_rows(
+    browser: Callable[[Path], AbstractContextManager[Tab]], tmp_path: Path
+) -> None:
+    """A page as those of very many rows are; some browsers let no file make a worker."""
+    report = report_of(tmp_path, made_up(Random(1)), role="report_viewer")
+    page = (report / "report.html").read_text(encoding="utf-8")
+    for before, after in (
+        ('id="content"', 'id="content" data-worker'),
+        ("form-action &#39;none&#39;", "form-action &#39;none&#39;; worker-src blob:"),
+    ):
+        assert page.count(before) == 1
+        page = page.replace(before, after)
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    selection, months = random_selection(Random(5))
+    with browser(tmp_path) as tab:
+        tab.open((tmp_path / "page.html").as_uri())
+        tab.choose(fragment(selection, months))
+        tab.click(".page-actions button")
+        [workbook] = tab.saved(1).values()
+        expected = that_follow(counted_by_python(report, selection, months), months)
+        del expected["customers"]  # of executive report viewers alone
+        assert that_follow(sheets_of(workbook), months) == expected
 
 
 def test_months_are_chosen_by_presets_and_from_lists(tab: Tab) -> None:
