@@ -53,8 +53,8 @@ def main() -> None:
 
 
 def spec_of(store: Path) -> ReportSpec:
-    as_of = date(2026, 1, 15)
-    return ReportSpec(partner=PARTNER, date_range=RANGES[24], as_of=as_of, store=store)
+    given = {"partner": PARTNER, "date_range": RANGES[24], "as_of": date(2026, 1, 15)}
+    return ReportSpec(**given, store=store, role="report_viewer")
 
 
 def tables(store: Path) -> None:

@@ -217,9 +217,8 @@ def _create_customers(database: duckdb.DuckDBPyConnection, spec: ReportSpec) -> 
     """What is counted customer by customer; the customers only for those who may see them."""
     is_executive = spec.role == "executive_report_viewer"
     if not is_executive:
-        database.execute(
-            "DROP TABLE span_keys"
-        )  # as large as the spans, and only of use for details
+        # As large as the spans, and only of use for details.
+        database.execute("DROP TABLE span_keys")
     database.execute(f"SET VARIABLE as_of = DATE '{spec.as_of}'")
     database.execute("SET VARIABLE signals = $1", [list(SIGNALS)])
     database.execute(sql_file("signals"))

@@ -15,7 +15,8 @@ from tests.support.rows import Rows, seats_row
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MONTHS = [f"2025-{m:02d}" for m in range(1, 7)]
-PRODUCTS = [f"Product {n:02d}" for n in range(14)]
+# One is called as the ring calls those that it draws together.
+PRODUCTS = ["4 others", *(f"Product {n:02d}" for n in range(1, 14))]
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,9 @@ def test_the_others_of_a_month_open_a_row_for_each_customer_and_value(
     *alone, others = drawn(tab, "distribution_trend")
     assert len(alone) == 7
     assert others["name"] == "7 others"
+    # What is hidden is still drawn apart.
+    one.locator(".legend button").first.click()
+    assert len(drawn(tab, "distribution_trend")) == 7
     expected = held(seats, "2025-03", [trace["name"] for trace in alone])
     assert len({customer for customer, _ in expected}) < len(expected) == others["y"][2]
     bar = one.locator(".barlayer .trace").last.locator(".point path").nth(2)
@@ -74,6 +78,8 @@ def test_the_others_of_a_month_open_a_row_for_each_customer_and_value(
     words = "current in Mar 2025, Product other than "
     chip = tab.locator("dialog .chip")
     assert chip.inner_text() == words + "; ".join(trace["name"] for trace in alone)
+    heads = tab.locator("dialog thead th").all_inner_texts()
+    assert [head.strip() for head in heads[:3]] == ["Customer name", "Value", "Status"]
     expect(tab.locator("dialog [role=status]")).to_have_text(
         f"{len(expected)} rows, one for each customer and value"
     )
@@ -86,13 +92,27 @@ def test_the_others_of_the_pie_show_their_skus_and_offer_their_customers(
 ) -> None:
     tab = reader.open(report)
     one = card(tab, "products")
-    one.locator(".legend button", has_text="4 others").click()
+    one.locator(".legend button").last.click()
     assert one.locator(".plot-title").last.inner_text() == "4 others \u00b7 4 of 4 SKUs"
     labels, values = one.locator(".plot").first.evaluate(
         "({data: [ring]}) => [ring.labels, ring.values]"
     )
-    assert labels[-1] == "4 others"
+    assert labels[-1] == "4 others (2)"  # the first is a product
     one.locator(".offers button").click()
     expected = held(seats, "2025-06", labels[:-1])
     assert len(expected) == values[-1]
     assert listed(tab) == expected
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "list=others&list.months=2025-03&list.dimension=product",
+        "list=others&list.months=2025-03&list.apart=Product+01",
+        "list=others&list.dimension=product&list.apart=Product+01",
+    ],
+)
+def test_a_link_that_does_not_say_which_others_opens_nothing(
+    link: str, report: Path, reader: Any
+) -> None:
+    assert reader.open(report, f"#{link}").locator("dialog.drawer[open]").count() == 0

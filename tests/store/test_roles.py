@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pandas.testing import assert_frame_equal
 
 from insights_lib import metrics
 from insights_lib.errors import ParameterError
@@ -53,3 +54,28 @@ def test_a_report_viewer_has_sums_and_counts_alone(store: Path) -> None:
     assert data.query("SELECT seats FROM renewals").values.tolist() == [[7773]]
     with pytest.raises(ParameterError, match="a report viewer sees counts only"):
         metrics.customers(data)
+
+
+def test_both_roles_have_the_same_counts(tmp_path: Path) -> None:
+    """Seats fall, customers leave, terms end, use stops: each of it is counted for both."""
+    months = [f"2025-{m:02d}" for m in range(1, 7)]
+    seats = [
+        seats_row(
+            month,
+            str(n),
+            SubscriptionId=f"s{n}",
+            TotalSoldSeats=str(40 - 6 * place if n % 2 else 10),
+            SubscriptionEndDate=f"2025-0{7 + n % 3}-01",
+        )
+        for place, month in enumerate(months)
+        for n in range(12)
+        if n % 4 or place < 3
+    ]
+    usage = [usage_row(month, str(n)) for month in months[:3] for n in range(0, 12, 3)]
+    store = fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": seats, "OfficeUsage": usage})
+    roles = ("report_viewer", "executive_report_viewer")
+    one, other = (slice_of(store, "2025-02_2025-06", role=role) for role in roles)
+    for name in ("signals", "renewals", "seats", "bridge", "active_customers"):
+        assert_frame_equal(getattr(metrics, name)(one), getattr(metrics, name)(other))
+    counts = metrics.signals(one).set_index("signal")["customers"].to_dict()
+    assert counts["seats_falling"] == 6  # those with an odd number

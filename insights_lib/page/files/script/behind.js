@@ -12,8 +12,7 @@
  *   where    {dimension: value, …}, the values as the tables show them: what a single row of the
  *            customer holds in the month, of churned customers in the month before. Of flows the
  *            product is a filter instead: who came to and left that product
- *   dimension, apart    of others: the values of a dimension together, without these; the month is
- *                       that of a level
+ *   dimension, apart    of others: all values of the dimension but these
  *   signal   usage_falling, …
  *   cohort, since       the month of the cohort, and how many months later
  *   product, end        of renewals: the product, and a month, `past` or `later`; what is left out

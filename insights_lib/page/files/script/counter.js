@@ -1,5 +1,5 @@
 // Who counts what is selected: the page itself, or a worker where the rows are so many that the page
-// would stop to answer meanwhile.
+// would stop answering meanwhile.
 //
 // Both have `rows`, what the page must know of the rows without counting, see rows.js, and isSlow, whether
 // the reader should be told to wait; and count(selection), which promises the tables, see tables.js.
@@ -22,9 +22,15 @@ export class Counter {
 export async function openInWorker(packed, script) {
   const file = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
   const worker = new Worker(file);
-  const { content, outline } = await ask(worker, { packed });
-  URL.revokeObjectURL(file);
-  return { content, counter: new WorkerCounter(worker, outline, packed) };
+  try {
+    const { content, outline } = await ask(worker, { packed });
+    return { content, counter: new WorkerCounter(worker, outline, packed) };
+  } catch (error) {
+    worker.terminate();
+    throw error;
+  } finally {
+    URL.revokeObjectURL(file);
+  }
 }
 
 class WorkerCounter {

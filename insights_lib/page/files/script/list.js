@@ -15,17 +15,8 @@ const LONG = 18; // characters from which a cell tells its text on hover, too
 
 // The columns, those first that most readers look for.
 const ORDER = [
-  ...[
-    "customer_name",
-    "month",
-    "value",
-    "status",
-    "customer_market",
-    "products",
-    "product",
-    "sku",
-    "seats",
-  ],
+  ...["customer_name", "month", "value", "status", "customer_market", "products", "product", "sku"],
+  "seats",
   ...["assigned_seats", "billed_revenue_usd", "azure_consumed_usd", "next_end", "auto_renew"],
   ...["usage_change_pct", "signals", "first_month", "added_month", "churned_month", "last_month"],
   ...["last_usage_month", "usage_change_product", "subscriptions", "skus", "customer_segment"],

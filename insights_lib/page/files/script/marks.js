@@ -203,11 +203,10 @@ export function readMark(text, known) {
 
 const READERS = {
   others(get, { declared, months }, all) {
-    const dimension = get("dimension");
+    const [dimension, apart] = [get("dimension"), all("apart")];
     const span = readMonths(get, { declared, months });
-    return (
-      span && declared.dimensions.includes(dimension) && { ...span, dimension, apart: all("apart") }
-    );
+    const isKnown = span && declared.dimensions.includes(dimension) && apart.length > 0;
+    return isKnown && { months: span.months, dimension, apart };
   },
   signal(get, { signals }) {
     const signal = get("signal");
