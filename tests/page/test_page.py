@@ -22,7 +22,7 @@ from insights_lib.page.sections import Card, Report, Section, read_report
 from insights_lib.page.write import write_page
 from insights_lib.presentation.offline import BUNDLED_TRACES
 from insights_lib.tables import TABLES, Table
-from tests.support.browser import SCREENSHOTS, card, drawn, ready, report_of
+from tests.support.browser import SCREENSHOTS, card, drawn, ready, report_of, unfold
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
 
 pytestmark = pytest.mark.browser
@@ -318,7 +318,7 @@ def test_a_notebook_of_ones_own_becomes_a_section(plain: Path, tmp_path: Path, r
     tab = reader.open(tmp_path)
     assert drawn(tab, "own")[0]["y"] == [7]
     own = card(tab, "own")
-    own.locator(".data-table summary").click()
+    unfold(own)
     assert own.locator("tbody tr").inner_text().split() == ["north", "7"]
     note = own.get_by_text("följer inte sidans filter")
     assert note.is_hidden()
@@ -335,7 +335,7 @@ def test_a_declared_table_that_the_page_does_not_count_is_shown_by_its_kinds(
     rows = json.loads(unpacked(plain, "content"))["rows"]
     write_page(with_own_card(plain, FIGURE), rows, tmp_path / "report.html")
     tab = reader.open(tmp_path)
-    card(tab, "own").locator(".data-table summary").click()
+    unfold(card(tab, "own"))
     cells = card(tab, "own").locator("tbody :is(th, td)").all_inner_texts()
     assert cells == ["North", f"7,0{SPACE}%"]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import SCREENSHOTS, card, drawn, report_of
+from tests.support.browser import SCREENSHOTS, card, drawn, report_of, unfold
 from tests.support.hostile import COLUMNS, HOSTILE, LONG, profile
 from tests.support.rows import seats_row, usage_row
 from tests.support.sweeps import sweep
@@ -70,7 +70,7 @@ def use_everything(tab: Page) -> None:
 def test_hostile_names_are_shown_as_they_are(hostile: Path, reader: Any) -> None:
     tab = reader.open(hostile)
     one = card(tab, "distribution")
-    one.locator(".data-table summary").click()
+    unfold(one)
     shown = one.locator("tbody td:nth-child(2)").all_text_contents()
     assert {name: shown.count(name) for name in HOSTILE} == dict.fromkeys(HOSTILE, 5)
     choice = card(tab, "adds_and_churns").locator("select")
@@ -88,7 +88,7 @@ def test_hostile_names_stand_on_the_axis_in_legends_and_in_hovers(
     one = card(tab, "distribution")
     bars = drawn(tab, "distribution")[0]["y"]
     assert len(bars) == 10
-    one.locator(".data-table summary").click()
+    unfold(one)
     names = one.locator("tbody td:nth-child(2)").all_text_contents()[:10]
     for number, name in enumerate(names):
         one.locator(".barlayer .point path").nth(number).hover(force=True)
@@ -129,7 +129,7 @@ def test_a_hostile_name_can_be_filtered_for(name: str, hostile: Path, reader: An
 def test_text_that_turns_the_direction_turns_nothing_beside_it(hostile: Path, reader: Any) -> None:
     tab = reader.open(hostile)
     one = card(tab, "products")
-    one.locator(".data-table summary").click()
+    unfold(one)
     cell = one.locator("tbody th", has_text="txt.exe").first.locator("bdi")
     assert cell.evaluate("bdi => getComputedStyle(bdi).unicodeBidi") == "isolate"
     tab.goto((hostile / "report.html").as_uri() + "#product=%E2%80%AEtxt.exe")

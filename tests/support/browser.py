@@ -139,6 +139,12 @@ def action(place: Any, name: str) -> Any:
     return menu.get_by_role("button", name=name)
 
 
+def unfold(place: Any) -> None:
+    """Open the table of a card, whose rows are made then."""
+    place.locator(".data-table summary").click()
+    expect(place.locator(".data-table tbody tr").first).to_be_attached()
+
+
 def drawn(tab: Page, name: str, plot: int = 0) -> list[dict[str, Any]]:
     """What plotly has drawn on a card: the traces with their numbers."""
     traces: list[dict[str, Any]] = (

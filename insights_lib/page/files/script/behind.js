@@ -7,8 +7,8 @@
  *   what     current, active, existing, added, churned, new, returning: as the definitions call them;
  *            subscriptions: those of a month; others: values drawn together; signal, cohort,
  *            renewals, seats: a row of that table
- *   months   of a level (current, active, subscriptions, others) the one month, of flows (all others of the
- *            first line) the months that the number adds up, as `2025-01`
+ *   months   of a level (current, active, subscriptions, others) the one month, of flows (added and all
+ *            like it) the months that the number adds up, as `2025-01`
  *   where    {dimension: value, …}, the values as the tables show them: what a single row of the
  *            customer holds in the month, of churned customers in the month before. Of flows the
  *            product is a filter instead: who came to and left that product
@@ -121,7 +121,7 @@ function signalBehind({ rows, selection, sets }, { signal }) {
 function othersBehind(source, { months, dimension, apart }) {
   const { rows, selection, sets } = source;
   const [month] = positions(rows, months, selection.first - 1, selection.last);
-  const { codes, values } = { codes: rows.codes[dimension], values: rows.values[dimension] };
+  const [codes, values] = [rows.codes[dimension], rows.values[dimension]];
   if (month === undefined || !codes) return { kind: "values", rows: [] };
   const isOther = values.map((value) => !apart.includes(value));
   const othersOf = (customer) =>

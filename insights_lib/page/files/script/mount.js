@@ -1,8 +1,8 @@
 // A report within an element: all that it needs comes in, and nothing of it is anywhere else.
 
 import { cardOf } from "./cards.js";
-import { element } from "./dom.js";
 import { Counter } from "./counter.js";
+import { element } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { Figures } from "./figures.js";
 import { Filters } from "./filters.js";

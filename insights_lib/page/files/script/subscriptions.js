@@ -8,7 +8,7 @@ import { eachRenewal, periodsOf, periodTexts, RENEWS, SEATS } from "./signals.js
 /* Those of a month whose rows match, one for each id, whatever SKUs and customers have it. */
 export function subscriptionsOf({ rows, sets }, month, matches) {
   const found = new Map();
-  for (let customer = 0; month !== undefined && customer < rows.customers; customer++) {
+  for (let customer = 0; customer < rows.customers; customer++) {
     for (const row of heldRows(sets, customer, month).filter(matches)) {
       const id = rows.subscription[row];
       if (!found.has(id)) found.set(id, new Map());
