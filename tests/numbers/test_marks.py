@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from insights_lib import metrics
 from tests.support.counting import PageCounter
 from tests.support.rows import fill_store, seats_row, slice_of
 
@@ -73,3 +74,19 @@ def test_menus_offer_what_the_months_of_the_report_hold(
     store = fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": rows})
     counter.open(slice_of(store, "2024-04_2024-05"))
     assert counter.offered("customer_market") == ["Chad", "Fiji", "Oman"]
+
+
+def test_revenue_is_rounded_to_six_decimals_in_the_page_and_in_python(
+    tmp_path: Path, counter: PageCounter
+) -> None:
+    """In another order the same fractions have another sum; 0.1 + 0.2 is not 0.3."""
+    rows = [
+        seats_row("2024-02", "1", SubscriptionId=name, BilledRevenueUSD=revenue)
+        for name, revenue in (("a", "0.1"), ("b", "0.2"))
+    ]
+    store = fill_store(tmp_path, {"SeatsSubscriptionsAndRevenue": rows})
+    data = slice_of(store, "2024-02_2024-02")
+    counter.open(data)
+    (row,) = counter.count({}, "2024-02", "2024-02")["customers"]
+    assert row["billed_revenue_usd"] == 0.3
+    assert metrics.customers(data)["billed_revenue_usd"].tolist() == [0.3]

@@ -12,7 +12,16 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.browser import action, card, downloaded, drawn, ready, report_of
+from tests.support.browser import (
+    action,
+    card,
+    centred,
+    click_on,
+    downloaded,
+    drawn,
+    ready,
+    report_of,
+)
 from tests.support.rows import Rows, seats_row, slice_of, usage_row
 from tests.support.strategies import METRICS
 from tests.support.sweeps import sweep
@@ -325,17 +334,6 @@ def test_signals_and_renewals_open_what_they_count_in_the_months_of_the_report(
         place.click()
         assert len(listed(tab)) == row[column], (row, column)
         back(tab)
-
-
-def centred(shape: Locator) -> Any:
-    """Where a shape is, once it is in the middle of the window."""
-    shape.evaluate("one => one.scrollIntoView({ block: 'center', behavior: 'instant' })")
-    return shape.bounding_box()
-
-
-def click_on(tab: Page, shape: Locator) -> None:
-    box = centred(shape)
-    tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 
 CHARTS = {

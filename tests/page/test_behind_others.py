@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import action, card, downloaded, drawn, report_of
+from tests.support.browser import action, card, click_on, downloaded, drawn, report_of
 from tests.support.rows import Rows, seats_row
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -71,9 +71,7 @@ def test_the_others_of_a_month_open_a_row_for_each_customer_and_value(
     expected = held(seats, "2025-03", [trace["name"] for trace in alone])
     assert len({customer for customer, _ in expected}) < len(expected) == others["y"][2]
     bar = one.locator(".barlayer .trace").last.locator(".point path").nth(2)
-    bar.evaluate("one => one.scrollIntoView({ block: 'center', behavior: 'instant' })")
-    box = bar.bounding_box()
-    tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    click_on(tab, bar)
     assert listed(tab) == expected
     words = "current in Mar 2025, Product other than "
     chip = tab.locator("dialog .chip")

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from insights_lib.analysis.explorer import Explorer, explore
 from tests.page.test_bundle import bundled
+from tests.support.browser import click_on
 from tests.support.rows import fill_store, seats_row, usage_row
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -136,10 +137,7 @@ def test_values_drawn_together_tell_the_value_of_each_customer(tab: Page) -> Non
     card = show(tab).locator("[data-card=distribution_trend]")
     card.get_by_role("tab", name="Customer segment").click()
     bar = card.locator(".barlayer .trace").last.locator(".point path").first
-    bar.evaluate("one => one.scrollIntoView({ block: 'center', behavior: 'instant' })")
-    box = bar.bounding_box()
-    assert box
-    tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    click_on(tab, bar)
     [said] = tab.evaluate("tests.models.a.sent")
     assert said["picked"]["mark"]["what"] == "others"
     assert sorted(said["picked"]["beside"]["value"]) == ["7"] * 10 + ["8"] * 10

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from insights_lib.outputs import Outputs
 from insights_lib.page import assets
@@ -143,6 +143,17 @@ def unfold(place: Any) -> None:
     """Open the table of a card, whose rows are made then."""
     place.locator(".data-table summary").click()
     expect(place.locator(".data-table tbody tr").first).to_be_attached()
+
+
+def centred(shape: Locator) -> Any:
+    """Where a shape is, once it is in the middle of the window."""
+    shape.evaluate("one => one.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    return shape.bounding_box()
+
+
+def click_on(tab: Page, shape: Locator) -> None:
+    box = centred(shape)
+    tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 
 def drawn(tab: Page, name: str, plot: int = 0) -> list[dict[str, Any]]:

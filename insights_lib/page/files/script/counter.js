@@ -1,8 +1,10 @@
 // Who counts what is selected: the page itself, or a worker where the rows are so many that the page
 // would stop answering meanwhile.
 //
-// Both have `rows`, what the page must know of the rows without counting, see rows.js, and isSlow, whether
-// the reader should be told to wait; and count(selection), which promises the tables, see tables.js.
+// Both have these:
+//   rows              what the page must know of the rows without counting, see outlineOf in rows.js
+//   isSlow            whether the reader should be told to wait
+//   count(selection)  promises the tables, see tables.js
 
 import { openRows, outlineOf, unpacked } from "./rows.js";
 import { countTables } from "./tables.js";
