@@ -50,11 +50,13 @@ class Workers(ThreadPoolExecutor):
         """End the processes: when all is done, or at once with `cancel_futures`."""
         if cancel_futures:
             self._stopped = True
+            # First, or a thread whose process is killed takes what waits.
+            super().shutdown(wait=False, cancel_futures=True)
             for server in self._fork_servers or ():
                 server.kill()
             for process, _ in list(self._processes.values()):
                 process.kill()
-        super().shutdown(wait, cancel_futures=cancel_futures)
+        super().shutdown(wait)
         if wait:
             for thread in list(self._processes):
                 self._end(thread)
