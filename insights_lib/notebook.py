@@ -21,7 +21,6 @@ from insights_lib.errors import ParameterError
 from insights_lib.parameters.spec import report_spec
 from insights_lib.parameters.validation import unknown
 from insights_lib.presentation.chart import due_drawing
-from insights_lib.presentation.figures import to_list
 from insights_lib.presentation.language import Language
 from insights_lib.presentation.offline import (
     SCRIPT,
@@ -31,7 +30,7 @@ from insights_lib.presentation.offline import (
 )
 from insights_lib.store.partners import partner_ids
 from insights_lib.store.parts import Part
-from insights_lib.store.saved_slice import in_run, saved_slice
+from insights_lib.store.saved_slice import in_run, saved_slice, saved_table
 from insights_lib.store.slice import Slice, open_slice
 from insights_lib.tables import FACTS, FIGURE, TABLE, TABLES
 from insights_lib.timing import seconds_by_stage
@@ -75,7 +74,8 @@ class Report:
         if name not in TABLES:
             raise ParameterError(f"table {unknown(name, TABLES)}.")
         if name not in self._tables:
-            self._tables[name] = getattr(metrics, name)(self.data)
+            saved = saved_table(self.data, name)
+            self._tables[name] = getattr(metrics, name)(self.data) if saved is None else saved
         return self._tables[name].copy()
 
     def chart(self, name: str) -> go.Figure | None:
@@ -206,9 +206,8 @@ def publish(name: str, table: pd.DataFrame, figure: go.Figure | None = None) -> 
 
 def as_published(table: pd.DataFrame) -> dict[str, Any]:
     """A table as the page takes it: `columns`, and `rows` as lists of plain values."""
-    columns = [str(column) for column in table.columns]
-    values = [to_list(table[column]) for column in columns]
-    return {"columns": columns, "rows": [list(row) for row in zip(*values, strict=True)]}
+    rows = table.astype(object).where(table.notna(), None)
+    return {"columns": [str(column) for column in table.columns], "rows": rows.to_numpy().tolist()}
 
 
 def _opening_html(lines: list[str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The charts of notebooks: what their colours mean."""
 
 import pandas as pd
+import pytest
 
 from insights_lib.charts import distribution, distribution_trend
 from insights_lib.customer_charts import cohorts, renewals, seats
@@ -40,6 +41,15 @@ def test_cells_of_cohorts_tell_their_shares_with_one_decimal() -> None:
         ["100.0 %", "87.5 %"],
         ["100.0 %", ""],
     ]
+
+
+def test_what_is_changed_in_a_chart_is_checked() -> None:
+    figure = renewals(ends([3, 0]), ENGLISH)
+    for part in (figure.layout, figure.layout.xaxis, figure.data[0], figure.data[0].marker):
+        with pytest.raises(ValueError, match="nothing_of_plotly"):
+            part.update(nothing_of_plotly=1)
+    with pytest.raises(ValueError, match="opacity"):
+        figure.update_traces(marker_opacity=7)
 
 
 def ends(without: list[int]) -> pd.DataFrame:

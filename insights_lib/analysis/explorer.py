@@ -63,7 +63,7 @@ class Explorer(anywidget.AnyWidget):
         rows = compact_rows(partner.data)
         data = partner.data
         # What the page asks is answered beside the notebook's own cells, in another thread.
-        beside = replace(data, database=data.database.cursor())
+        beside = replace(data, connect=data.database.cursor)
         self._whole = self._slice = partner
         self._sliced: Selection = {}
         self._behind = Partner(beside, partner.language)

@@ -35,7 +35,11 @@ Trace = dict[str, Any]
 def figure(traces: Iterable[Trace], language: Language, height: int, **layout: Any) -> Chart:
     """A figure in the theme, so many pixels high and as wide as its place allows."""
     whole = {"template": theme.template(language.separators), "height": height, **layout}
-    return Chart(data=list(traces), layout=whole)
+    # Plotly checks what is changed later; that this is right is for tests to say, not every run.
+    chart = Chart(data=list(traces), layout=whole, _validate=False)
+    for part in (chart, chart.layout, *chart.data):
+        part._validate = True  # noqa: SLF001 - plotly offers no other way
+    return chart
 
 
 def escaped(text: str) -> str:

@@ -13,7 +13,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -26,7 +26,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from insights_lib.errors import ReportError
-from insights_lib.notebook import facts_of
+from insights_lib.notebook import Report, facts_of
 from insights_lib.outputs import Failure, Manifest, seen
 from insights_lib.page.rows import compact_rows
 from insights_lib.page.sections import report_of, write_tables
@@ -39,8 +39,9 @@ from insights_lib.run.request import PRELOAD, RenderRequest, RenderResult
 from insights_lib.run.section import raise_of_system, run_section, short_reason
 from insights_lib.store.choices import hints
 from insights_lib.store.remote import read_again
-from insights_lib.store.saved_slice import save_slice
+from insights_lib.store.saved_slice import save_slice, save_table
 from insights_lib.store.slice import Slice, open_slice
+from insights_lib.tables import TABLES
 from insights_lib.warm_kernels.engine import warm_kernels
 from insights_lib.warm_kernels.fork_server import Clone
 
@@ -137,6 +138,9 @@ def _make_report(report: _Report, fingerprint: Fingerprint) -> tuple[dict[str, A
             fingerprint = {**fingerprint, "data": data_sha256}
             kept.callback(data.database.close)
             save_slice(data, saved)
+        if not report.failures:
+            with report.step("metrics"):
+                _save_tables(request, data, saved)
         executed = {} if report.failures else _run_sections(report, end)
         facts = {} if report.failures else _make_page(report, data, executed)
     return facts, fingerprint
@@ -155,6 +159,19 @@ def _open(request: RenderRequest, planned: str) -> tuple[Slice, str]:
             break
         read_again()
     return data, found
+
+
+def _save_tables(request: RenderRequest, data: Slice, folder: Path) -> None:
+    """Make the tables that the notebooks speak of, once for all of them."""
+    text = "".join(file.read_text(encoding="utf-8") for file in request.planned.sections)
+    shown = [name for name in TABLES if name in text]
+    report = Report(data, Language(data.spec.locale))
+    for name in dict.fromkeys(each for one in shown for each in (one, *TABLES[one].drawn_with)):
+        table = None
+        with suppress(Exception):  # the section that shows it tells why
+            table = report.table(name)
+        if table is not None:
+            save_table(table, name, folder)
 
 
 def _run_sections(report: _Report, end: float) -> dict[str, Any]:
@@ -209,7 +226,7 @@ def _make_page(
 
 def _add_up_stages(report: _Report, in_kernels: Mapping[str, float]) -> None:
     """Add up the seconds by stage; what no stage of a notebook took is its kernel's."""
-    own = {name: report.seconds[name] for name in ("data", "page")}
+    own = {name: report.seconds[name] for name in ("data", "metrics", "page")}
     sections = sum(report.seconds.values()) - sum(own.values())
     stages = Counter({"kernel": sections - sum(in_kernels.values()), **own}) + Counter(in_kernels)
     report.stages = {name: round(stages[name], 3) for name in STAGES}

@@ -5,6 +5,7 @@ import re
 import time
 import traceback
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def execute(
     times as long. A notebook that fails is written by papermill, with a mark where it did.
     """
     parameters = request.notebook_parameters
-    unknown = parameters.keys() - papermill.inspect_notebook(_literal(notebook)).keys()
+    unknown = parameters.keys() - _parameters_of(notebook, notebook.stat().st_mtime_ns)
     if unknown:
         raise ReportError(f"the notebook has no parameter {', '.join(sorted(unknown))}")
     prepared = papermill.execute_notebook(
@@ -98,6 +99,11 @@ def execute(
     raise_for_execution_errors(executed, str(output))
     output.write_text(json.dumps(executed, ensure_ascii=False), encoding="utf-8")
     return executed
+
+
+@lru_cache
+def _parameters_of(notebook: Path, _changed: int) -> frozenset[str]:
+    return frozenset(papermill.inspect_notebook(_literal(notebook)))
 
 
 def raise_of_system(error: Exception) -> None:

@@ -6,12 +6,11 @@ import plotly.graph_objects as go
 from insights_lib import charts
 from insights_lib.exports.countries import country_codes
 from insights_lib.presentation.language import Language
-from insights_lib.store.saved_slice import open_spare_database
 from insights_lib.timing import seconds_by_stage
 
 
 def warm_up() -> None:
-    """Draw charts of made-up tables, and open a database; starts no thread."""
+    """Draw charts of made-up tables; starts no thread."""
     language = Language("en")
     names = ["Kingdom of Sweden"]  # not the usual one, which need not be searched for
     spread = {"customer_market": names, "country_code": country_codes(names)}
@@ -26,5 +25,4 @@ def warm_up() -> None:
     go.Figure(go.Scatter(line={}), layout={"annotations": [{"font": {}}]})
     by_month = {"dimension": ["sku"], "value": ["a"], "month": ["2025-01"], "customers": [1]}
     charts.distribution_trend(pd.DataFrame(by_month), language).to_json()
-    open_spare_database()
     seconds_by_stage()  # what this took belongs to no report

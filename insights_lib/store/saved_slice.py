@@ -1,28 +1,30 @@
 """A slice in files, so that the sections of a report need not each read the store.
 
-Whoever makes a report opens its slice once and saves it; every kernel takes it from there in a
-fraction of the time, and all of them see the same rows, whatever is ingested meanwhile.
+Whoever makes a report opens its slice once and saves it, with the tables that are made of it; every
+kernel takes them from there in a fraction of the time, and all of them see the same rows, whatever
+is ingested meanwhile.
 """
 
 import errno
 import pickle
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 
 from insights_lib.parameters.spec import ReportSpec
 from insights_lib.store.slice import Slice
 from insights_lib.store.sql import sql_text
 from insights_lib.timing import timed
 
-_DATABASE, _FIELDS = "slice.duckdb", "slice.pickle"
+_DATABASE, _FIELDS, _TABLE = "slice.duckdb", "slice.pickle", "{}.table.pickle"
 # What DuckDB raises where a file cannot be written: by itself, or as it commits and checkpoints.
 _NOT_WRITTEN = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException)
 _BLOCK_SIZE = 16_384  # bytes, the least there is: most slices are small
 
 _folder: Path | None = None  # of the one slice that this process may take
-_spare: list[duckdb.DuckDBPyConnection] = []
 
 
 def save_slice(data: Slice, folder: Path) -> None:
@@ -44,8 +46,17 @@ def save_slice(data: Slice, folder: Path) -> None:
     except _NOT_WRITTEN as error:
         reason = str(error).split("Original error: ")[-1]
         raise OSError(errno.EIO, " ".join(reason.split())) from error
-    fields = pickle.dumps(replace(data, database=None))  # type: ignore[arg-type]
+    fields = pickle.dumps(replace(data, connect=None, folder=folder))  # type: ignore[arg-type]
     (folder / _FIELDS).write_bytes(fields)
+
+
+def save_table(table: pd.DataFrame, name: str, folder: Path) -> None:
+    """Write a table that was made of the slice into its folder.
+
+    Raises:
+        OSError: It cannot be written, as on a full disk.
+    """
+    (folder / _TABLE.format(name)).write_bytes(pickle.dumps(table))
 
 
 def use_saved_slice(folder: str) -> None:
@@ -59,16 +70,6 @@ def in_run() -> bool:
     return _folder is not None
 
 
-def open_spare_database() -> None:
-    """Open a database for the forks of this process: it takes longer than all that follows.
-
-    It has no threads, which would not survive a fork; and the forks of a run have each a core at
-    the most anyway.
-    """
-    _spare.append(duckdb.connect(config={"threads": 1, "async_threads": 0}))
-    _spare[0].execute("SELECT 1 AS one").df()
-
-
 @timed("data")
 def saved_slice(spec: ReportSpec) -> Slice | None:
     """The slice that was saved for this process, or None if it is not the one asked for.
@@ -80,14 +81,23 @@ def saved_slice(spec: ReportSpec) -> Slice | None:
     saved: Slice = pickle.loads((_folder / _FIELDS).read_bytes())  # noqa: S301 - our own
     if saved.spec != spec:
         return None
-    database = _database()
-    database.execute(f"ATTACH {sql_text(str(_folder / _DATABASE))} AS saved (READ_ONLY)")
-    database.execute("SET search_path = 'memory.main,saved.main'")
-    return replace(saved, database=database)
+    return replace(saved, connect=partial(_connect, _folder / _DATABASE))
 
 
-def _database() -> duckdb.DuckDBPyConnection:
-    # A cursor has random numbers of its own, not those of every fork.
-    database = _spare.pop().cursor() if _spare else duckdb.connect()
+@timed("data")
+def saved_table(data: Slice, name: str) -> pd.DataFrame | None:
+    """A table that was saved with a slice, or None if there is none."""
+    if data.folder is None or not (file := data.folder / _TABLE.format(name)).exists():
+        return None
+    table: pd.DataFrame = pickle.loads(file.read_bytes())  # noqa: S301 - our own
+    return table
+
+
+@timed("data")
+def _connect(file: Path) -> duckdb.DuckDBPyConnection:
+    # The kernels of a run have each a core at the most.
+    database = duckdb.connect(config={"threads": 1})
     database.execute("SET enable_progress_bar = false")  # it would be in every notebook
+    database.execute(f"ATTACH {sql_text(str(file))} AS saved (READ_ONLY)")
+    database.execute("SET search_path = 'memory.main,saved.main'")
     return database

@@ -5,8 +5,10 @@ customers only for those who may see them. Whatever is computed from a slice can
 partner's rows: they are not there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -66,7 +68,8 @@ class Slice:
         months_without_usage: Months of the range without a number of active customers.
         absent_dimensions: Those whose column no subscription export of the range has.
         unmatched_filters: Filter values that no row holds, as `facet=value`.
-        database: The DuckDB connection.
+        connect: Opens its database.
+        folder: Where it was saved, with tables that are made already; None if it was not.
     """
 
     spec: ReportSpec
@@ -78,10 +81,16 @@ class Slice:
     months_without_usage: tuple[str, ...]
     absent_dimensions: tuple[str, ...]
     unmatched_filters: tuple[str, ...]
-    database: duckdb.DuckDBPyConnection
+    connect: Callable[[], duckdb.DuckDBPyConnection] = field(compare=False, repr=False)
+    folder: Path | None = None
     _answers: dict[str, pd.DataFrame] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
+
+    @cached_property
+    def database(self) -> duckdb.DuckDBPyConnection:
+        """The connection to its database, which is opened when it is first asked for."""
+        return self.connect()
 
     def query(self, sql: str) -> pd.DataFrame:
         """The rows of a query over the tables above."""
@@ -138,7 +147,7 @@ def open_slice(spec: ReportSpec, threads: int | None = None) -> Slice:
         months_without_usage=_months_without(database, "has_usage"),
         absent_dimensions=absent,
         unmatched_filters=unmatched,
-        database=database,
+        connect=lambda: database,
     )
 
 

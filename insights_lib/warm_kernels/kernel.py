@@ -9,6 +9,7 @@ import asyncio
 import atexit
 import os
 import sys
+import typing
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -141,6 +142,8 @@ class IPKernelApp(kernelapp.IPKernelApp):
         launcher = find_spec("ipykernel_launcher")
         self.arguments = [str(launcher and launcher.origin), *_ARGUMENTS]
         asyncio.run(self._try())
+        # nanobind clears these caches at the end, which would copy what kernels share until then.
+        getattr(typing, "_cleanups", []).clear()
 
     async def _try(self) -> None:
         """Do once what takes longer for the first time."""
@@ -176,7 +179,7 @@ class IPKernelApp(kernelapp.IPKernelApp):
         self.init_signal()
         self.init_gui_pylab()
         if setup:
-            self.shell.run_cell(setup, store_history=False)
+            exec(setup, self.shell.user_ns)  # noqa: S102 - our own
         sys.stdout.flush()
         sys.stderr.flush()
         Kernel.start(self.kernel)  # ipykernel's own would miss its debugger

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from insights_lib import compare, open_partner, partners
@@ -62,6 +63,7 @@ def test_every_table_of_counts_can_be_compared_and_drawn(store: Path) -> None:
         assert list(table)[-5:] == ["measure", "a", "b", "difference", "change_pct"]
         figure = compare(a, b).chart(name)
         assert [len(trace.x) for trace in figure.data] == [len(figure.data[0].x)] * 2
+        assert go.Figure(figure.to_dict()).to_dict() == figure.to_dict()
 
 
 def test_the_chart_tells_the_two_apart(store: Path) -> None:

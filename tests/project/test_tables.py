@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import get_args
 
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from insights_lib import charts, metrics
@@ -157,6 +158,13 @@ def test_a_chart_draws_its_table_and_those_it_is_drawn_with(
     usual = drawn(name, *(tables[other] for other in (name, *TABLES[name].drawn_with)))
     for taken in changed_tables(name, tables):
         assert drawn(name, *taken) != usual
+
+
+@each_chart
+def test_plotly_takes_a_chart_as_it_is(name: str, tables: dict[str, pd.DataFrame]) -> None:
+    """Charts are made without its checks."""
+    chart = drawn(name, *(tables[other] for other in (name, *TABLES[name].drawn_with)))
+    assert json.loads(go.Figure(json.loads(chart)).to_json()) == json.loads(chart)
 
 
 def test_every_table_is_shown_by_one_notebook() -> None:

@@ -160,7 +160,7 @@ def test_the_manifest_tells_software_and_seconds_per_section(complete: Run) -> N
     manifest = complete.manifest("1")
     assert {"papermill", "nbconvert", "pandas", "plotly", "duckdb"} <= set(manifest.software)
     assert all(manifest.software[name] == version(name) for name in manifest.software)
-    assert list(manifest.seconds) == [*SECTIONS, "data", "page"]
+    assert list(manifest.seconds) == [*SECTIONS, "data", "metrics", "page"]
     assert all(seconds > 0 for seconds in manifest.seconds.values())
 
 
@@ -221,6 +221,32 @@ def test_sections_that_have_to_open_their_data_themselves_do_not_mix_it(
     assert {".lock", "run.log", "01_before.ipynb", "02_after.ipynb", "manifest.json"} == {
         Path(name).name for name in files_in(tmp_path / "what?")
     }
+
+
+def test_tables_are_made_once_for_all_notebooks_that_name_them(
+    own_notebooks: Path, tmp_path: Path
+) -> None:
+    opening = "from insights_lib import metrics, notebook\n"
+    opening += "del metrics.products\ndelattr(metrics, 'sea' + 'ts')\n"
+    opening += "report = notebook.open_report(partner, date_range, filters, locale, role, options)"
+    notebook(own_notebooks, "01_named", opening, "report.show('products')")
+    notebook(own_notebooks, "02_not_named", opening, "report.table('sea' + 'ts')")
+    made = run(tmp_path / "outputs", spec_of(tmp_path / "store"), jobs=1).of("1")
+    [(section, reason)] = made.failures
+    assert section == "02_not_named"
+    assert reason == "AttributeError: module 'insights_lib.metrics' has no attribute 'seats'"
+
+
+def test_a_table_that_cannot_be_made_fails_the_section_that_shows_it(
+    own_notebooks: Path, tmp_path: Path
+) -> None:
+    opening = "from insights_lib.notebook import open_report\n"
+    opening += "report = open_report(partner, date_range, filters, locale, role, options)"
+    notebook(own_notebooks, "01_fine", opening, "report.show('products')")
+    notebook(own_notebooks, "02_personal", opening, "report.table('customers')")
+    spec = spec_of(tmp_path / "store", role="report_viewer")
+    made = run(tmp_path / "outputs", spec, jobs=1).of("1")
+    assert [section for section, _ in made.failures] == ["02_personal"]
 
 
 def test_the_same_data_makes_the_same_page(

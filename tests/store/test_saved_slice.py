@@ -1,38 +1,23 @@
 """A slice that one process saves and another takes."""
 
-import os
 import pickle
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from pandas.testing import assert_frame_equal
 
 from insights_lib import metrics
+from insights_lib.notebook import Report
 from insights_lib.page.rows import compact_rows
+from insights_lib.presentation.language import Language
 from insights_lib.store import saved_slice as saved_slices
-from insights_lib.store.saved_slice import save_slice, saved_slice, use_saved_slice
+from insights_lib.store.saved_slice import save_slice, save_table, saved_slice, use_saved_slice
 from insights_lib.store.slice import Slice
 from tests.support.processes import completed
 from tests.support.rows import fill_store, seats_row, slice_of, usage_row
 from tests.support.strategies import METRICS
-
-# Opens a spare database, and tells what it is in two forks.
-FORKS = """
-import os
-from insights_lib.store import saved_slice as saved_slices
-saved_slices.open_spare_database()
-print("threads", len(os.listdir("/proc/self/task")), flush=True)
-for _ in range(2):
-    pid = os.fork()
-    if pid == 0:
-        database = saved_slices._database()
-        assert not saved_slices._spare
-        print("drawn", *database.execute("SELECT random(), uuid()").fetchone())
-        print("of", *database.execute("SELECT current_setting('threads')").fetchone(), flush=True)
-        os._exit(0)
-    os.waitpid(pid, 0)
-"""
 
 RANGE = "2025-02_2025-04"
 MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04")
@@ -100,14 +85,31 @@ def test_without_a_slice_or_with_a_question_mark_there_is_none(data: Slice, tmp_
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads are looked up in /proc")
-def test_forks_take_the_spare_database_with_random_numbers_of_their_own() -> None:
-    env = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # as the parent of the kernels has it
-    first, *lines = completed([sys.executable, "-c", FORKS], env=env).stdout.splitlines()
-    assert first == "threads 1"
-    drawn = [line for line in lines if line.startswith("drawn")]
-    assert len(set(drawn)) == 2
-    assert lines[1::2] == ["of 1", "of 1"]
+def test_a_table_that_was_saved_is_there_without_the_database(data: Slice, tmp_path: Path) -> None:
+    save_slice(data, tmp_path)
+    save_table(metrics.products(data), "products", tmp_path)
+    use_saved_slice(str(tmp_path))
+    (tmp_path / "slice.duckdb").rename(tmp_path / "gone")
+    taken = saved_slice(data.spec)
+    assert taken is not None
+    assert_frame_equal(Report(taken, Language("en")).table("products"), metrics.products(data))
+    with pytest.raises(duckdb.IOException, match=r"slice\.duckdb"):
+        Report(taken, Language("en")).table("signals")
+
+
+def test_a_slice_that_was_opened_has_no_saved_tables(data: Slice, tmp_path: Path) -> None:
+    save_slice(data, tmp_path)
+    save_table(metrics.products(data).head(0), "products", tmp_path)
+    use_saved_slice(str(tmp_path))
+    assert_frame_equal(Report(data, Language("en")).table("products"), metrics.products(data))
+
+
+def test_a_kernel_asks_its_database_in_one_thread(data: Slice, tmp_path: Path) -> None:
+    save_slice(data, tmp_path)
+    use_saved_slice(str(tmp_path))
+    taken = saved_slice(data.spec)
+    assert taken is not None
+    assert taken.query("SELECT current_setting('threads') AS threads")["threads"].tolist() == [1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is set as on Linux")
