@@ -21,6 +21,7 @@ from insights_lib.errors import ParameterError
 from insights_lib.parameters.spec import report_spec
 from insights_lib.parameters.validation import unknown
 from insights_lib.presentation.chart import due_drawing
+from insights_lib.presentation.figures import to_rows
 from insights_lib.presentation.language import Language
 from insights_lib.presentation.offline import (
     SCRIPT,
@@ -206,8 +207,7 @@ def publish(name: str, table: pd.DataFrame, figure: go.Figure | None = None) -> 
 
 def as_published(table: pd.DataFrame) -> dict[str, Any]:
     """A table as the page takes it: `columns`, and `rows` as lists of plain values."""
-    rows = table.astype(object).where(table.notna(), None)
-    return {"columns": [str(column) for column in table.columns], "rows": rows.to_numpy().tolist()}
+    return {"columns": list(map(str, table.columns)), "rows": to_rows(table)}
 
 
 def _opening_html(lines: list[str]) -> dict[str, str]:

@@ -63,13 +63,20 @@ def labels(names: Iterable[str]) -> list[str]:
 
 def to_list(series: "pd.Series[Any]") -> list[Any]:
     """A column as a list, null as None."""
-    return series.astype(object).where(series.notna(), None).tolist()
+    return [value for (value,) in to_rows(series.to_frame())]
+
+
+def to_rows(table: pd.DataFrame) -> list[list[Any]]:
+    """The rows of a table as lists of plain values, null as None."""
+    values = table.to_numpy(dtype=object, na_value=None)  # type: ignore[arg-type]  # any is taken
+    rows: list[list[Any]] = values.tolist()
+    return rows
 
 
 def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table, each by the names of its columns; null as None."""
-    columns = {str(name): to_list(table[name]) for name in table.columns}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    columns = list(map(str, table.columns))
+    return [dict(zip(columns, row, strict=True)) for row in to_rows(table)]
 
 
 def month_columns(

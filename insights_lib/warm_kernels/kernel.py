@@ -233,6 +233,8 @@ def _no_debugger(*_: Any, **__: Any) -> None:
 
 def _tidy_up(application: IPKernelApp) -> None:
     """Do what Python does at its end and a notebook may rely on: close files, call functions."""
+    # IPython would make anew what is cleared below, and end a history that is in memory only.
+    application.shell._atexit_once_called = True  # noqa: SLF001
     with suppress(Exception):
         atexit._run_exitfuncs()  # noqa: SLF001 - there is no other way but to end
     application.shell.user_ns.clear()
