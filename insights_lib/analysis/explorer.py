@@ -63,7 +63,8 @@ class Explorer(anywidget.AnyWidget):
         rows = compact_rows(partner.data)
         data = partner.data
         # What the page asks is answered beside the notebook's own cells, in another thread.
-        beside = replace(data, connect=data.database.cursor)
+        cursor = data.database.cursor()
+        beside = replace(data, connect=lambda: cursor)
         self._whole = self._slice = partner
         self._sliced: Selection = {}
         self._behind = Partner(beside, partner.language)

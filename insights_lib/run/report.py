@@ -7,6 +7,7 @@ fails, the folder has the reason in its manifest, and neither page nor tables; s
 import atexit
 import hashlib
 import logging
+import re
 import shutil
 import time
 import traceback
@@ -46,6 +47,7 @@ from insights_lib.warm_kernels.engine import warm_kernels
 from insights_lib.warm_kernels.fork_server import Clone
 
 STAGES = ("kernel", "data", "metrics", "figures", "page")
+_IN_QUOTES = re.compile(r"""["'](\w+)\\?["']""")  # as a notebook has them, which is JSON
 _warm = False  # whether this process has warm kernels
 _warming = Lock()  # workers of a cluster have several threads
 
@@ -164,9 +166,9 @@ def _open(request: RenderRequest, planned: str) -> tuple[Slice, str]:
 def _save_tables(request: RenderRequest, data: Slice, folder: Path) -> None:
     """Make the tables that the notebooks speak of, once for all of them."""
     text = "".join(file.read_text(encoding="utf-8") for file in request.planned.sections)
-    shown = [name for name in TABLES if name in text]
+    shown = TABLES.keys() & set(_IN_QUOTES.findall(text))
     report = Report(data, Language(data.spec.locale))
-    for name in dict.fromkeys(each for one in shown for each in (one, *TABLES[one].drawn_with)):
+    for name in sorted(shown.union(*(TABLES[one].drawn_with for one in shown))):
         table = None
         with suppress(Exception):  # the section that shows it tells why
             table = report.table(name)

@@ -98,7 +98,9 @@ class StagedExport:
         )
         rows = _tidied(positions, f"(SELECT {named} FROM {source})", _OF_ROWS)
         self.engine.execute(
-            f"COPY ({rows}) TO $parquet (FORMAT parquet)", {**parameters, "parquet": str(parquet)}
+            # The later version is written faster, and nobody else reads this file.
+            f"COPY ({rows}) TO $parquet (FORMAT parquet, PARQUET_VERSION v2)",
+            {**parameters, "parquet": str(parquet)},
         )
 
     def map_values(self, table: str, values: Mapping[str, object], sql_type: str) -> None:

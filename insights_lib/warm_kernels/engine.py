@@ -67,9 +67,9 @@ def warm_kernels(*preload: str, clone: Clone | None = None) -> Iterator[ForkServ
 class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no hints
     """An engine for papermill whose kernels are forks of the fork server, while there is one.
 
-    Besides what papermill gives every engine, it takes `setup`, code to run before the notebook
-    that does not show in it; and `most`, how many characters a warm kernel may print and show.
-    The seconds for a cell are `execution_timeout`, `timeout`, or what `timeout_func` returns.
+    Besides what papermill gives every engine, it takes `setup`, plain Python to run before the
+    notebook that does not show in it; and `most`, how many characters a warm kernel may print and
+    show. The seconds for a cell are `execution_timeout`, `timeout`, or what `timeout_func` returns.
     """
 
     fork_server: ForkServer | None = None

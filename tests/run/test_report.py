@@ -173,6 +173,15 @@ def test_the_manifest_tells_where_the_seconds_went_and_leaves_none_out(complete:
     assert dict(complete.of("1").stages) == stages
 
 
+def test_no_notebook_makes_a_table_that_is_there(complete: Run) -> None:
+    for file in (complete.folder("1") / "notebooks").glob("*.ipynb"):
+        cells = nbformat.read(file, as_version=4).cells
+        shown = [output.metadata for cell in cells for output in cell.get("outputs", [])]
+        seconds = [metadata["insights"]["seconds"] for metadata in shown if "insights" in metadata]
+        assert seconds
+        assert not any("metrics" in stages for stages in seconds)
+
+
 def test_no_secret_of_the_environment_is_in_any_file(complete: Run) -> None:
     for file in complete.outputs.rglob("*"):
         if file.is_file():
