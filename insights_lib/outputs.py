@@ -150,7 +150,7 @@ class Manifest(BaseModel):
         report_seen: What `seen` tells of its page, null if it failed.
         also: The SHA-256 of each file beside its page, such as `report.pdf`.
         unmade: Why a file beside its page could not be made.
-        seconds: How long each section took, and the data and the page.
+        seconds: How long each section took, and the data, the tables (`metrics`) and the page.
     """
 
     model_config = ConfigDict(frozen=True)

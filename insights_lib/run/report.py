@@ -26,8 +26,9 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from insights_lib import metrics
 from insights_lib.errors import ReportError
-from insights_lib.notebook import Report, facts_of
+from insights_lib.notebook import facts_of
 from insights_lib.outputs import Failure, Manifest, seen
 from insights_lib.page.rows import compact_rows
 from insights_lib.page.sections import report_of, write_tables
@@ -167,11 +168,10 @@ def _save_tables(request: RenderRequest, data: Slice, folder: Path) -> None:
     """Make the tables that the notebooks speak of, once for all of them."""
     text = "".join(file.read_text(encoding="utf-8") for file in request.planned.sections)
     shown = TABLES.keys() & set(_IN_QUOTES.findall(text))
-    report = Report(data, Language(data.spec.locale))
     for name in sorted(shown.union(*(TABLES[one].drawn_with for one in shown))):
         table = None
         with suppress(Exception):  # the section that shows it tells why
-            table = report.table(name)
+            table = getattr(metrics, name)(data)
         if table is not None:
             save_table(table, name, folder)
 

@@ -86,7 +86,7 @@ def saved_slice(spec: ReportSpec) -> Slice | None:
 
 @timed("data")
 def saved_table(data: Slice, name: str) -> pd.DataFrame | None:
-    """A table that was saved with a slice, or None if there is none."""
+    """The table of this name that was saved with a slice, None if none was."""
     if data.folder is None or not (file := data.folder / _TABLE.format(name)).exists():
         return None
     table: pd.DataFrame = pickle.loads(file.read_bytes())  # noqa: S301 - our own
@@ -95,7 +95,7 @@ def saved_table(data: Slice, name: str) -> pd.DataFrame | None:
 
 @timed("data")
 def _connect(file: Path) -> duckdb.DuckDBPyConnection:
-    # The kernels of a run have each a core at the most.
+    # A kernel of a run has one core at the most.
     database = duckdb.connect(config={"threads": 1})
     database.execute("SET enable_progress_bar = false")  # it would be in every notebook
     database.execute(f"ATTACH {sql_text(str(file))} AS saved (READ_ONLY)")
