@@ -1,28 +1,55 @@
-"""The command line `insights`: all commands together."""
+"""The command line `insights`: all commands together; only the one that is called is loaded."""
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from insights_lib.commands.data import demo, ingest, partners
-from insights_lib.commands.fetch import fetch, login
-from insights_lib.commands.mail import history, send
-from insights_lib.commands.reports import preview, run, status
-from insights_lib.commands.retention import forget, prune
-from insights_lib.commands.schedule import schedule
-
-
-def program() -> typer.Typer:
-    """The program with its commands, in the order of its help."""
-    commands = typer.Typer(
-        help="Customer reports for Microsoft partners, from the export files of Partner Center.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-    )
-    data, reports = (demo, login, fetch, ingest, partners), (preview, run, status)
-    others = (send, history, schedule, prune, forget)
-    for command in (*data, *reports, *others):
-        commands.command()(command)
-    return commands
+# In the order of the help, each with the module of its function.
+_MODULES = {"demo": "data", "login": "fetch", "fetch": "fetch", "ingest": "data"}
+_MODULES |= {"partners": "data", "preview": "reports", "run": "reports", "status": "reports"}
+_MODULES |= {"send": "mail", "history": "mail", "schedule": "schedule"}
+_MODULES |= {"prune": "retention", "forget": "retention"}
 
 
-app = program()
+class _Commands(Mapping[str, TyperCommand]):
+    """The commands by name, each made when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        single = typer.Typer(add_completion=False)
+        single.command(name)(function_of(name))
+        return get_command(single)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+class _Program(TyperGroup):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands: Any = _Commands()
+
+
+def function_of(name: str) -> Callable[..., None]:
+    """The function of a command.
+
+    Raises:
+        KeyError: There is no such command.
+    """
+    module = import_module(f"insights_lib.commands.{_MODULES[name]}")
+    function: Callable[..., None] = vars(module)[name]
+    return function
+
+
+app = typer.Typer(cls=_Program, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(no_args_is_help=True)
+def _program() -> None:
+    """Customer reports for Microsoft partners, from the export files of Partner Center."""

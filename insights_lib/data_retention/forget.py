@@ -18,7 +18,7 @@ from insights_lib.errors import StoreError
 from insights_lib.outputs import Outputs
 from insights_lib.run.index import refresh_index
 from insights_lib.store.catalog import export_name, move_into_store, reading, writing
-from insights_lib.store.parts import counts_by_month
+from insights_lib.store.parts import FILE_FORMAT, counts_by_month
 from insights_lib.store.sql import lower_case, sql_path
 
 KINDS: Mapping[str, str] = {"tpid": "top parent id", "tenant": "tenant id", "name": "name"}
@@ -183,7 +183,7 @@ def _rewrite(db: sqlite3.Connection, file: Path, key: str, store: Path) -> None:
             f"""COPY (
                     SELECT * FROM read_parquet({sql_path(file)}, hive_partitioning = false)
                     WHERE customer NOT IN (SELECT unnest($keys))
-                ) TO $new (FORMAT parquet, COMPRESSION zstd)""",
+                ) TO $new ({FILE_FORMAT})""",
             {"keys": _spellings(key), "new": str(new)},
         )
         left = {m.isoformat(): c for m, *c in counts_by_month(engine, new, named[0][0])}

@@ -50,16 +50,12 @@ class LineCounter:
             self._look_for_commas(block)
         elif self.inside or b'"' in block:
             outside = self._outside_quotes(block)
-        crlf = outside.count(b"\r\n") if b"\r" in outside else 0
-        if outside.count(b"\r") != crlf:
-            line = self._line(block[: _lone_cr(block, inside, self.delimiter)])
-            raise ExportError(
-                f"{self.file}, line {line}: a CR stands without LF. "
-                "Lines end with LF or CR LF; export it again."
-            )
-        self.crlf += crlf
-        self.lines += count_byte(block, b"\n")
-        self.records += count_byte(outside, b"\n") + (not self.ended)
+        if b"\r" in outside:
+            self.crlf += self._line_ends(outside, block, inside)
+        line_ends = count_byte(block, b"\n")
+        self.lines += line_ends
+        self.records += line_ends if outside is block else count_byte(outside, b"\n")
+        self.records += not self.ended
         self.delimiters += count_byte(outside, self.delimiter)
         self._refuse_long_record(block, outside)
 
@@ -78,6 +74,17 @@ class LineCounter:
                 "All must end alike; export it again."
             )
         return not self.inside and self.delimiters == self.records * (fields - 1)
+
+    def _line_ends(self, outside: bytes, block: bytes, inside: bool) -> int:
+        """How many lines of a block end with CR LF, outside quotes."""
+        crlf = outside.count(b"\r\n")
+        if count_byte(outside, b"\r") != crlf:
+            line = self._line(block[: _lone_cr(block, inside, self.delimiter)])
+            raise ExportError(
+                f"{self.file}, line {line}: a CR stands without LF. "
+                "Lines end with LF or CR LF; export it again."
+            )
+        return crlf
 
     def _refuse_bad_bytes(self, block: bytes) -> None:
         position, what = block.find(b"\0"), "holds a NUL byte; the file is damaged"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import escape as glob_escape
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import duckdb
 
@@ -44,6 +44,7 @@ class ParquetExport:
         rows: How many there are.
         notes: What the user should know although nothing is wrong.
         unit: What its rows are counted in, in messages.
+        multiline: Never: no row is told by its line.
         blank_lines: Always empty: there are rows, and no lines.
     """
 
@@ -54,7 +55,12 @@ class ParquetExport:
     rows: int
     notes: tuple[str, ...]
     unit: ClassVar[str] = "row"
+    multiline: ClassVar[bool] = False
     blank_lines: ClassVar[range] = range(0)
+
+    def checked(self) -> Self:
+        """Itself: its form was looked at when it was opened, and it has no lines to count."""
+        return self
 
     def lines_of(self, rows: list[int]) -> list[int]:
         """The numbers of rows (from 0) as messages tell them: the first row is 1."""

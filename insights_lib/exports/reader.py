@@ -1,8 +1,8 @@
 """Reading export files: what a file is, and whether every line of it can be trusted.
 
-`check` reads the start of a file, and refuses most files that are not exports. `read_export` reads
-each byte once, in blocks, and refuses a file that could be misunderstood. What it lets through can
-be parsed in parallel without guessing: lines and fields were counted here, not by the parser.
+`check` reads the start of a file, and refuses most files that are not exports. What `open_export`
+returns can be `checked`: each byte is read once, in blocks, and a file that could be misunderstood
+is refused. Lines and fields are counted there, not by the parser, which may run meanwhile.
 """
 
 import csv
@@ -22,7 +22,7 @@ from insights_lib.exports.integrity import LONGEST_RECORD, LineCounter, count_by
 from insights_lib.exports.packing import Source, sources
 from insights_lib.exports.parquet import ParquetExport, ParquetSource, is_parquet
 
-BLOCK = 4 << 20
+BLOCK = 1 << 18  # bytes; larger ones would not stay in the cache of a processor
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,6 @@ class TextExport:
         file: The file as the user named it.
         text: The same as plain UTF-8, without what follows the last row.
         header: Its columns, and which dataset it is.
-        quoted: Whether fields stand in quotes (never in a TSV).
         multiline: Whether some quoted field holds a line end.
         rows: How many rows follow the header.
         blank_lines: Which lines hold nothing but delimiters, all of them at the end.
@@ -44,7 +43,6 @@ class TextExport:
     file: Path
     text: Path
     header: Header
-    quoted: bool
     multiline: bool
     rows: int
     blank_lines: Sequence[int]
@@ -83,6 +81,59 @@ class TextExport:
 Export = TextExport | ParquetExport
 
 
+@dataclass(frozen=True)
+class OpenedText:
+    """An export as a text that nobody has looked through yet.
+
+    Attributes:
+        source: Where it is.
+        text: The same as plain UTF-8, without what follows the last row.
+        header: Its columns, and which dataset it is.
+        blank: How many lines without any value followed the last row.
+    """
+
+    source: Source
+    text: Path
+    header: Header
+    blank: int
+
+    def checked(self) -> TextExport:
+        """Read it from its first byte to its last.
+
+        Raises:
+            ExportError: It is damaged, or could be misunderstood; the sentence tells the line.
+        """
+        file, before = self.source.file, self.header.line - 1
+        count = LineCounter(file, self.header.delimiter.encode(), before)
+        with self.source.readable(), self.text.open("rb") as text:
+            for _ in range(before):
+                text.readline()
+            for block in _blocks(file, text, before):
+                count.add(block)
+        return self._counted(count)
+
+    def _counted(self, count: LineCounter) -> TextExport:
+        first, last = self.header.line, count.lines
+        export = TextExport(
+            file=self.source.file,
+            text=self.text,
+            header=self.header,
+            multiline=count.records != last - first + 1 + (not count.ended),
+            rows=count.records - 1,
+            blank_lines=range(last + 1, last + 1 + self.blank),
+            notes=tuple(notes_on_absence(self.header.dataset, self.header.names)),
+        )
+        if not count.fits(len(self.header.names)):
+            raise export.misshapen()
+        if not count.ended:
+            note = "the last line has no line end; was the file cut?"
+            return replace(export, notes=(*export.notes, note))
+        return export
+
+
+OpenedExport = OpenedText | ParquetExport
+
+
 def check(file: Path) -> Sequence[Source | ParquetSource]:
     """Look at the start of a file, which tells at once whether it can be an export.
 
@@ -102,15 +153,15 @@ def check(file: Path) -> Sequence[Source | ParquetSource]:
     return found
 
 
-def read_export(source: Source | ParquetSource, workdir: Path) -> Export:
-    """Check an export from its first byte to its last; of Parquet, all but the values.
+def open_export(source: Source | ParquetSource, workdir: Path) -> OpenedExport:
+    """An export as what can be read and checked, at the same time.
 
     Args:
         source: Where it is.
         workdir: An empty folder for a plain copy of it.
 
     Raises:
-        ExportError: It is not an export, or damaged; the sentence tells line and reason.
+        ExportError: It is not an export, or cannot be read.
     """
     if isinstance(source, ParquetSource):
         return source.read()
@@ -122,7 +173,7 @@ def read_export(source: Source | ParquetSource, workdir: Path) -> Export:
             if text == source.path:
                 text = Path(copyfile(text, workdir / "text"))
             truncate(text, end)
-        return _count(source.file, text, header, blank)
+    return OpenedText(source, text, header, blank)
 
 
 def _end_of_rows(text: Path, delimiter: str) -> tuple[int, int]:
@@ -140,31 +191,6 @@ def _end_of_rows(text: Path, delimiter: str) -> tuple[int, int]:
         blank = sum(block.count(b"\n") for block in iter(lambda: source.read(BLOCK), b""))
         source.seek(size - 1)
         return end, blank + (end < size and source.read(1) != b"\n")
-
-
-def _count(file: Path, text: Path, header: Header, blank: int) -> TextExport:
-    count = LineCounter(file, header.delimiter.encode(), header.line - 1)
-    with text.open("rb") as source:
-        for _ in range(header.line - 1):
-            source.readline()
-        for block in _blocks(file, source, header.line - 1):
-            count.add(block)
-    export = TextExport(
-        file=file,
-        text=text,
-        header=header,
-        quoted=count.quoted,
-        multiline=count.records != count.lines - header.line + 1 + (not count.ended),
-        rows=count.records - 1,
-        blank_lines=range(count.lines + 1, count.lines + 1 + blank),
-        notes=tuple(notes_on_absence(header.dataset, header.names)),
-    )
-    if not count.fits(len(header.names)):
-        raise export.misshapen()
-    if not count.ended:
-        note = "the last line has no line end; was the file cut?"
-        return replace(export, notes=(*export.notes, note))
-    return export
 
 
 def _blocks(file: Path, source: BinaryIO, lines: int) -> Iterator[bytes]:

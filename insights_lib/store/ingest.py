@@ -15,20 +15,17 @@ from insights_lib.errors import ExportError
 from insights_lib.exports.datasets import PROFILE, absent_dimensions
 from insights_lib.exports.packing import Source
 from insights_lib.exports.parquet import ParquetExport, ParquetSource, is_parquet_folder
-from insights_lib.exports.reader import check, read_export
+from insights_lib.exports.reader import check, open_export
 from insights_lib.store import values
 from insights_lib.store.accounts import accounts_of, take_accounts
 from insights_lib.store.catalog import refuse_url, writing
 from insights_lib.store.kept import kept_columns
-from insights_lib.store.parts import counts_by_month
+from insights_lib.store.parts import FILE_FORMAT, counts_by_month
 from insights_lib.store.publish import Batch, NewMonth, notes_on_replaced, publish
 from insights_lib.store.staging import StagedExport, has_accounts
 
-_CUSTOMER = (
-    "coalesce('tpid:' || CustomerTpid, 'tenant:' || CustomerTenantId, 'name:' || CustomerName)"
-)
-_REASON = f"""CASE WHEN account IS NULL THEN 'no partner id'
-    WHEN {_CUSTOMER} IS NULL THEN 'no customer id and no customer name' END"""
+_REASON = """CASE WHEN account IS NULL THEN 'no partner id'
+    WHEN customer IS NULL THEN 'no customer id and no customer name' END"""
 _PROFILE_REASON = "CASE WHEN account IS NULL OR location IS NULL THEN 'no partner id' END"
 _REJECTS_SHOWN = 5
 _NOTES_SHOWN = 10
@@ -172,18 +169,18 @@ def _ingest(
 
 
 def _take(batch: Batch, source: Source | ParquetSource, look: Look, workdir: Path) -> Ingested:
-    export = read_export(source, workdir)
+    opened = open_export(source, workdir)
     settings = {"memory_limit": "1GB", "temp_directory": str(workdir / "spill")}
     with duckdb.connect(config={**settings}) as engine:
         engine.execute("SET enable_progress_bar = false")  # it would be in every log
-        staged = StagedExport(export, engine, workdir)
+        staged = StagedExport(opened, engine, workdir)
         if look_at(source.path) != look:
             raise ExportError(f"{source.file}: was being written; ingest it when that has ended.")
-        if isinstance(export, ParquetExport):
+        if isinstance(staged.export, ParquetExport):
             values.refuse_damaged_texts(staged)
         values.refuse_spoilt_ids(staged)
         values.refuse_unsafe_accounts(staged)
-        if export.header.dataset.name == PROFILE:
+        if opened.header.dataset.name == PROFILE:
             known = accounts_of(batch, staged, _PROFILE_REASON)
             result, number = _logged(batch, staged, PROFILE, _PROFILE_REASON, [])
             take_accounts(batch, known, number)
@@ -207,7 +204,7 @@ def _write_by_account(staged: StagedExport, dataset: str, workdir: Path) -> list
     """Write the kept rows, a folder per account, and count what each file holds by month."""
     columns, joins = kept_columns(staged)
     folder = workdir / "accounts"
-    rows = f"""SELECT account, {_CUSTOMER} AS customer, {columns} FROM staged {joins}
+    rows = f"""SELECT account, customer, {columns} FROM staged {joins}
         WHERE {_REASON} IS NULL"""
     accounts = staged.rows(f"SELECT DISTINCT account FROM staged WHERE {_REASON} IS NULL")
     place, parting = folder, ", PARTITION_BY (account)"
@@ -216,10 +213,10 @@ def _write_by_account(staged: StagedExport, dataset: str, workdir: Path) -> list
         place = folder / f"account={accounts[0][0]}" / "data_0.parquet"
         place.parent.mkdir(parents=True)
     staged.engine.execute(
-        f"COPY ({rows}) TO $place (FORMAT parquet, COMPRESSION zstd{parting})",
+        f"COPY ({rows}) TO $place ({FILE_FORMAT}{parting})",
         {"place": str(place)},
     )
-    header, is_location = staged.export.header, not has_accounts(staged.export)
+    header, is_location = staged.export.header, not has_accounts(staged.export.header)
     absent = ",".join(absent_dimensions(header.dataset, header.names))
     return [
         NewMonth(dataset, _account_of(file), is_location, absent, month, file, *counts)

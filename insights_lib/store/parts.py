@@ -11,6 +11,10 @@ import duckdb
 from insights_lib.exports.datasets import SUBSCRIPTION_DATASETS
 from insights_lib.store.sql import sql_path
 
+# How such a file is written. The first level of zstd takes two thirds of the time of the usual one
+# and 3 % more space; the later version of Parquet is written and read faster.
+FILE_FORMAT = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2"
+
 
 class Part(NamedTuple):
     """The rows of one month that one export holds for a partner, or one file of them.

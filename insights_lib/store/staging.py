@@ -4,6 +4,7 @@ Only the columns that the store needs, under its own names; every value trimmed,
 """
 
 from collections.abc import Iterable, Mapping, Set
+from concurrent.futures import ThreadPoolExecutor, wait
 from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import duckdb
 from insights_lib.errors import ExportError
 from insights_lib.exports import datasets
 from insights_lib.exports.datasets import CUSTOMERS, PROFILE, SUBSCRIPTION_DATASETS, find
+from insights_lib.exports.header import Header
 from insights_lib.exports.parquet import ParquetExport
-from insights_lib.exports.reader import Export, TextExport
+from insights_lib.exports.reader import Export, OpenedExport
+from insights_lib.store.ids import with_customers
 from insights_lib.store.sql import sql_path
 
 # Everything that str.strip takes away at the ends; the plain trim of SQL knows blanks only.
@@ -24,15 +27,15 @@ _MISSING = "('', 'NULL', 'UNKNOWN')"
 _NO_GUID = "'00000000-0000-0000-0000-000000000000'"
 _GUIDS = ("CustomerTenantId", "subscription")
 # Nearly every row has its own of these, so they are tidied once, when they are written. All others
-# are tidied where they are read: of a Parquet column that takes as long as it has different values.
+# are tidied where they are read, if any of their few values needs it.
 _OF_ROWS = {"CustomerTpid", "CustomerName", *_GUIDS}
 _REJECTS_LISTED = 1000
 
 
-def wanted_columns(export: Export) -> dict[str, tuple[str, ...]]:
+def wanted_columns(header: Header) -> dict[str, tuple[str, ...]]:
     """The names in `staged` of the columns that the store needs, and how exports spell them."""
-    dataset = export.header.dataset
-    account = datasets.GLOBAL_ACCOUNT if has_accounts(export) else datasets.LOCATION_ID
+    dataset = header.dataset
+    account = datasets.GLOBAL_ACCOUNT if has_accounts(header) else datasets.LOCATION_ID
     columns: dict[str, tuple[str, ...]] = {"account": account, "location": datasets.LOCATION_ID}
     if dataset.name == PROFILE:
         return columns | {"name": ("PGA_PartnerName", "PartnerName")}
@@ -40,22 +43,22 @@ def wanted_columns(export: Export) -> dict[str, tuple[str, ...]]:
     columns |= {"subscription": datasets.SUBSCRIPTION_ID, "duplicate": datasets.DUPLICATE}
     if dataset.name in SUBSCRIPTION_DATASETS:
         columns["state"] = datasets.STATUS if dataset.name == CUSTOMERS else datasets.STATE
-        columns |= {**datasets.DIMENSION_COLUMNS, "seats": _seats_column(export)}
+        columns |= {**datasets.DIMENSION_COLUMNS, "seats": _seats_column(header)}
         columns |= {**datasets.NUMBER_COLUMNS, **datasets.DATE_COLUMNS}
         return columns | {"auto_renew": datasets.AUTO_RENEW}
     columns |= {"acr_duplicate": datasets.ACR_DUPLICATE, "workload": datasets.WORKLOAD}
     return columns | {measure: (measure,) for measure in dataset.measures}
 
 
-def _seats_column(export: Export) -> tuple[str, ...]:
+def _seats_column(header: Header) -> tuple[str, ...]:
     """The column of the seats: those sold, in an export that has them."""
-    sold = find(export.header.names, datasets.SEATS_SOLD) is not None
+    sold = find(header.names, datasets.SEATS_SOLD) is not None
     return datasets.SEATS_SOLD if sold else datasets.SEATS_AVAILABLE
 
 
-def has_accounts(export: Export) -> bool:
+def has_accounts(header: Header) -> bool:
     """Whether the export names global accounts; those of 2020 name only locations."""
-    return find(export.header.names, datasets.GLOBAL_ACCOUNT) is not None
+    return find(header.names, datasets.GLOBAL_ACCOUNT) is not None
 
 
 class StagedExport:
@@ -63,45 +66,78 @@ class StagedExport:
 
     Ids that are GUIDs are in lower case, for they are compared without it.
 
+    Attributes:
+        export: The export.
+        engine: The engine.
+        columns: The names of the other columns.
+
     Raises:
         ExportError: A line has another number of fields than the header.
     """
 
-    def __init__(self, export: Export, engine: duckdb.DuckDBPyConnection, workdir: Path) -> None:
-        self.export = export
+    def __init__(
+        self, opened: OpenedExport, engine: duckdb.DuckDBPyConnection, workdir: Path
+    ) -> None:
         self.engine = engine
         parquet = workdir / "staged.parquet"
-        try:
-            self._write(parquet)
-        except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
-            raise export.misshapen() from error
-        rows = (
-            f"read_parquet({sql_path(parquet)}, file_row_number = true, hive_partitioning = false)"
-        )
-        wanted = wanted_columns(export)
+        self.export, self.columns = self._stage(opened, parquet)
         engine.execute(
-            "CREATE VIEW staged AS "
-            + _tidied([*wanted, "file_row_number"], rows, wanted.keys() - _OF_ROWS)
+            f"""CREATE VIEW written AS FROM read_parquet(
+                {sql_path(parquet)}, file_row_number = true, hive_partitioning = false)"""
         )
-        if self.rows("SELECT count(*) FROM staged") != [(export.rows,)]:
-            raise export.misshapen()
+        tidied = _tidied([*self.columns, "file_row_number"], "written", self._untidy())
+        engine.execute(f"CREATE VIEW staged AS {tidied}")
+        if self.rows("SELECT count(*) FROM staged") != [(self.export.rows,)]:
+            raise self.export.misshapen()
 
-    def _write(self, parquet: Path) -> None:
-        names = self.export.header.names
-        wanted = wanted_columns(self.export)
+    def _stage(self, opened: OpenedExport, parquet: Path) -> tuple[Export, list[str]]:
+        """Check an export, and write its rows meanwhile: neither keeps all cores busy."""
+        with ThreadPoolExecutor(1) as beside:
+            writing = beside.submit(self._write, opened, parquet)
+            try:
+                export = opened.checked()
+                try:
+                    if not export.multiline:
+                        return export, writing.result()
+                except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
+                    raise export.misshapen() from error
+            finally:  # what is refused, interrupted or to be written again ends at once
+                while not writing.done():
+                    self.engine.interrupt()
+                    wait([writing], timeout=0.05)
+        return export, self._write(export, parquet, parallel=False)
+
+    def _write(
+        self, export: OpenedExport | Export, parquet: Path, parallel: bool = True
+    ) -> list[str]:
+        """Write the rows to a Parquet file, and return what its columns are called."""
+        names = export.header.names
+        wanted = wanted_columns(export.header)
         positions = {name: find(names, spellings) for name, spellings in wanted.items()}
         used = {i for i in positions.values() if i is not None}
-        source, parameters = _source(self.export, used)
+        source, parameters = _source(export, used, parallel)
         named = ", ".join(
             f"{'NULL::VARCHAR' if i is None else f'c{i}'} AS {name}"
             for name, i in positions.items()
         )
-        rows = _tidied(positions, f"(SELECT {named} FROM {source})", _OF_ROWS)
+        columns = list(positions)
+        rows = _tidied(columns, f"(SELECT {named} FROM {source})", _OF_ROWS)
+        if export.header.dataset.name != PROFILE:
+            columns, rows = with_customers(columns, rows)
         self.engine.execute(
-            # The later version is written faster, and nobody else reads this file.
             f"COPY ({rows}) TO $parquet (FORMAT parquet, PARQUET_VERSION v2)",
             {**parameters, "parquet": str(parquet)},
         )
+        return columns
+
+    def _untidy(self) -> set[str]:
+        """The columns that hold a value to be trimmed, or one that stands for a missing one."""
+        each = []
+        for name in wanted_columns(self.export.header).keys() - _OF_ROWS:
+            values = f"(SELECT {name}, {name} AS raw FROM (SELECT DISTINCT {name} FROM written))"
+            tidied = _tidied([name, "raw"], values, {name})
+            each.append(f"SELECT '{name}' FROM ({tidied}) WHERE {name} IS DISTINCT FROM raw")
+        return {name for (name,) in self.rows(" UNION ALL ".join(each))}
 
     def map_values(self, table: str, values: Mapping[str, object], sql_type: str) -> None:
         """Make a table `text`, `value` of what texts stand for."""
@@ -113,8 +149,10 @@ class StagedExport:
 
     def column_name(self, column: str) -> str:
         """What the export itself calls a column of `staged` that it has."""
-        names = self.export.header.names
-        position = find(names, wanted_columns(self.export)[column])
+        names, wanted = self.export.header.names, wanted_columns(self.export.header)
+        if column not in wanted:
+            return "an id"
+        position = find(names, wanted[column])
         return column if position is None else names[position]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
@@ -142,25 +180,27 @@ class StagedExport:
         return rejects + [(line, "no value in the whole line") for line in blank]
 
 
-def _source(export: Export, used: set[int]) -> tuple[str, dict[str, object]]:
+def _source(
+    export: OpenedExport | Export, used: set[int], parallel: bool
+) -> tuple[str, dict[str, object]]:
     """The SQL that reads the columns used of an export, as texts `c0`, `c1` …; its parameters."""
     if isinstance(export, ParquetExport):
         texts = ", ".join(f"{export.text_of(i)} AS c{i}" for i in sorted(used))
         return f"(SELECT {texts} FROM {export.table})", {}
-    return _csv(export), {
+    return _csv(export.header, parallel), {
         "text": glob_escape(str(export.text)),
         "delimiter": export.header.delimiter,
     }
 
 
-def _csv(export: TextExport) -> str:
-    columns = {f"c{i}": "VARCHAR" for i in range(len(export.header.names))}
-    quote = '"' if export.quoted else ""
+def _csv(header: Header, parallel: bool) -> str:
+    columns = {f"c{i}": "VARCHAR" for i in range(len(header.names))}
+    quote = "" if header.delimiter == "\t" else '"'
     return f"""read_csv(
         $text, columns = {columns}, header = true, delim = $delimiter,
-        skip = {export.header.line - 1}, quote = '{quote}', escape = '{quote}',
+        skip = {header.line - 1}, quote = '{quote}', escape = '{quote}',
         auto_detect = false, strict_mode = true, hive_partitioning = false,
-        compression = 'none', parallel = {not export.multiline})"""
+        compression = 'none', parallel = {parallel})"""
 
 
 def _tidied(columns: Iterable[str], source: str, tidy: Set[str]) -> str:
@@ -172,8 +212,9 @@ def _tidied(columns: Iterable[str], source: str, tidy: Set[str]) -> str:
 
 def _trimmed(name: str) -> str:
     """Trim as Python does. The slow general trim runs only where an end looks suspicious."""
-    ends = f"{name} < '!' OR {name} >= chr(128) OR {name}[-1] NOT BETWEEN '!' AND '~'"
-    return f"CASE WHEN {ends} THEN trim({name}, '{_SPACES}') ELSE {name} END AS {name}"
+    # Of both ends at once: AND would look at the second one row by row.
+    plain = f"least({name} BETWEEN '!' AND chr(127), {name}[-1] BETWEEN '!' AND '~')"
+    return f"CASE WHEN {plain} THEN {name} ELSE trim({name}, '{_SPACES}') END AS {name}"
 
 
 def _known(name: str) -> str:

@@ -6,15 +6,8 @@ Each function looks at the table `staged`.
 from insights_lib.exports.datasets import EMS, OFFICE, is_ems_workload
 from insights_lib.exports.integrity import LONGEST_RECORD
 from insights_lib.parameters.spec import is_safe_name
-from insights_lib.store.sql import sql_text
-from insights_lib.store.staging import StagedExport, wanted_columns
-
-_IDS = {"account", "location", "CustomerTpid", "CustomerTenantId", "subscription"}
-# What spreadsheets make of long ids: 1.23457E+12, 4000100.0, ="4000100", 4,000,100, #NUM!, ####.
-_SPOILT = (
-    r"(?i)[+-]?\d+[.,]\d*e[+-]?\d+|\d+e\+\d+|\d+[.,]0*|=.*|\d{1,3}(,\d{3})+"
-    r"|#(N/A|NAME\?|NULL!|NUM!|REF!|VALUE!|DIV/0!|#+)"
-)
+from insights_lib.store.ids import is_spoilt
+from insights_lib.store.staging import StagedExport
 
 
 def dataset_by_workload(staged: StagedExport) -> str:
@@ -48,12 +41,10 @@ def refuse_spoilt_ids(staged: StagedExport) -> None:
         ExportError: There is such an id.
     """
     found = []
-    for name in wanted_columns(staged.export).keys() & _IDS:
-        # Few ids have any of these characters, and the whole pattern takes its time.
-        suspicious = " OR ".join(f"contains(\"{name}\", '{c}')" for c in ".,+=#")
+    for name in {"account", "location", "spoilt_id"}.intersection(staged.columns):
         found += staged.rows(
-            f"""SELECT file_row_number, "{name}" FROM staged WHERE ({suspicious})
-                AND regexp_full_match("{name}", {sql_text(_SPOILT)}) ORDER BY 1 LIMIT 1"""
+            f"""SELECT min(file_row_number), {name} FROM staged
+                GROUP BY {name} HAVING {is_spoilt(name)} ORDER BY 1 LIMIT 1"""
         )
     for row, text in sorted(found)[:1]:
         raise staged.refusal(
@@ -87,7 +78,7 @@ def refuse_damaged_texts(staged: StagedExport) -> None:
     Raises:
         ExportError: There is such a value.
     """
-    for name in wanted_columns(staged.export):
+    for name in staged.columns:
         damaged = staged.rows(
             f"""SELECT file_row_number, strlen("{name}") FROM staged
                 WHERE strlen("{name}") > {LONGEST_RECORD} OR contains("{name}", chr(0))

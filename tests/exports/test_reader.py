@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from insights_lib.errors import ExportError
 from insights_lib.exports import reader as exports
 from insights_lib.exports.dates import parse_day, parse_month
-from insights_lib.exports.reader import check, read_export
+from insights_lib.exports.reader import check, open_export
 from insights_lib.store.catalog import writing
 from insights_lib.store.ingest import ingest_file
-from insights_lib.store.staging import StagedExport, wanted_columns
+from insights_lib.store.staging import StagedExport
 from tests.reference import lowered
 from tests.support.rows import seats_row, stored_rows, usage_row, write_csv
 from tests.support.sweeps import sweep
@@ -188,21 +188,24 @@ def written(folder: Path, content: str | bytes, name: str = "export") -> Path:
     return file
 
 
-def reading(file: Path, workdir: Path) -> exports.Export:
-    """What is read of a file with one export."""
+def opened(file: Path, workdir: Path) -> exports.OpenedExport:
+    """A file with one export."""
     (source,) = check(file)
-    return read_export(source, workdir)
+    return open_export(source, workdir)
 
 
-def staged(export: exports.Export, workdir: Path) -> list[tuple[Any, ...]]:
+def staged(export: exports.OpenedExport, workdir: Path) -> list[dict[str, Any]]:
     """All that the store would be given of an export."""
     with duckdb.connect() as engine:
-        return StagedExport(export, engine, workdir).rows(
-            "SELECT * EXCLUDE file_row_number FROM staged ORDER BY file_row_number"
-        )
+        rows = StagedExport(export, engine, workdir)
+        columns = rows.columns
+        found = rows.rows(f"SELECT {', '.join(columns)} FROM staged ORDER BY file_row_number")
+    return [dict(zip(columns, row, strict=True)) for row in found]
 
 
-TPID, NAME = 3, 5  # the columns of the customer's id and name in what is staged
+def column(name: str, file: Path, workdir: Path) -> list[Any]:
+    """What the store would be given of a column."""
+    return [row[name] for row in staged(opened(file, workdir), workdir)]
 
 
 @bad_files
@@ -214,7 +217,7 @@ def test_a_bad_file_is_refused_with_its_line_and_the_reason(
     if content[:2] == b"PK":
         where = re.escape(str(file))
     with pytest.raises(ExportError, match=f"^{where}.*: .*{reason}") as refused:
-        reading(file, tmp_path)
+        opened(file, tmp_path).checked()
     assert len(str(refused.value).removeprefix(str(file))) < 400
 
 
@@ -238,10 +241,24 @@ def test_lines_too_short_and_too_long_do_not_make_up_for_each_other(
 ) -> None:
     file = written(tmp_path, lines(*rows).replace(",", delimiter))
     with pytest.raises(ExportError, match=f"line {line}: {reason}"):
-        staged(reading(file, tmp_path), tmp_path)
+        staged(opened(file, tmp_path), tmp_path)
 
 
-ANN_AND_BOB = [("t1", "Ann", "5"), ("t2", "Bob", "0")]
+ANN_AND_BOB = [("tpid:t1", "Ann", "5"), ("tpid:t2", "Bob", "0")]
+
+
+def test_what_is_refused_is_not_written_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_for_hours(staged: StagedExport, *_: object) -> None:
+        staged.engine.execute("SELECT count(*) FROM range(10_000_000_000_000) WHERE random() > 2")
+
+    monkeypatch.setattr(StagedExport, "_write", write_for_hours)
+    export = opened(written(tmp_path, BAD_FILES["NUL far below"][0]), tmp_path)
+    with pytest.raises(ExportError, match="NUL byte"):
+        staged(export, tmp_path)
+
+
 GOOD_FILES: dict[str, str | bytes] = {
     "csv": CSV,
     "tsv": TSV,
@@ -291,15 +308,13 @@ GOOD_FILES["blanks around values"] = GOOD_FILES["blanks around values"].rstrip("
 
 @pytest.mark.parametrize("content", GOOD_FILES.values(), ids=list(GOOD_FILES))
 def test_a_good_file_is_read_exactly(content: str | bytes, tmp_path: Path, block: None) -> None:
-    export = reading(written(tmp_path, content), tmp_path)
-    assert export.rows == 2
+    export = opened(written(tmp_path, content), tmp_path)
+    assert export.checked().rows == 2
     assert export.header.dataset.name == "OfficeUsage"
     rows = staged(export, tmp_path)
-    names = ["CustomerTpid", "CustomerName", "MonthlyActiveUsers"]
-    columns = list(wanted_columns(export))
-    positions = [columns.index(name) for name in names]
-    assert [tuple(row[i] for i in positions) for row in rows] == ANN_AND_BOB
-    assert [row[columns.index("month_text")] for row in rows] == ["2025-01", "2025-02"]
+    names = ["customer", "CustomerName", "MonthlyActiveUsers"]
+    assert [tuple(row[name] for name in names) for row in rows] == ANN_AND_BOB
+    assert [row["month_text"] for row in rows] == ["2025-01", "2025-02"]
 
 
 @pytest.mark.parametrize(("rest", "blank"), ENDS.values(), ids=list(ENDS))
@@ -372,20 +387,20 @@ def test_a_file_that_cannot_be_an_export_is_refused_without_waiting_for_the_stor
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".txt", ".gz", ".zst", ".parquet", ".json"])
 def test_the_name_of_a_file_says_nothing_about_its_content(suffix: str, tmp_path: Path) -> None:
-    export = reading(written(tmp_path, TSV, f"export{suffix}"), tmp_path)
+    export = opened(written(tmp_path, TSV, f"export{suffix}"), tmp_path)
     assert len(staged(export, tmp_path)) == 2
 
 
 def test_a_missing_last_line_end_is_told(tmp_path: Path) -> None:
-    export = reading(written(tmp_path, CSV[:-1]), tmp_path)
+    export = opened(written(tmp_path, CSV[:-1]), tmp_path).checked()
     assert any("was the file cut?" in note for note in export.notes)
-    assert not reading(written(tmp_path, CSV), tmp_path).notes
+    assert not opened(written(tmp_path, CSV), tmp_path).checked().notes
 
 
 def test_a_header_alone_is_a_file_of_no_rows(tmp_path: Path) -> None:
     for text in (HEAD, HEAD + "\n", "\ufeff" + HEAD + "\r\n"):
-        export = reading(written(tmp_path, text), tmp_path)
-        assert export.rows == 0
+        export = opened(written(tmp_path, text), tmp_path)
+        assert export.checked().rows == 0
         assert staged(export, tmp_path) == []
 
 
@@ -400,8 +415,7 @@ def test_a_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 )
 def test_a_quote_is_an_ordinary_character_in_a_tsv(name: str, tmp_path: Path) -> None:
     text = TSV.replace("Ann", name)
-    export = reading(written(tmp_path, text), tmp_path)
-    assert [row[NAME] for row in staged(export, tmp_path)] == [name, "Bob"]
+    assert column("CustomerName", written(tmp_path, text), tmp_path) == [name, "Bob"]
 
 
 @pytest.mark.parametrize(
@@ -412,8 +426,8 @@ def test_a_quoted_field_of_a_csv_holds_quotes_commas_and_line_ends(
     name: str, tmp_path: Path, block: None
 ) -> None:
     quoted = '"' + name.replace('"', '""') + '"'
-    export = reading(written(tmp_path, CSV.replace("Ann", quoted)), tmp_path)
-    assert [row[NAME] for row in staged(export, tmp_path)] == [name, "Bob"]
+    file = written(tmp_path, CSV.replace("Ann", quoted))
+    assert column("CustomerName", file, tmp_path) == [name, "Bob"]
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["LF", "CR LF"])
@@ -423,17 +437,16 @@ def test_a_large_file_of_line_ends_within_quotes_is_read_exactly(
     """More than the parser reads at once, and what stands in quotes looks like rows."""
     name = f"{line_end}{ANN}" * 3_000
     rows = [usage_row("2025-01", f"t{i}", CustomerName=f"{i}{name}") for i in range(450)]
-    export = reading(write_csv(tmp_path / "large.csv", rows), tmp_path)
-    found = staged(export, tmp_path)
-    assert [(row[TPID], row[NAME]) for row in found] == [
-        (row["CustomerTpid"], row["CustomerName"]) for row in rows
+    found = staged(opened(write_csv(tmp_path / "large.csv", rows), tmp_path), tmp_path)
+    assert [(row["customer"], row["CustomerName"]) for row in found] == [
+        (f"tpid:{row['CustomerTpid']}", row["CustomerName"]) for row in rows
     ]
 
 
 def test_a_line_can_be_told_after_a_very_long_field(tmp_path: Path) -> None:
     """Python's own CSV reader stops at 131,072 characters unless told otherwise."""
     text = lines(ANN.replace("Ann", '"' + "a\n" * 100_000 + '"'), BOB.replace("t2", ""))
-    assert reading(written(tmp_path, text), tmp_path).lines_of([1]) == [100_003]
+    assert opened(written(tmp_path, text), tmp_path).checked().lines_of([1]) == [100_003]
 
 
 SPACES = [c for c in map(chr, range(0x110000)) if c.isspace() and c not in "\t\n\r"]
@@ -445,22 +458,22 @@ def test_whitespace_of_every_kind_is_trimmed_at_the_ends_only(tmp_path: Path) ->
         for c in SPACES
     ]
     text = "\n".join([TSV.split("\n", maxsplit=1)[0], *rows, ""])
-    found = staged(reading(written(tmp_path, text), tmp_path), tmp_path)
-    assert [row[TPID] for row in found] == [f"a{c}b" for c in SPACES]
+    found = column("customer", written(tmp_path, text), tmp_path)
+    assert found == [f"tpid:a{c}b" for c in SPACES]
 
 
 def test_line_ends_and_tabs_in_quotes_are_trimmed_too(tmp_path: Path) -> None:
     text = CSV.replace("t1", '"\t\r\n t1\n"').replace("Ann", '"\n\t "')
-    found = staged(reading(written(tmp_path, text), tmp_path), tmp_path)
-    assert (found[0][TPID], found[0][NAME]) == ("t1", None)
+    found = staged(opened(written(tmp_path, text), tmp_path), tmp_path)
+    assert (found[0]["customer"], found[0]["CustomerName"]) == ("tpid:t1", None)
 
 
 @pytest.mark.parametrize("missing", ["", " ", "NULL", "null", "Unknown", " UNKNOWN ", "0" * 8])
 def test_a_missing_value_is_null(missing: str, tmp_path: Path) -> None:
     if missing.startswith("0"):
         missing = "00000000-0000-0000-0000-000000000000"
-    export = reading(written(tmp_path, TSV.replace("t1", missing)), tmp_path)
-    assert [row[TPID] for row in staged(export, tmp_path)] == [None, "t2"]
+    file = written(tmp_path, TSV.replace("t1", missing))
+    assert column("customer", file, tmp_path) == ["name:Ann", "tpid:t2"]
 
 
 @pytest.mark.parametrize(
@@ -471,8 +484,8 @@ def test_a_missing_value_is_null(missing: str, tmp_path: Path) -> None:
     ],
 )
 def test_any_other_value_stays_as_it_is(value: str, tmp_path: Path) -> None:
-    export = reading(written(tmp_path, TSV.replace("t1", value)), tmp_path)
-    assert [row[TPID] for row in staged(export, tmp_path)] == [value, "t2"]
+    file = written(tmp_path, TSV.replace("t1", value))
+    assert column("customer", file, tmp_path) == [f"tpid:{value}", "tpid:t2"]
 
 
 @pytest.mark.parametrize(
@@ -766,18 +779,24 @@ def test_a_damaged_file_is_refused_or_read_as_it_stands(
     with TemporaryDirectory() as folder, mock.patch.object(exports, "BLOCK", block):
         file = written(Path(folder), damaged)
         try:
-            found = staged(reading(file, Path(folder)), Path(folder))
+            found = staged(opened(file, Path(folder)), Path(folder))
         except ExportError:
             return
     header, *rows = plainly_read(damaged)
-    columns = ["PGAMpnId", "MpnId", "Month", "CustomerTpid", "CustomerTenantId", "CustomerName"]
-    columns += ["SubscriptionId", "IsDuplicateRowForPGA", "SubscriptionState", "Product"]
-    columns += ["CustomerMarket"]
+    assert all(len(row) == len(header) for row in rows)
+    named = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [list(row.values())[:-1] for row in found] == [as_staged(row) for row in named]
+
+
+def as_staged(row: dict[str, str]) -> list[str | None]:
+    """What the store would be given of a row, but whether an id was spoilt."""
+    columns = ["PGAMpnId", "MpnId", "Month", "CustomerName", "SubscriptionId"]
+    columns += ["IsDuplicateRowForPGA", "SubscriptionState", "Product", "CustomerMarket"]
     columns += ["PartnerAttributionType", "PartnerLocation", "SalesChannel", "CustomerSegment"]
     columns += ["SKU", "PricingLevel", "AvailableSeatsEOP", "TotalAssignedSeats"]
     columns += ["BilledRevenueUSD", "AzureConsumedRevenueUSD"]
     columns += ["SubscriptionStartDate", "SubscriptionEndDate", "IsAutoRenew"]
-    assert all(len(row) == len(header) for row in rows)
-    named = [dict(zip(header, row, strict=True)) for row in rows]
-    expected = [{c: stored(row, c) for c in columns} for row in named]
-    assert found == [tuple((row | {"Month": row["Month"] or ""}).values()) for row in expected]
+    keys = {"tpid": "CustomerTpid", "tenant": "CustomerTenantId", "name": "CustomerName"}
+    ids = [f"{kind}:{stored(row, key)}" for kind, key in keys.items() if stored(row, key)]
+    values = {name: stored(row, name) for name in columns}
+    return [*(values | {"Month": values["Month"] or ""}).values(), next(iter(ids), None)]
