@@ -80,7 +80,10 @@ class StagedExport:
     ) -> None:
         self.engine = engine
         parquet = workdir / "staged.parquet"
-        self.export, self.columns = self._stage(opened, parquet)
+        try:
+            self.columns = self._stage(opened, parquet)
+        except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
+            raise self.export.misshapen() from error
         engine.execute(
             f"""CREATE VIEW written AS FROM read_parquet(
                 {sql_path(parquet)}, file_row_number = true, hive_partitioning = false)"""
@@ -90,22 +93,19 @@ class StagedExport:
         if self.rows("SELECT count(*) FROM staged") != [(self.export.rows,)]:
             raise self.export.misshapen()
 
-    def _stage(self, opened: OpenedExport, parquet: Path) -> tuple[Export, list[str]]:
+    def _stage(self, opened: OpenedExport, parquet: Path) -> list[str]:
         """Check an export, and write its rows meanwhile: neither keeps all cores busy."""
         with ThreadPoolExecutor(1) as beside:
             writing = beside.submit(self._write, opened, parquet)
             try:
-                export = opened.checked()
-                try:
-                    if not export.multiline:
-                        return export, writing.result()
-                except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
-                    raise export.misshapen() from error
+                self.export = opened.checked()
+                if not self.export.multiline:
+                    return writing.result()
             finally:  # what is refused, interrupted or to be written again ends at once
                 while not writing.done():
                     self.engine.interrupt()
                     wait([writing], timeout=0.05)
-        return export, self._write(export, parquet, parallel=False)
+        return self._write(self.export, parquet, parallel=False)
 
     def _write(
         self, export: OpenedExport | Export, parquet: Path, parallel: bool = True
