@@ -31,7 +31,6 @@ class LineCounter:
     records: int = 0
     delimiters: int = 0
     crlf: int = 0
-    quoted: bool = False
     inside: bool = False
     ended: bool = True
     begun: int = 0  # bytes of a record that has not ended yet …
@@ -123,7 +122,6 @@ class LineCounter:
         return self.lines + before.count(b"\n") + 1
 
     def _outside_quotes(self, block: bytes) -> bytes:
-        self.quoted = True
         pieces = block.split(b'"')
         first = 1 if self.inside else 0
         for i in range(first, len(pieces), 2):

@@ -136,6 +136,7 @@ def changed(row: int, **values: str) -> Rows:
         ({}, {"CustomerTpid": "DECIMAL(9,2)"}, "row 1: the id '7.00' was spoilt"),
         ({"PGAMpnId": "../1"}, {}, "row 3: the partner id '../1' cannot name a folder"),
         ({"CustomerName": "a\0b"}, {}, "row 3: CustomerName holds a NUL byte"),
+        ({"CustomerTpid": "a\0b"}, {}, "row 3: an id holds a NUL byte"),
         ({"CustomerName": "x" * (1 << 21)}, {}, "row 3: CustomerName has 2,097,152 bytes; at most"),
         ({}, {"CustomerName": "[?]"}, "the column CustomerName is of type VARCHAR[]; texts"),
         ({}, {"SKU": "{'a': ?}"}, "is of type STRUCT(a"),

@@ -244,6 +244,12 @@ def test_lines_too_short_and_too_long_do_not_make_up_for_each_other(
         staged(opened(file, tmp_path), tmp_path)
 
 
+def test_nor_do_they_behind_a_line_end_in_quotes(tmp_path: Path) -> None:
+    file = written(tmp_path, lines(ANN.replace("Ann", '"A\nn"'), ANN[:-2], BOB + ","))
+    with pytest.raises(ExportError, match="line 4: has 6 fields"):
+        staged(opened(file, tmp_path), tmp_path)
+
+
 ANN_AND_BOB = [("tpid:t1", "Ann", "5"), ("tpid:t2", "Bob", "0")]
 
 
