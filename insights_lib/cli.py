@@ -40,7 +40,7 @@ def function_of(name: str) -> Callable[..., None]:
     """The function of a command.
 
     Raises:
-        KeyError: There is no such command.
+        KeyError: No command has this name.
     """
     module = import_module(f"insights_lib.commands.{_MODULES[name]}")
     function: Callable[..., None] = vars(module)[name]

@@ -44,7 +44,7 @@ class ParquetExport:
         rows: How many there are.
         notes: What the user should know although nothing is wrong.
         unit: What its rows are counted in, in messages.
-        multiline: Never: no row is told by its line.
+        multiline: Always false; only in a text can a row take several lines.
         blank_lines: Always empty: there are rows, and no lines.
     """
 

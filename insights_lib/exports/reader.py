@@ -22,7 +22,7 @@ from insights_lib.exports.integrity import LONGEST_RECORD, LineCounter, count_by
 from insights_lib.exports.packing import Source, sources
 from insights_lib.exports.parquet import ParquetExport, ParquetSource, is_parquet
 
-BLOCK = 1 << 18  # bytes; larger ones would not stay in the cache of a processor
+BLOCK = 1 << 18  # bytes; for much larger ones the system has to find new memory each time
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ _MISSING = "('', 'NULL', 'UNKNOWN')"
 _NO_GUID = "'00000000-0000-0000-0000-000000000000'"
 _GUIDS = ("CustomerTenantId", "subscription")
 # Nearly every row has its own of these, so they are tidied once, when they are written. All others
-# are tidied where they are read, if any of their few values needs it.
+# have few values, and are tidied where they are read, if one of these needs it.
 _OF_ROWS = {"CustomerTpid", "CustomerName", *_GUIDS}
 _REJECTS_LISTED = 1000
 
